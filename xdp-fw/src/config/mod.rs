@@ -1,0 +1,3 @@
+//! Text to a checked model.
+mod model;
+pub use model::*;

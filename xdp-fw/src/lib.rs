@@ -1,0 +1,2 @@
+//! xdp-fw.
+pub mod config;
