@@ -1,1 +1,142 @@
-#![no_std] #![no_main]
+//! The BPF side of xdp-fw: entry points, maps, and the one checked packet read.
+//!
+//! No policy lives here: [`xdp_fw_common::decide()`] has all of it. Every entry point exists twice,
+//! for kernels with and without frames of several buffers (`xdp.frags`, 5.18), because old
+//! verifiers reject unknown helpers; root and filter must be of the same kind.
+
+#![no_std]
+#![no_main]
+
+mod frame;
+mod maps;
+
+use aya_ebpf::{bindings::xdp_action, helpers, macros::xdp, programs::XdpContext};
+use xdp_fw_common::{
+    Decision, Frame as _, Reason, Verdict, decide,
+    wire::{NO_RULE, ProbeResult, reason_slot},
+};
+
+use frame::Buffers;
+use maps::{COUNTERS, ENTRY, Maps, PROBE, setting};
+
+/// What the links hold. Reloads never change it: it only jumps to the generation in force.
+#[xdp]
+pub fn root(ctx: XdpContext) -> u32 {
+    enter(&ctx, Buffers::<false>(&ctx).length())
+}
+
+/// [`root`] for frames of several buffers.
+#[xdp(frags)]
+pub fn root_frags(ctx: XdpContext) -> u32 {
+    enter(&ctx, Buffers::<true>(&ctx).length())
+}
+
+/// A generation: decides and counts.
+#[xdp]
+pub fn filter(ctx: XdpContext) -> u32 {
+    judge(Buffers::<false>(&ctx))
+}
+
+/// [`filter`] for frames of several buffers.
+#[xdp(frags)]
+pub fn filter_frags(ctx: XdpContext) -> u32 {
+    judge(Buffers::<true>(&ctx))
+}
+
+/// The same decision over the same tables, told instead of counted: live state is not touched.
+#[xdp]
+pub fn probe(ctx: XdpContext) -> u32 {
+    tell(Buffers::<false>(&ctx))
+}
+
+/// [`probe`] for frames of several buffers.
+#[xdp(frags)]
+pub fn probe_frags(ctx: XdpContext) -> u32 {
+    tell(Buffers::<true>(&ctx))
+}
+
+#[inline(always)]
+fn enter(ctx: &XdpContext, length: usize) -> u32 {
+    // SAFETY: the map is a program array and the context is the one that was handed in.
+    let _ = unsafe { ENTRY.tail_call(ctx, 0) };
+    // Only reached if the slot is empty, which no commit leaves behind.
+    count(reason_slot(Reason::Internal, Verdict::Drop), length);
+    xdp_action::XDP_DROP
+}
+
+#[inline(always)]
+fn judge<const FRAGS: bool>(frame: Buffers<'_, FRAGS>) -> u32 {
+    let length = frame.length();
+    let decision = decide(&frame, length, &Maps);
+    if !count(decision.slot, length) {
+        count(reason_slot(Reason::Internal, Verdict::Drop), length);
+        return xdp_action::XDP_DROP;
+    }
+    action(&decision)
+}
+
+#[inline(always)]
+fn tell<const FRAGS: bool>(frame: Buffers<'_, FRAGS>) -> u32 {
+    let length = frame.length();
+    let decision = decide(&frame, length, &Maps);
+    if let Some(result) = PROBE.get_ptr_mut(0) {
+        // SAFETY: the pointer is to a live map value of this type, and the verifier checked it.
+        unsafe {
+            result.write(ProbeResult {
+                verdict: decision.verdict as u32,
+                reason: decision.reason as u32,
+                rule: decision.rule.unwrap_or(NO_RULE),
+                slot: decision.slot,
+                length: length as u64,
+            });
+        }
+    }
+    action(&decision)
+}
+
+#[inline(always)]
+fn action(decision: &Decision) -> u32 {
+    match decision.verdict {
+        Verdict::Pass => xdp_action::XDP_PASS,
+        Verdict::Drop => xdp_action::XDP_DROP,
+    }
+}
+
+/// Counts a frame under `slot`; false if there is no such slot.
+#[inline(always)]
+fn count(slot: u32, length: usize) -> bool {
+    let Some(counter) = COUNTERS.get_ptr_mut(slot) else {
+        return false;
+    };
+    let now = now();
+    // SAFETY: this CPU's own value, and XDP does not nest on a CPU: no atomics needed.
+    unsafe {
+        (*counter).packets += 1;
+        (*counter).bytes += length as u64;
+        (*counter).last_seen = now;
+    }
+    true
+}
+
+/// `CLOCK_MONOTONIC` in nanoseconds; to the last tick where the kernel can be asked that cheaply.
+#[inline(always)]
+fn now() -> u64 {
+    if setting!(coarse_clock) == 1 {
+        // SAFETY: no arguments, no effects.
+        unsafe { helpers::generated::bpf_ktime_get_coarse_ns() }
+    } else {
+        // SAFETY: no arguments, no effects.
+        unsafe { helpers::generated::bpf_ktime_get_ns() }
+    }
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// Some helpers are for GPL-compatible programs only; the sources are MIT OR Apache-2.0.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 4] = *b"GPL\0";

@@ -1,0 +1,68 @@
+//! The order of evaluation: what happens to a packet, and why.
+//!
+//! Owns the order of DESIGN §3 and nothing else: parse, essentials, non-IP, rules, default.
+
+use crate::classify::{Match, first_match};
+use crate::essentials::is_essential;
+use crate::packet::Network;
+use crate::wire::reason_slot;
+use crate::{Frame, Packet, Reason, Tables, Verdict};
+
+/// A packet's fate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// What happens.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// The rule that decided, by index in file order; only with [`Reason::Rule`].
+    pub rule: Option<u32>,
+    /// The counter that it is counted under.
+    pub slot: u32,
+}
+
+impl Decision {
+    #[inline(always)]
+    fn because(reason: Reason, verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            reason,
+            rule: None,
+            slot: reason_slot(reason, verdict),
+        }
+    }
+}
+
+/// Decides over one frame. `length` is [`Frame::length`], taken once by the caller, which counts it.
+#[inline(always)]
+pub fn decide<F: Frame + ?Sized, T: Tables>(frame: &F, length: usize, tables: &T) -> Decision {
+    let packet = Packet::parse(frame, length);
+    match packet.malformed {
+        Some(Reason::Internal) => return Decision::because(Reason::Internal, Verdict::Drop),
+        Some(flaw) if tables.malformed() == Verdict::Drop => {
+            return Decision::because(flaw, Verdict::Drop);
+        }
+        Some(_) => {}
+        None => {
+            if tables.essentials() && is_essential(&packet) {
+                return Decision::because(Reason::Essential, Verdict::Pass);
+            }
+            if matches!(packet.network, Network::Arp | Network::Other) {
+                return Decision::because(Reason::NonIp, tables.non_ip());
+            }
+        }
+    }
+    match first_match(&packet, tables) {
+        Match::Rule { index, rule } => Decision {
+            verdict: Verdict::from_wire(rule.verdict),
+            reason: Reason::Rule,
+            rule: Some(index),
+            slot: rule.slot,
+        },
+        Match::Nothing => {
+            let reason = packet.malformed.unwrap_or(Reason::Default);
+            Decision::because(reason, tables.default_action())
+        }
+        Match::Broken => Decision::because(Reason::Internal, Verdict::Drop),
+    }
+}

@@ -1,0 +1,174 @@
+//! What a frame is: read once, front to back, with every length checked.
+//!
+//! Owns the walk from Ethernet to the transport header. It never judges: a malformed packet is
+//! described (why, and which addresses could still be read), and [`crate::decide()`] does the rest.
+
+mod ipv4;
+mod ipv6;
+mod transport;
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::verifier::forget;
+use crate::{Frame, Reason};
+
+pub use ipv6::EXTENSION_HEADERS_MAX;
+pub use transport::{Transport, protocol};
+
+/// EtherType of IPv4.
+pub const ETHERTYPE_IPV4: u16 = 0x0800;
+/// EtherType of ARP.
+pub const ETHERTYPE_ARP: u16 = 0x0806;
+/// EtherType of IPv6.
+pub const ETHERTYPE_IPV6: u16 = 0x86dd;
+/// EtherType of an 802.1Q tag.
+pub const ETHERTYPE_VLAN: u16 = 0x8100;
+/// EtherType of an 802.1ad service tag.
+pub const ETHERTYPE_QINQ: u16 = 0x88a8;
+
+/// VLAN tags that are walked; one more is [`Reason::VlanDepth`].
+pub const VLAN_TAGS_MAX: usize = 2;
+
+const ETHERNET_HEADER: usize = 14;
+
+/// The network layer of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Network {
+    /// Not known: the frame is malformed before its addresses.
+    Unknown,
+    /// ARP.
+    Arp,
+    /// Neither IP nor ARP.
+    Other,
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// An address: its bytes in network order, as they lie in memory; IPv4 in the first four of
+/// them, the others zero.
+pub type Address = [u64; 2];
+
+/// Bits of [`Packet::fragment`]: which part of a datagram a packet is. None set: all of it.
+pub mod fragment {
+    /// It says that it is a fragment; alone, an IPv6 atomic fragment (RFC 6946).
+    pub const FRAGMENT: u8 = 1;
+    /// More follow.
+    pub const MORE: u8 = 2;
+    /// It is not the first: it has no transport header.
+    pub const LATER: u8 = 4;
+}
+
+/// What is known of a frame. Where `malformed` is set, everything behind the flaw is absent.
+///
+/// Flat, and every field always set: an enum's unused payload is undefined to LLVM, which may
+/// then copy a register that was never written, and the verifier refuses that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packet {
+    /// The flaw, if there is one; or [`Reason::Internal`] where a read failed that cannot fail.
+    pub malformed: Option<Reason>,
+    /// Network layer.
+    pub network: Network,
+    /// Source address of [`Network::V4`] and [`Network::V6`].
+    pub source: Address,
+    /// Destination address of the same.
+    pub destination: Address,
+    /// TTL or hop limit.
+    pub hop_limit: u8,
+    /// Whether any IPv6 extension header precedes the upper layer.
+    pub extended: bool,
+    /// Which part of a datagram this is: bits of [`mod@fragment`].
+    pub fragment: u8,
+    /// Upper-layer protocol, or [`protocol::UNKNOWN`].
+    pub protocol: u16,
+    /// What of the fixed transport header is there.
+    pub transport: Transport,
+    /// Source port of [`Transport::Ports`], type of [`Transport::Icmp`].
+    pub source_port: u16,
+    /// Destination port of [`Transport::Ports`], code of [`Transport::Icmp`].
+    pub destination_port: u16,
+}
+
+impl Packet {
+    const UNREAD: Self = Self {
+        malformed: None,
+        network: Network::Unknown,
+        source: [0; 2],
+        destination: [0; 2],
+        hop_limit: 0,
+        extended: false,
+        fragment: 0,
+        protocol: protocol::UNKNOWN,
+        transport: Transport::Absent,
+        source_port: 0,
+        destination_port: 0,
+    };
+
+    /// Reads a frame. `length` is [`Frame::length`], taken once by the caller, which counts it.
+    #[inline(always)]
+    pub fn parse<F: Frame + ?Sized>(frame: &F, length: usize) -> Self {
+        let mut packet = Self::UNREAD;
+        if let Err(flaw) = packet.read(frame, length) {
+            packet.malformed = Some(flaw);
+            packet.protocol = protocol::UNKNOWN;
+            packet.transport = Transport::Absent;
+        }
+        packet
+    }
+
+    #[inline(always)]
+    fn read<F: Frame + ?Sized>(&mut self, frame: &F, length: usize) -> Result<(), Reason> {
+        let (ethertype, at) = ethernet(frame)?;
+        let at = forget(at, length);
+        match ethertype {
+            ETHERTYPE_IPV4 => self.read_ipv4(frame, at, length),
+            ETHERTYPE_IPV6 => self.read_ipv6(frame, at, length),
+            ETHERTYPE_ARP => {
+                self.network = Network::Arp;
+                Ok(())
+            }
+            _ => {
+                self.network = Network::Other;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What follows an 802.1Q or 802.1ad EtherType; big endian.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Tag {
+    control: u16,
+    ethertype: u16,
+}
+
+/// The EtherType behind all VLAN tags, and where its header begins.
+#[inline(always)]
+fn ethernet<F: Frame + ?Sized>(frame: &F) -> Result<(u16, usize), Reason> {
+    let Some(ethertype) = frame.load::<u16>(ETHERNET_HEADER - 2) else {
+        return Err(Reason::TruncatedEthernet);
+    };
+    let mut ethertype = u16::from_be(ethertype);
+    let mut at = ETHERNET_HEADER;
+    let mut tags = 0;
+    while is_tag(ethertype) {
+        if tags == VLAN_TAGS_MAX {
+            return Err(Reason::VlanDepth);
+        }
+        let Some(tag) = frame.load::<Tag>(at) else {
+            return Err(Reason::TruncatedVlan);
+        };
+        ethertype = u16::from_be(tag.ethertype);
+        at += size_of::<Tag>();
+        tags += 1;
+    }
+    Ok((ethertype, at))
+}
+
+#[inline(always)]
+const fn is_tag(ethertype: u16) -> bool {
+    matches!(ethertype, ETHERTYPE_VLAN | ETHERTYPE_QINQ)
+}

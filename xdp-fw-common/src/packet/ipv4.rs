@@ -1,0 +1,77 @@
+//! IPv4 (RFC 791).
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Address, Network, Packet, fragment, transport};
+use crate::{Frame, Reason};
+
+/// Bit of the flag.
+const MORE_FRAGMENTS: u16 = 13;
+const FRAGMENT_OFFSET: u16 = 0x1fff;
+
+/// The header without options; big endian.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Header {
+    version_and_length: u8,
+    traffic_class: u8,
+    total_length: u16,
+    identification: u16,
+    flags_and_offset: u16,
+    time_to_live: u8,
+    protocol: u8,
+    checksum: u16,
+    source: u32,
+    destination: u32,
+}
+
+impl Packet {
+    /// Reads the IPv4 header at `at` and what is behind it; `length` is the frame's.
+    #[inline(always)]
+    pub(super) fn read_ipv4<F: Frame + ?Sized>(
+        &mut self,
+        frame: &F,
+        at: usize,
+        length: usize,
+    ) -> Result<(), Reason> {
+        let Some(header) = frame.load::<Header>(at) else {
+            return Err(Reason::TruncatedIp);
+        };
+        if header.version_and_length >> 4 != 4 {
+            return Err(Reason::IpVersion);
+        }
+        self.network = Network::V4;
+        self.source = address(header.source);
+        self.destination = address(header.destination);
+        self.hop_limit = header.time_to_live;
+        let size = usize::from(header.version_and_length & 15) * 4;
+        if size < size_of::<Header>() {
+            return Err(Reason::IpHeaderLength);
+        }
+        let room = length.saturating_sub(at);
+        if size > room {
+            return Err(Reason::TruncatedIp);
+        }
+        let total = usize::from(u16::from_be(header.total_length));
+        if total < size || total > room {
+            return Err(Reason::IpLength);
+        }
+
+        let flags_and_offset = u16::from_be(header.flags_and_offset);
+        let offset = flags_and_offset & FRAGMENT_OFFSET;
+        self.protocol = u16::from(header.protocol);
+        if offset != 0 {
+            self.fragment = fragment::FRAGMENT | fragment::LATER;
+            return transport::check_later_fragment(header.protocol, offset);
+        }
+        let more = (flags_and_offset >> MORE_FRAGMENTS & 1) as u8;
+        self.fragment = more * (fragment::FRAGMENT | fragment::MORE);
+        self.read_transport(frame, header.protocol, at + size, at + total)
+    }
+}
+
+#[inline(always)]
+fn address(bytes: u32) -> Address {
+    let [a, b, c, d] = bytes.to_ne_bytes();
+    [u64::from_ne_bytes([a, b, c, d, 0, 0, 0, 0]), 0]
+}

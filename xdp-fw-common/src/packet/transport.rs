@@ -1,0 +1,118 @@
+//! The fixed header of the transport protocols, where a packet has all of it.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Packet, fragment};
+use crate::{Frame, Reason};
+
+/// IP protocol numbers (IANA) that the parser knows by name.
+pub mod protocol {
+    /// IPv6 hop-by-hop options.
+    pub const HOP_BY_HOP: u8 = 0;
+    /// ICMP for IPv4.
+    pub const ICMP: u8 = 1;
+    /// TCP.
+    pub const TCP: u8 = 6;
+    /// UDP.
+    pub const UDP: u8 = 17;
+    /// DCCP.
+    pub const DCCP: u8 = 33;
+    /// IPv6 routing header.
+    pub const ROUTING: u8 = 43;
+    /// IPv6 fragment header.
+    pub const FRAGMENT: u8 = 44;
+    /// Authentication header.
+    pub const AH: u8 = 51;
+    /// ICMP for IPv6.
+    pub const ICMPV6: u8 = 58;
+    /// IPv6 destination options.
+    pub const DESTINATION_OPTIONS: u8 = 60;
+    /// SCTP.
+    pub const SCTP: u8 = 132;
+    /// UDP-Lite.
+    pub const UDPLITE: u8 = 136;
+
+    /// No protocol number: it is not known.
+    pub const UNKNOWN: u16 = 256;
+}
+
+/// What of the fixed transport header is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Transport {
+    /// No header of a known protocol is wholly there.
+    Absent,
+    /// TCP, UDP, UDP-Lite, SCTP or DCCP: two ports.
+    Ports,
+    /// ICMP or ICMPv6: type and code.
+    Icmp,
+}
+
+/// What transport headers begin with; big endian.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Start {
+    /// Source port; type and code of ICMP.
+    first: u16,
+    /// Destination port; checksum of ICMP.
+    second: u16,
+}
+
+/// Size of the fixed header in bytes; 0 for a protocol that is not read.
+#[inline(always)]
+const fn header_size(protocol: u8) -> usize {
+    match protocol {
+        protocol::TCP => 20,
+        protocol::SCTP | protocol::DCCP => 12,
+        protocol::UDP | protocol::UDPLITE | protocol::ICMP | protocol::ICMPV6 => 8,
+        _ => 0,
+    }
+}
+
+impl Packet {
+    /// Reads the header at `at`; it must lie wholly before `end`, the end of the IP packet: bytes
+    /// behind that are padding. A first fragment without all of it is a tiny fragment
+    /// (RFC 1858 §3).
+    #[inline(always)]
+    pub(super) fn read_transport<F: Frame + ?Sized>(
+        &mut self,
+        frame: &F,
+        protocol: u8,
+        at: usize,
+        end: usize,
+    ) -> Result<(), Reason> {
+        let size = header_size(protocol);
+        if size == 0 {
+            return Ok(());
+        }
+        if at + size > end {
+            return if self.fragment & fragment::MORE != 0 {
+                Err(Reason::TinyFragment)
+            } else {
+                Ok(())
+            };
+        }
+        let start = frame.load::<Start>(at).ok_or(Reason::Internal)?;
+        let (first, second) = (u16::from_be(start.first), u16::from_be(start.second));
+        if matches!(protocol, protocol::ICMP | protocol::ICMPV6) {
+            self.transport = Transport::Icmp;
+            self.source_port = first >> 8;
+            self.destination_port = first & 0xff;
+        } else {
+            self.transport = Transport::Ports;
+            self.source_port = first;
+            self.destination_port = second;
+        }
+        Ok(())
+    }
+}
+
+/// A later fragment has no header; one that would overwrite TCP's flags on reassembly is an
+/// attack (RFC 3128). `offset` counts 8-byte units.
+#[inline(always)]
+pub(super) const fn check_later_fragment(protocol: u8, offset: u16) -> Result<(), Reason> {
+    if protocol == protocol::TCP && offset == 1 {
+        return Err(Reason::TinyFragment);
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! What stands between LLVM and the verifier.
+//!
+//! Both follow values through a program and neither knows what the other knows. Each function here
+//! is the identity, or plain arithmetic, on the host; in the kernel it is hidden from one of them.
+
+/// A bit index, 0..=63, as the verifier must see it.
+///
+/// LLVM lowers `trailing_zeros` to a table of bytes, which the verifier believes to be 0..=255,
+/// and drops any mask because it knows better: so the mask stands where it cannot see it.
+#[inline(always)]
+pub(crate) fn bit_index(index: u32) -> u32 {
+    #[cfg(target_arch = "bpf")]
+    {
+        let mut index = u64::from(index);
+        // SAFETY: one AND on one register; no memory, no stack.
+        unsafe {
+            core::arch::asm!("{0} &= 63", inout(reg) index, options(pure, nomem, nostack));
+        }
+        index as u32
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    index
+}
+
+/// `value`, of which the verifier knows nothing afterwards; `unknown` is any value that it does
+/// not know.
+///
+/// Where paths meet with different constants, the verifier walks the rest of the program once for
+/// each of them. Forgetting the constant makes the paths one.
+#[inline(always)]
+pub(crate) fn forget(value: usize, unknown: usize) -> usize {
+    #[cfg(target_arch = "bpf")]
+    {
+        let mut value = value as u64;
+        // SAFETY: two XORs on registers, which cancel out; no memory, no stack.
+        unsafe {
+            core::arch::asm!(
+                "{0} ^= {1}",
+                "{0} ^= {1}",
+                inout(reg) value,
+                in(reg) unknown as u64,
+                options(pure, nomem, nostack)
+            );
+        }
+        value as usize
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    {
+        let _ = unknown;
+        value
+    }
+}
+
+/// All ones if the two differ, zero if they are equal, without a branch: in a loop, every branch
+/// doubles the paths of the verifier.
+#[inline(always)]
+pub(crate) fn differ(a: u8, b: u8) -> usize {
+    let difference = usize::from(a ^ b);
+    #[cfg(target_arch = "bpf")]
+    let difference = {
+        let mut difference = difference as u64;
+        // SAFETY: one register onto itself; LLVM would turn what follows back into a branch.
+        unsafe {
+            core::arch::asm!("{0} = {0}", inout(reg) difference, options(pure, nomem, nostack));
+        }
+        difference as usize
+    };
+    // Borrows into the top bit only if there is no difference.
+    (difference.wrapping_sub(1) >> (usize::BITS - 1)).wrapping_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differ_is_a_mask_for_every_pair() {
+        for a in 0..=u8::MAX {
+            for b in 0..=u8::MAX {
+                assert_eq!(differ(a, b), if a == b { 0 } else { usize::MAX });
+            }
+        }
+    }
+}

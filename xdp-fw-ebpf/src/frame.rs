@@ -1,0 +1,60 @@
+//! The one checked packet read.
+
+use aya_ebpf::{EbpfContext as _, helpers, programs::XdpContext};
+use bytemuck::Pod;
+use xdp_fw_common::Frame;
+
+/// No header that is read begins beyond this: Ethernet, two tags, IPv6 and eight extension
+/// headers of 2,048 bytes end below it. The verifier needs a bound on what is added to a packet
+/// pointer; an offset past it is a failed read, never a wrapped one.
+const OFFSET_MAX: usize = 0x7fff;
+
+/// A frame in the driver; with `FRAGS`, one that may be spread over several buffers.
+pub struct Buffers<'a, const FRAGS: bool>(pub &'a XdpContext);
+
+impl<const FRAGS: bool> Frame for Buffers<'_, FRAGS> {
+    #[inline(always)]
+    fn length(&self) -> usize {
+        if FRAGS {
+            // SAFETY: the context is the one that the kernel handed in.
+            unsafe { helpers::generated::bpf_xdp_get_buff_len(self.0.ctx) as usize }
+        } else {
+            self.0.data_end() - self.0.data()
+        }
+    }
+
+    #[inline(always)]
+    fn load<H: Pod>(&self, offset: usize) -> Option<H> {
+        if offset > OFFSET_MAX {
+            return None;
+        }
+        let at = self.0.data() + offset;
+        if at + size_of::<H>() <= self.0.data_end() {
+            // SAFETY: the line above proved to the verifier that the header is there, and every bit
+            // pattern is one.
+            return Some(unsafe { core::ptr::read_unaligned(at as *const H) });
+        }
+        if !FRAGS {
+            return None;
+        }
+        self.load_across(offset)
+    }
+}
+
+impl<const FRAGS: bool> Buffers<'_, FRAGS> {
+    /// Reads what is not wholly in the first buffer, which may be nearly empty.
+    #[inline(always)]
+    fn load_across<H: Pod>(&self, offset: usize) -> Option<H> {
+        let mut header = H::zeroed();
+        // SAFETY: `header` is as long as is said, and any bytes may fill it; the helper checks the offset against all buffers.
+        let status = unsafe {
+            helpers::generated::bpf_xdp_load_bytes(
+                self.0.as_ptr().cast(),
+                offset as u32,
+                (&raw mut header).cast(),
+                size_of::<H>() as u32,
+            )
+        };
+        (status == 0).then_some(header)
+    }
+}

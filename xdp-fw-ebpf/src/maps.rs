@@ -1,0 +1,160 @@
+//! Every map, and [`Tables`] over them.
+//!
+//! Sizes here are placeholders: the loader creates each rule map at the size of its data.
+
+use aya_ebpf::{
+    btf_maps::{Array, LpmTrie, PerCpuArray, ProgramArray, lpm_trie::Key},
+    macros::btf_map,
+};
+use xdp_fw_common::{
+    Dimension, Tables, Verdict,
+    tables::{CLASS_OUTSIDE, Row, Rule, WIDE_PACK},
+    wire::{COUNTER_SLOTS, Counter, ProbeResult, Settings},
+};
+
+/// Slot -> count. Written by `filter` and `root`, read and zeroed by user space. Pinned, shared
+/// by every generation.
+#[btf_map]
+pub static COUNTERS: PerCpuArray<Counter, { COUNTER_SLOTS as usize }> = PerCpuArray::new();
+
+/// 0 -> the filter in force. Written by a commit, read by `root`. Pinned.
+#[btf_map]
+pub static ENTRY: ProgramArray<1> = ProgramArray::new();
+
+/// 0 -> what `probe` decided last. Written by `probe`, read by user space. Per generation.
+#[btf_map]
+pub static PROBE: Array<ProbeResult, 1> = Array::new();
+
+/// IPv4 prefix -> class of the source. Written by user space before the commit, as all below.
+#[btf_map]
+static SOURCE_V4: LpmTrie<[u8; 4], u32, 1> = LpmTrie::new();
+
+/// IPv6 prefix -> class of the source.
+#[btf_map]
+static SOURCE_V6: LpmTrie<[u8; 16], u32, 1> = LpmTrie::new();
+
+/// IPv4 prefix -> class of the destination.
+#[btf_map]
+static DESTINATION_V4: LpmTrie<[u8; 4], u32, 1> = LpmTrie::new();
+
+/// IPv6 prefix -> class of the destination.
+#[btf_map]
+static DESTINATION_V6: LpmTrie<[u8; 16], u32, 1> = LpmTrie::new();
+
+/// Dimension's base -> class of each 8-bit value.
+#[btf_map]
+static NARROW: Array<[u16; 256], 1> = Array::new();
+
+/// Dimension's base + value / 32 -> classes of 32 neighbouring 16-bit values.
+#[btf_map]
+static WIDE: Array<[u16; WIDE_PACK], 1> = Array::new();
+
+/// Dimension's base + class -> row.
+#[btf_map]
+static ROWS: Array<Row, 1> = Array::new();
+
+/// Rule in file order -> what it does.
+#[btf_map]
+static RULES: Array<Rule, 1> = Array::new();
+
+/// Frozen before the verifier looks, so that what is not in use is dead code to it.
+#[unsafe(no_mangle)]
+pub static SETTINGS: Settings = Settings {
+    default_action: 0,
+    malformed: 0,
+    non_ip: 0,
+    essentials: 0,
+    rules: 0,
+    coarse_clock: 0,
+    used: [0; Dimension::COUNT],
+    rows: [0; Dimension::COUNT],
+    values: [0; Dimension::COUNT],
+};
+
+/// One field of [`SETTINGS`], as the loader set it: the compiler must not believe the zeros.
+macro_rules! setting {
+    ($($field:tt)+) => {
+        // SAFETY: the field of a static, aligned and initialised.
+        unsafe { core::ptr::read_volatile(&raw const crate::maps::SETTINGS.$($field)+) }
+    };
+}
+pub(crate) use setting;
+
+/// The rule maps of this generation.
+pub struct Maps;
+
+impl Tables for Maps {
+    #[inline(always)]
+    fn default_action(&self) -> Verdict {
+        Verdict::from_wire(setting!(default_action) as u8)
+    }
+
+    #[inline(always)]
+    fn malformed(&self) -> Verdict {
+        Verdict::from_wire(setting!(malformed) as u8)
+    }
+
+    #[inline(always)]
+    fn non_ip(&self) -> Verdict {
+        Verdict::from_wire(setting!(non_ip) as u8)
+    }
+
+    #[inline(always)]
+    fn essentials(&self) -> bool {
+        setting!(essentials) == 1
+    }
+
+    #[inline(always)]
+    fn has_rules(&self) -> bool {
+        setting!(rules) != 0
+    }
+
+    #[inline(always)]
+    fn uses(&self, dimension: Dimension) -> bool {
+        setting!(used[dimension as usize]) == 1
+    }
+
+    #[inline(always)]
+    fn class_v4(&self, dimension: Dimension, address: [u8; 4]) -> u32 {
+        let key = Key::new(32, address);
+        let class = match dimension {
+            Dimension::Source => SOURCE_V4.get(&key),
+            _ => DESTINATION_V4.get(&key),
+        };
+        class.copied().unwrap_or(CLASS_OUTSIDE)
+    }
+
+    #[inline(always)]
+    fn class_v6(&self, dimension: Dimension, address: [u8; 16]) -> u32 {
+        let key = Key::new(128, address);
+        let class = match dimension {
+            Dimension::Source => SOURCE_V6.get(&key),
+            _ => DESTINATION_V6.get(&key),
+        };
+        class.copied().unwrap_or(CLASS_OUTSIDE)
+    }
+
+    #[inline(always)]
+    fn class_narrow(&self, dimension: Dimension, value: u8) -> Option<u32> {
+        let classes = NARROW.get(setting!(values[dimension as usize]))?;
+        classes.get(usize::from(value)).copied().map(u32::from)
+    }
+
+    #[inline(always)]
+    fn class_wide(&self, dimension: Dimension, value: u16) -> Option<u32> {
+        let value = usize::from(value);
+        let base = setting!(values[dimension as usize]);
+        let classes = WIDE.get(base + (value / WIDE_PACK) as u32)?;
+        classes.get(value % WIDE_PACK).copied().map(u32::from)
+    }
+
+    #[inline(always)]
+    fn row(&self, dimension: Dimension, class: u32) -> Option<&Row> {
+        ROWS.get(setting!(rows[dimension as usize]) + class)
+    }
+
+    #[inline(always)]
+    fn rule(&self, index: u32) -> Option<Rule> {
+        RULES.get(index).copied()
+    }
+}
