@@ -1,2 +1,9 @@
-//! xdp-fw.
+//! xdp-fw: a packet-filtering firewall in the NIC driver.
+//!
+//! Text becomes a [`config`], a configuration becomes a [`policy`], a policy becomes tables, and
+//! the [`datapath`] puts tables into force as a generation. Each step but the last is a pure
+//! function; only the last touches the kernel.
+
 pub mod config;
+pub mod datapath;
+pub mod policy;

@@ -1,0 +1,51 @@
+//! The compiled policy, ready to be put into maps or judged by on the host.
+//!
+//! Owns the shape of the result. How it is made is `compile`'s work.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use xdp_fw_common::Verdict;
+use xdp_fw_common::tables::{Row, WIDE_PACK};
+use xdp_fw_common::wire::Settings;
+
+/// Everything that the maps of one generation hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tables {
+    /// Policies, and where each dimension's rows and values begin. `coarse_clock` is the
+    /// datapath's to set.
+    pub settings: Settings,
+    /// The rules in force, in file order; bit `i` of every row is rule `i`.
+    pub rules: Vec<NamedRule>,
+    /// Classes of source addresses.
+    pub source: AddressTable,
+    /// Classes of destination addresses.
+    pub destination: AddressTable,
+    /// One value per 8-bit dimension in use, at `settings.values[dimension]`.
+    pub narrow: Vec<[u16; 256]>,
+    /// `WIDE_VALUES` values per 16-bit dimension in use, from `settings.values[dimension]` on.
+    pub wide: Vec<[u16; WIDE_PACK]>,
+    /// Rows of all dimensions in use, each from `settings.rows[dimension]` on.
+    pub rows: Vec<Row>,
+    /// Prefixes that the rules in force name, as written: what operators count.
+    pub prefixes: u64,
+}
+
+/// A rule as far as the maps need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedRule {
+    /// The identity of its counter.
+    pub name: String,
+    /// What it does.
+    pub verdict: Verdict,
+}
+
+/// Longest-prefix match to class ids, both families. Entries are canonical, unique and sorted by
+/// address and then length; each entry's class is complete, so that the longest match is the
+/// answer; entries that say the same as their parent are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddressTable {
+    /// IPv4 prefixes.
+    pub v4: Vec<(Ipv4Addr, u8, u32)>,
+    /// IPv6 prefixes.
+    pub v6: Vec<(Ipv6Addr, u8, u32)>,
+}
