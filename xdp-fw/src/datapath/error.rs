@@ -1,6 +1,6 @@
 //! What can go wrong below, told to operators: what happened, where, what to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A failure of the kernel's side.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,48 @@ pub enum Error {
     NoGeneration {
         /// The pin directory.
         pins: PathBuf,
+    },
+    /// The pin directory is not on a BPF file system.
+    #[error("{}: not on a BPF file system; mount one with `mount -t bpf bpf /sys/fs/bpf`", path.display())]
+    NotBpffs {
+        /// The directory, or the nearest one above it that exists.
+        path: PathBuf,
+    },
+    /// Something under the pin directory is not ours, or not what it should be.
+    #[error("{}: {problem}; {remedy}", path.display())]
+    Pin {
+        /// The pin or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Another process owns the pin directory.
+    #[error("{}: in use by another xdp-fw; stop that one, or give this one a --pin-dir of its own", pins.display())]
+    Busy {
+        /// The pin directory.
+        pins: PathBuf,
+    },
+    /// The kernel refused something.
+    #[error("cannot {action}: {cause}; {remedy}")]
+    Kernel {
+        /// What was tried.
+        action: String,
+        /// What the kernel said.
+        cause: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The verifier refused a program: a bug, or a kernel that needs a workaround.
+    #[error(
+        "the kernel's verifier refused program `{program}`: {log}; please report this with the output of `uname -r`"
+    )]
+    Verifier {
+        /// The program.
+        program: String,
+        /// The end of its log.
+        log: String,
     },
     /// An interface could not be attached.
     #[error("{interface}: cannot attach: {cause}; {remedy}")]
@@ -21,4 +63,81 @@ pub enum Error {
         /// What to do.
         remedy: String,
     },
+    /// There are more rules than counter slots.
+    #[error(
+        "no free counter slot for rule `{rule}`: {in_use} of {total} are in use; reload with fewer new rule names at once"
+    )]
+    Slots {
+        /// The rule without a slot.
+        rule: String,
+        /// Slots that are taken.
+        in_use: usize,
+        /// Slots there are.
+        total: usize,
+    },
+}
+
+impl Error {
+    /// A refused operation, with the kernel's word for it and what to do about it.
+    pub(super) fn kernel(
+        action: impl Into<String>,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Self {
+        Self::Kernel {
+            action: action.into(),
+            cause: chain(error),
+            remedy: remedy(errno(error)).to_owned(),
+        }
+    }
+
+    pub(super) fn pin(path: &Path, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Pin {
+            path: path.to_owned(),
+            problem: problem.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+/// The error number at the root of a chain: aya's own messages leave it out.
+pub(super) fn errno(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return io.raw_os_error();
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// A chain of errors in one line, without what a cause repeats of its effect.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+fn remedy(errno: Option<i32>) -> &'static str {
+    match errno {
+        Some(libc::EPERM | libc::EACCES) => {
+            "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; before Linux 5.11 also raise the memlock limit"
+        }
+        Some(libc::ENOMEM | libc::E2BIG | libc::ENOSPC) => {
+            "free memory, raise the service's memory limit, or use fewer or shorter prefix lists"
+        }
+        Some(libc::EEXIST) => "another xdp-fw is at work in the same pin directory; stop it",
+        Some(libc::EINVAL | libc::ENOTSUP) => {
+            "check with `uname -r` that the kernel is 5.10 or newer; if it is, please report this"
+        }
+        _ => "see the cause; nothing that was in force has changed",
+    }
 }

@@ -2,16 +2,34 @@
 //!
 //! The only place that names `aya`. Owns the pin directory and everything in it; never reads a
 //! configuration and never talks to an operator.
+//!
+//! The links hold a root program that reloads never change; it jumps to slot 0 of a pinned
+//! program array. Writing that slot is the only commit point. A reload builds a complete new
+//! [`generation`] beside the one in force first. The pins are the truth: a process that dies
+//! leaves the filter in force, and the next one adopts it.
 
+mod counters;
 mod error;
+mod generation;
+mod links;
+mod object;
+mod owner;
+mod pins;
+mod probe;
+mod slots;
 mod snapshot;
+mod sys;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use caps::{CapSet, Capability};
 
 pub use error::Error;
-pub use snapshot::{Count, Generation, ReasonCount, RuleCount, Snapshot};
+pub use owner::{Datapath, Prepared};
+pub use probe::{Probe, Probed};
+pub use snapshot::{Count, Generation, ReasonCount, RuleCount, Snapshot, read};
 
-use crate::policy::Tables;
+use pins::Pins;
 
 /// Where the pins live unless `--pin-dir` says otherwise; `v1` is the layout's version.
 pub const PIN_DIRECTORY: &str = "/sys/fs/bpf/xdp-fw/v1";
@@ -32,119 +50,81 @@ pub struct Link {
     pub number: u32,
     /// The interface it is on; `None` for a dead link, whose interface is gone.
     pub interface: Option<u32>,
+    /// Id of the program it holds.
+    pub program: u32,
 }
 
-/// The pin directory of a running daemon: one owner, all writes.
-pub struct Datapath {
-    pins: PathBuf,
-}
-
-/// A complete generation beside the one in force: loaded, verified, pinned, not yet committed.
-pub struct Prepared {
-    generation: Generation,
-}
-
-impl Prepared {
-    /// What will be in force after the commit.
-    pub fn generation(&self) -> &Generation {
-        &self.generation
-    }
-}
-
-impl Datapath {
-    /// Opens the pin directory, or makes it. What is there is checked for owner, mode, type and
-    /// size before it is used, and adopted; what an interrupted run left half-made is removed.
-    pub fn open(pins: &Path) -> Result<Self, Error> {
-        Ok(Self {
-            pins: pins.to_owned(),
-        })
-    }
-
-    /// The generation in force, if there is one.
-    pub fn in_force(&self) -> Option<&Generation> {
-        None
-    }
-
-    /// Builds a complete new generation beside the one in force. Nothing in force is touched; a
-    /// dropped [`Prepared`] leaves nothing behind. `config` is the configuration's hash.
-    pub fn prepare(&mut self, tables: &Tables, config: [u8; 32]) -> Result<Prepared, Error> {
-        let _ = (tables, config);
-        Err(Error::NoGeneration {
-            pins: self.pins.clone(),
-        })
-    }
-
-    /// Puts a prepared generation into force: one write, the same instant on every interface.
-    pub fn commit(&mut self, prepared: Prepared) -> Result<(), Error> {
-        let _ = prepared;
-        Err(Error::NoGeneration {
-            pins: self.pins.clone(),
-        })
-    }
-
-    /// Every pinned link, dead ones too.
-    pub fn links(&self) -> Result<Vec<Link>, Error> {
-        Ok(Vec::new())
-    }
-
-    /// Attaches the root program to an interface that has no link of ours, and pins the link.
-    /// There must be a generation in force.
-    ///
-    /// # Errors
-    /// [`Error::Attach`] with cause and remedy; a foreign program is named and left alone.
-    pub fn attach(&mut self, interface: u32, name: &str, mode: AttachMode) -> Result<(), Error> {
-        let _ = (interface, name, mode);
-        Err(Error::NoGeneration {
-            pins: self.pins.clone(),
-        })
-    }
-
-    /// Removes a link, dead or alive; detaches the interface if it is alive.
-    pub fn detach(&mut self, link: &Link) -> Result<(), Error> {
-        let _ = link;
-        Ok(())
-    }
-
-    /// Id of the root program, as netlink shows it on an attached interface.
-    pub fn root_program(&self) -> u32 {
-        0
-    }
-}
-
-/// Reads everything from the pins alone; works with the daemon stopped.
-pub fn read(pins: &Path) -> Result<Snapshot, Error> {
-    Err(Error::NoGeneration {
-        pins: pins.to_owned(),
-    })
-}
-
-/// Links in `pins`, without a daemon.
+/// Links in `pins`, without a daemon; none if the directory is not there.
+///
+/// # Errors
+/// [`Error::Pin`] for a pin that is no link.
 pub fn read_links(pins: &Path) -> Result<Vec<Link>, Error> {
-    let _ = pins;
-    Ok(Vec::new())
+    links::list(&Pins::new(pins))
 }
 
 /// Attaches the pinned root to one interface, without a daemon.
+///
+/// # Errors
+/// [`Error::NoGeneration`] where nothing is in force yet, [`Error::Attach`] with cause and remedy.
 pub fn attach_pinned(
     pins: &Path,
     interface: u32,
     name: &str,
     mode: AttachMode,
 ) -> Result<(), Error> {
-    let _ = (interface, name, mode);
-    Err(Error::NoGeneration {
-        pins: pins.to_owned(),
-    })
+    let pins = Pins::new(pins);
+    if !pins.root_program().exists() {
+        return Err(Error::NoGeneration {
+            pins: pins.root().to_owned(),
+        });
+    }
+    pins.check()?;
+    if snapshot::in_force(&pins)?.is_none() {
+        return Err(Error::NoGeneration {
+            pins: pins.root().to_owned(),
+        });
+    }
+    if links::list(&pins)?
+        .iter()
+        .any(|link| link.interface == Some(interface))
+    {
+        return Ok(());
+    }
+    let path = pins.root_program();
+    let mut root = object::pinned(&path)
+        .map_err(|error| Error::kernel(format!("open {}", path.display()), &error))?;
+    links::attach(&pins, &mut root, interface, name, mode)
 }
 
 /// Stops filtering: removes every link, then every other pin, and nothing that is not ours.
 /// Returns how many links there were.
+///
+/// # Errors
+/// [`Error::Busy`] while a daemon owns the directory.
 pub fn unload(pins: &Path) -> Result<usize, Error> {
-    let _ = pins;
-    Ok(0)
+    let pins = Pins::new(pins);
+    if !pins.root().exists() {
+        return Ok(0);
+    }
+    pins.check()?;
+    let lock = pins.lock()?;
+    let removed = owner::remove_everything(&pins)?;
+    drop(lock);
+    Ok(removed)
 }
 
 /// The capabilities that loading and attaching needs and this process lacks; empty if it may.
+#[must_use]
 pub fn missing_capabilities() -> Vec<&'static str> {
-    Vec::new()
+    let has = |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false);
+    // CAP_SYS_ADMIN includes what was split off it in 5.8.
+    let admin = has(Capability::CAP_SYS_ADMIN);
+    [
+        ("CAP_BPF", admin || has(Capability::CAP_BPF)),
+        ("CAP_PERFMON", admin || has(Capability::CAP_PERFMON)),
+        ("CAP_NET_ADMIN", has(Capability::CAP_NET_ADMIN)),
+    ]
+    .into_iter()
+    .filter_map(|(name, held)| (!held).then_some(name))
+    .collect()
 }

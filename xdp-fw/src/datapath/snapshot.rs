@@ -1,8 +1,21 @@
 //! What the kernel says of the generation in force.
 
+use std::path::Path;
 use std::time::SystemTime;
 
+use aya::maps::MapInfo;
+use aya::programs::ProgramInfo;
+use xdp_fw_common::wire::reason_slot;
 use xdp_fw_common::{Reason, Verdict};
+
+use super::counters::Counters;
+use super::generation::{Described, describe, pin};
+use super::owner::ENTRY;
+use super::pins::{Pins, check_map};
+use super::{Error, links, sys};
+
+/// How often a read starts anew because a commit removed what it was reading.
+const ATTEMPTS: u32 = 5;
 
 /// What a generation is, as it is pinned with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,4 +87,103 @@ pub struct Snapshot {
     pub interfaces: Vec<u32>,
     /// Id of the root program, as netlink shows it on an attached interface.
     pub root_program: u32,
+}
+
+/// Reads everything from the pins alone; works with the daemon stopped.
+///
+/// # Errors
+/// [`Error::NoGeneration`] where nothing is loaded, [`Error::Pin`] for pins that are not ours.
+pub fn read(pins: &Path) -> Result<Snapshot, Error> {
+    let pins = Pins::new(pins);
+    let mut attempt = 1;
+    loop {
+        match read_once(&pins) {
+            Err(Error::Kernel { .. }) if attempt < ATTEMPTS => attempt += 1,
+            result => return result,
+        }
+    }
+}
+
+fn read_once(pins: &Pins) -> Result<Snapshot, Error> {
+    let nothing = || Error::NoGeneration {
+        pins: pins.root().to_owned(),
+    };
+    if !pins.entry().exists() {
+        return Err(nothing());
+    }
+    pins.check()?;
+    let described = in_force(pins)?.ok_or_else(nothing)?;
+    let counters = Counters::open(&pins.counters())?.ok_or_else(nothing)?;
+    let rules = described.rules.iter().map(|rule| {
+        Ok(RuleCount {
+            name: rule.name.clone(),
+            verdict: rule.verdict,
+            count: counters.read(rule.slot)?,
+        })
+    });
+    let interfaces = links::list(pins)?
+        .into_iter()
+        .filter_map(|link| link.interface);
+    let root = ProgramInfo::from_pin(pins.root_program())
+        .map_err(|error| Error::kernel("read the root program's id", &error))?;
+    Ok(Snapshot {
+        rules: rules.collect::<Result<_, Error>>()?,
+        reasons: read_reasons(&counters, &described)?,
+        interfaces: interfaces.collect(),
+        root_program: root.id(),
+        generation: described.generation,
+    })
+}
+
+fn read_reasons(counters: &Counters, described: &Described) -> Result<Vec<ReasonCount>, Error> {
+    let mut counts = Vec::with_capacity(Reason::ALL.len() * 2);
+    for reason in Reason::ALL {
+        for verdict in Verdict::ALL {
+            let count = counters.read(reason_slot(reason, verdict))?;
+            counts.push(ReasonCount {
+                reason,
+                verdict,
+                count,
+            });
+        }
+    }
+    // Not folded yet: packets that were on their way at the commit may still be counted there.
+    for rule in &described.gone {
+        let counted = counters.read(rule.slot)?;
+        let total = counts
+            .iter_mut()
+            .find(|count| count.reason == Reason::Rule && count.verdict == rule.verdict);
+        if let Some(ReasonCount { count, .. }) = total {
+            count.packets = count.packets.wrapping_add(counted.packets);
+            count.bytes = count.bytes.wrapping_add(counted.bytes);
+            count.last_seen = count.last_seen.max(counted.last_seen);
+        }
+    }
+    Ok(counts)
+}
+
+/// The generation whose filter stands in slot 0.
+pub(super) fn in_force(pins: &Pins) -> Result<Option<Described>, Error> {
+    let path = pins.entry();
+    if !check_map(&path, &ENTRY)? {
+        return Ok(None);
+    }
+    let read = |error: &(dyn std::error::Error + 'static)| {
+        Error::kernel(format!("read {}", path.display()), error)
+    };
+    let entry = MapInfo::from_pin(&path)
+        .and_then(|info| info.fd())
+        .map_err(|e| read(&e))?;
+    let slot = sys::program_in_slot(std::os::fd::AsFd::as_fd(&entry), 0).map_err(|e| read(&e))?;
+    let Some(program) = slot else {
+        return Ok(None);
+    };
+    for number in pins.generation_numbers() {
+        let directory = pins.generation(number);
+        let filter = ProgramInfo::from_pin(directory.join(pin::FILTER));
+        if filter.is_ok_and(|filter| filter.id() == program) {
+            return describe(&directory).map(Some);
+        }
+    }
+    Ok(None)
 }

@@ -1,0 +1,238 @@
+//! The pin directory: made, checked, adopted, refused, removed. No packet leaves a test run.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytemuck::Zeroable as _;
+use xdp_fw::datapath::{self, Datapath, Error};
+use xdp_fw::policy::{AddressTable, NamedRule, Tables};
+use xdp_fw_common::wire::Settings;
+use xdp_fw_common::{Reason, Verdict};
+
+/// A pin directory of one test, unloaded and removed at its end.
+struct PinDirectory(PathBuf);
+
+impl PinDirectory {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("xdp-fw-test-datapath-{}-{next}", std::process::id());
+        Self(Path::new("/sys/fs/bpf").join(name))
+    }
+}
+
+impl Drop for PinDirectory {
+    fn drop(&mut self) {
+        let _ = datapath::unload(&self.0);
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Match-all rules of these names; the first one decides.
+fn tables(names: &[&str]) -> Tables {
+    Tables {
+        settings: Settings {
+            rules: names.len() as u32,
+            malformed: Verdict::Drop as u32,
+            essentials: 1,
+            ..Settings::zeroed()
+        },
+        rules: names
+            .iter()
+            .map(|name| NamedRule {
+                name: (*name).to_owned(),
+                verdict: Verdict::Drop,
+            })
+            .collect(),
+        source: AddressTable::default(),
+        destination: AddressTable::default(),
+        narrow: Vec::new(),
+        wide: Vec::new(),
+        rows: Vec::new(),
+        prefixes: 0,
+    }
+}
+
+fn commit(datapath: &mut Datapath, names: &[&str]) {
+    let prepared = datapath.prepare(&tables(names), [7; 32]).unwrap();
+    datapath.commit(prepared).unwrap();
+}
+
+#[test]
+fn a_commit_is_in_force_and_readable_and_unload_leaves_nothing() {
+    let pins = PinDirectory::new();
+    let mut datapath = Datapath::open(&pins.0).unwrap();
+    assert!(datapath.in_force().is_none());
+    assert!(matches!(
+        datapath::read(&pins.0),
+        Err(Error::NoGeneration { .. })
+    ));
+
+    commit(&mut datapath, &["a", "b"]);
+    let snapshot = datapath::read(&pins.0).unwrap();
+    assert_eq!(snapshot.generation.number, 1);
+    assert_eq!(snapshot.generation.config, [7; 32]);
+    let names: Vec<&str> = snapshot
+        .rules
+        .iter()
+        .map(|rule| rule.name.as_str())
+        .collect();
+    assert_eq!(names, ["a", "b"]);
+    assert!(snapshot.rules.iter().all(|rule| rule.count.packets == 0));
+
+    drop(datapath);
+    assert_eq!(datapath::unload(&pins.0).unwrap(), 0);
+    assert!(!pins.0.exists());
+}
+
+#[test]
+fn a_restart_adopts_the_generation_and_counts_on_from_its_number() {
+    let pins = PinDirectory::new();
+    commit(&mut Datapath::open(&pins.0).unwrap(), &["a"]);
+    let mut datapath = Datapath::open(&pins.0).unwrap();
+    assert_eq!(datapath.in_force().unwrap().number, 1);
+    commit(&mut datapath, &["a"]);
+    assert_eq!(datapath::read(&pins.0).unwrap().generation.number, 2);
+    assert_eq!(generations(&pins.0), ["2"]);
+}
+
+fn generations(pins: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(pins.join("generations"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_prepared_generation_that_is_dropped_leaves_the_old_one_and_no_pin() {
+    let pins = PinDirectory::new();
+    let mut datapath = Datapath::open(&pins.0).unwrap();
+    commit(&mut datapath, &["a"]);
+    drop(datapath.prepare(&tables(&["b"]), [8; 32]).unwrap());
+    assert_eq!(generations(&pins.0), ["1"]);
+    assert_eq!(datapath::read(&pins.0).unwrap().rules[0].name, "a");
+}
+
+#[test]
+fn what_an_interrupted_run_left_half_made_is_swept_at_the_next_start() {
+    let pins = PinDirectory::new();
+    commit(&mut Datapath::open(&pins.0).unwrap(), &["a"]);
+    fs::create_dir(pins.0.join("generations/2")).unwrap();
+    let datapath = Datapath::open(&pins.0).unwrap();
+    assert_eq!(datapath.in_force().unwrap().number, 1);
+    assert_eq!(generations(&pins.0), ["1"]);
+}
+
+#[test]
+fn a_second_owner_of_a_pin_directory_is_refused() {
+    let pins = PinDirectory::new();
+    let _first = Datapath::open(&pins.0).unwrap();
+    assert!(matches!(Datapath::open(&pins.0), Err(Error::Busy { .. })));
+    assert!(matches!(datapath::unload(&pins.0), Err(Error::Busy { .. })));
+}
+
+#[test]
+fn a_directory_of_another_user_or_open_to_others_is_refused_by_name() {
+    let pins = PinDirectory::new();
+    drop(Datapath::open(&pins.0).unwrap());
+
+    fs::set_permissions(&pins.0, fs::Permissions::from_mode(0o755)).unwrap();
+    let error = Datapath::open(&pins.0).err().unwrap().to_string();
+    assert!(error.contains("open to others (mode 0755)"), "{error}");
+    assert!(error.contains(pins.0.to_str().unwrap()), "{error}");
+
+    fs::set_permissions(&pins.0, fs::Permissions::from_mode(0o700)).unwrap();
+    chown(&pins.0, Some(65534), None).unwrap();
+    let error = Datapath::open(&pins.0).err().unwrap().to_string();
+    assert!(error.contains("owned by uid 65534"), "{error}");
+    chown(&pins.0, Some(0), None).unwrap();
+}
+
+#[test]
+fn pinned_maps_of_another_shape_are_refused_by_name() {
+    let pins = PinDirectory::new();
+    let mut datapath = Datapath::open(&pins.0).unwrap();
+    commit(&mut datapath, &["a"]);
+    drop(datapath);
+    let counters = pins.0.join("counters");
+    let info = pins.0.join("generations/1/info");
+    let entry = pins.0.join("entry");
+
+    // An array where the per-CPU array should be; then the program array.
+    for (foreign, said) in [(&info, "Array"), (&entry, "ProgramArray")] {
+        fs::remove_file(&counters).unwrap();
+        link(foreign, &counters);
+        let error = Datapath::open(&pins.0).err().unwrap().to_string();
+        assert!(error.contains("counters"), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+/// bpffs refuses hard links from user space: pin the same object again.
+fn link(from: &Path, to: &Path) {
+    let status = std::process::Command::new("bpftool")
+        .args(["map", "pin", "pinned"])
+        .args([from, to])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn a_directory_outside_bpffs_is_refused_with_the_command_that_mounts_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = Datapath::open(directory.path()).err().unwrap().to_string();
+    assert!(error.contains("mount -t bpf"), "{error}");
+}
+
+#[test]
+fn the_probe_tells_rule_and_reason_and_counts_nothing() {
+    let pins = PinDirectory::new();
+    let mut datapath = Datapath::open(&pins.0).unwrap();
+    let prepared = datapath.prepare(&tables(&["a", "b"]), [7; 32]).unwrap();
+    let mut probe = prepared.probe(&pins.0).unwrap();
+    let mut frame = [0u8; 64];
+    frame[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
+    frame[17] = 50;
+    let probed = probe.run(&frame, None).unwrap();
+    assert_eq!(probed.verdict, Verdict::Drop);
+    assert_eq!(probed.reason, Some(Reason::Rule));
+    assert_eq!(probed.rule, Some(0));
+    assert_eq!(probed.length, 64);
+
+    frame[14] = 0x65;
+    assert_eq!(
+        probe.run(&frame, None).unwrap().reason,
+        Some(Reason::IpVersion)
+    );
+
+    datapath.commit(prepared).unwrap();
+    let snapshot = datapath::read(&pins.0).unwrap();
+    assert!(snapshot.rules.iter().all(|rule| rule.count.packets == 0));
+    assert!(
+        snapshot
+            .reasons
+            .iter()
+            .all(|reason| reason.count.packets == 0)
+    );
+}
+
+#[test]
+fn a_frame_whose_first_buffer_is_nearly_empty_is_read_across_buffers() {
+    let pins = PinDirectory::new();
+    let mut datapath = Datapath::open(&pins.0).unwrap();
+    let prepared = datapath.prepare(&tables(&["a"]), [7; 32]).unwrap();
+    let mut probe = prepared.probe(&pins.0).unwrap();
+    let mut frame = vec![0u8; 9000];
+    frame[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
+    frame[16..18].copy_from_slice(&8986u16.to_be_bytes());
+    for first_buffer in [14, 20, 33, 34, 35, 3000] {
+        let probed = probe.run(&frame, Some(first_buffer)).unwrap();
+        assert_eq!(probed.reason, Some(Reason::Rule), "{first_buffer}");
+        assert_eq!(probed.length, 9000, "{first_buffer}");
+    }
+}

@@ -1,0 +1,411 @@
+//! A generation: fresh rule maps sized to the data, and programs bound to them.
+//!
+//! Owns building one beside the one in force and pinning what describes it. The commit is
+//! [`super::Datapath`]'s.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aya::maps::lpm_trie::Key;
+use aya::maps::{Array, LpmTrie, Map, MapData, MapError, MapType};
+use aya::{Ebpf, EbpfLoader, Pod};
+use bytemuck::Zeroable as _;
+use xdp_fw_common::Verdict;
+use xdp_fw_common::tables::Rule;
+use xdp_fw_common::wire::{GenerationInfo, RULE_NAME_MAX, RuleEntry, Settings};
+
+use super::object::{self, EntryPoint, Kernel, OBJECT};
+use super::pins::{Pins, Shape, check_map};
+use super::{Error, Generation, slots};
+use crate::policy::{AddressTable, NamedRule, Tables};
+
+/// Names of the pins in a generation's directory.
+pub(super) mod pin {
+    pub(crate) const FILTER: &str = "filter";
+    pub(crate) const PROBE: &str = "probe";
+    /// What the probe decided last.
+    pub(crate) const RESULT: &str = "result";
+    /// A [`super::RuleEntry`] per rule, in file order.
+    pub(crate) const RULES: &str = "rules";
+    /// A [`super::RuleEntry`] per rule that the commit removed, until its count is folded.
+    pub(crate) const GONE: &str = "gone";
+    /// The [`super::GenerationInfo`]; pinned last, so what has it is whole.
+    pub(crate) const INFO: &str = "info";
+}
+
+/// What of a generation its pins tell.
+#[derive(Debug, Clone)]
+pub(super) struct Described {
+    pub(super) generation: Generation,
+    pub(super) rules: Vec<Slot>,
+    pub(super) gone: Vec<Slot>,
+}
+
+/// A rule's counter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) name: String,
+    pub(super) slot: u32,
+    pub(super) verdict: Verdict,
+}
+
+/// What a new generation follows.
+pub(super) struct Predecessor<'a> {
+    pub(super) number: u64,
+    pub(super) rules: &'a [Slot],
+    /// Slots that must not be handed out yet.
+    pub(super) barred: BTreeSet<u32>,
+}
+
+/// A generation that is loaded and verified, with its pins; dropped uncommitted it removes them.
+pub(super) struct Built {
+    pub(super) ebpf: Ebpf,
+    pub(super) described: Described,
+    pub(super) filter: &'static str,
+    directory: PathBuf,
+    kept: bool,
+}
+
+impl Built {
+    /// From now on the pins stay.
+    pub(super) fn keep(mut self) -> Described {
+        self.kept = true;
+        self.described.clone()
+    }
+}
+
+impl Drop for Built {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What cannot be removed now is swept at the next start.
+            let _ = remove_pins(&self.directory);
+        }
+    }
+}
+
+fn remove_pins(directory: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        fs::remove_file(entry?.path())?;
+    }
+    fs::remove_dir(directory)
+}
+
+/// Builds, fills, verifies and pins a generation.
+pub(super) fn build(
+    pins: &Pins,
+    kernel: Kernel,
+    tables: &Tables,
+    config: [u8; 32],
+    before: &Predecessor<'_>,
+) -> Result<Built, Error> {
+    let number = before.number + 1;
+    let rules = assign_slots(&tables.rules, before)?;
+    let gone = gone(&rules, before.rules);
+
+    let mut ebpf = create(pins, kernel, tables)?;
+    fill(&mut ebpf, tables, &rules)?;
+    let filter = kernel.program_name(EntryPoint::Filter);
+    let probe = kernel.program_name(EntryPoint::Probe);
+    object::load(&mut ebpf, filter)?;
+    object::load(&mut ebpf, probe)?;
+
+    let info = info(number, tables, config);
+    let mut built = Built {
+        ebpf,
+        described: Described {
+            generation: Generation::from_info(&info),
+            rules,
+            gone,
+        },
+        filter,
+        directory: pins.generation(number),
+        kept: false,
+    };
+    pin_all(&mut built, &info, probe)?;
+    Ok(built)
+}
+
+fn assign_slots(rules: &[NamedRule], before: &Predecessor<'_>) -> Result<Vec<Slot>, Error> {
+    let held: HashMap<String, u32> = before
+        .rules
+        .iter()
+        .map(|rule| (rule.name.clone(), rule.slot))
+        .collect();
+    let names = rules.iter().map(|rule| rule.name.as_str());
+    let slots = slots::assign(names, &held, &before.barred)?;
+    let rules = rules.iter().zip(slots).map(|(rule, slot)| Slot {
+        name: rule.name.clone(),
+        slot,
+        verdict: rule.verdict,
+    });
+    Ok(rules.collect())
+}
+
+fn gone(rules: &[Slot], before: &[Slot]) -> Vec<Slot> {
+    let kept: BTreeSet<u32> = rules.iter().map(|rule| rule.slot).collect();
+    before
+        .iter()
+        .filter(|rule| !kept.contains(&rule.slot))
+        .cloned()
+        .collect()
+}
+
+fn info(number: u64, tables: &Tables, config: [u8; 32]) -> GenerationInfo {
+    let created = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    GenerationInfo {
+        number,
+        created: created.as_secs(),
+        config,
+        prefixes: tables.prefixes,
+        rules: tables.settings.rules,
+        default_action: tables.settings.default_action,
+        malformed: tables.settings.malformed,
+        non_ip: tables.settings.non_ip,
+        essentials: tables.settings.essentials,
+        reserved: 0,
+    }
+}
+
+/// Creates the maps at the size of their data. Nothing is loaded yet.
+fn create(pins: &Pins, kernel: Kernel, tables: &Tables) -> Result<Ebpf, Error> {
+    let settings = Settings {
+        coarse_clock: u32::from(kernel.coarse_clock),
+        ..tables.settings
+    };
+    let mut loader = EbpfLoader::new();
+    loader.override_global("SETTINGS", &settings, true);
+    loader.map_pin_path("COUNTERS", pins.counters());
+    loader.map_pin_path("ENTRY", pins.entry());
+    for (map, length) in [
+        ("SOURCE_V4", tables.source.v4.len()),
+        ("SOURCE_V6", tables.source.v6.len()),
+        ("DESTINATION_V4", tables.destination.v4.len()),
+        ("DESTINATION_V6", tables.destination.v6.len()),
+        ("NARROW", tables.narrow.len()),
+        ("WIDE", tables.wide.len()),
+        ("ROWS", tables.rows.len()),
+        ("RULES", tables.rules.len()),
+    ] {
+        let length = u32::try_from(length).map_err(|_| Error::Kernel {
+            action: format!("create map {map}"),
+            cause: format!("{length} entries"),
+            remedy: "use fewer or shorter prefix lists".to_owned(),
+        })?;
+        loader.map_max_entries(map, length.max(1));
+    }
+    loader
+        .load(OBJECT)
+        .map_err(|error| Error::kernel("create the rule maps", &error))
+}
+
+fn fill(ebpf: &mut Ebpf, tables: &Tables, rules: &[Slot]) -> Result<(), Error> {
+    fill_addresses(ebpf, ["SOURCE_V4", "SOURCE_V6"], &tables.source)?;
+    fill_addresses(
+        ebpf,
+        ["DESTINATION_V4", "DESTINATION_V6"],
+        &tables.destination,
+    )?;
+    fill_array(ebpf, "NARROW", tables.narrow.iter().copied())?;
+    fill_array(ebpf, "WIDE", tables.wide.iter().copied())?;
+    fill_array(ebpf, "ROWS", tables.rows.iter().copied())?;
+    let rules = rules.iter().map(|rule| Rule {
+        verdict: rule.verdict as u8,
+        reserved: [0; 3],
+        slot: rule.slot,
+    });
+    fill_array(ebpf, "RULES", rules)
+}
+
+fn fill_addresses(ebpf: &mut Ebpf, [v4, v6]: [&str; 2], table: &AddressTable) -> Result<(), Error> {
+    let refused = |map: &str, error: &MapError| Error::kernel(format!("fill map {map}"), error);
+    let mut trie: LpmTrie<_, [u8; 4], u32> = map(ebpf, v4)?;
+    for (address, length, class) in &table.v4 {
+        let key = Key::new(u32::from(*length), address.octets());
+        trie.insert(&key, class, 0)
+            .map_err(|error| refused(v4, &error))?;
+    }
+    let mut trie: LpmTrie<_, [u8; 16], u32> = map(ebpf, v6)?;
+    for (address, length, class) in &table.v6 {
+        let key = Key::new(u32::from(*length), address.octets());
+        trie.insert(&key, class, 0)
+            .map_err(|error| refused(v6, &error))?;
+    }
+    Ok(())
+}
+
+fn fill_array<V: Pod>(
+    ebpf: &mut Ebpf,
+    name: &str,
+    values: impl Iterator<Item = V>,
+) -> Result<(), Error> {
+    let mut array: Array<_, V> = map(ebpf, name)?;
+    for (index, value) in (0..).zip(values) {
+        array
+            .set(index, value, 0)
+            .map_err(|error| Error::kernel(format!("fill map {name}"), &error))?;
+    }
+    Ok(())
+}
+
+/// The map `name` of the object, as the type `M`.
+fn map<'a, M>(ebpf: &'a mut Ebpf, name: &str) -> Result<M, Error>
+where
+    M: TryFrom<&'a mut Map, Error = MapError>,
+{
+    let broken = |cause: String| Error::Kernel {
+        action: format!("find map {name} in the BPF object"),
+        cause,
+        remedy: "this build is broken: rebuild it".to_owned(),
+    };
+    let map = ebpf
+        .map_mut(name)
+        .ok_or_else(|| broken("it is not there".to_owned()))?;
+    M::try_from(map).map_err(|error| broken(error.to_string()))
+}
+
+/// Pins what describes the generation, `info` last.
+fn pin_all(built: &mut Built, info: &GenerationInfo, probe: &str) -> Result<(), Error> {
+    let directory = built.directory.clone();
+    DirBuilder::new()
+        .mode(0o700)
+        .create(&directory)
+        .map_err(|error| Error::kernel(format!("make {}", directory.display()), &error))?;
+
+    for (name, pin) in [(built.filter, pin::FILTER), (probe, pin::PROBE)] {
+        let path = directory.join(pin);
+        object::program(&mut built.ebpf, name)?
+            .pin(&path)
+            .map_err(|error| Error::kernel(format!("pin {}", path.display()), &error))?;
+    }
+    if let Some(result) = built.ebpf.map("PROBE") {
+        let path = directory.join(pin::RESULT);
+        result
+            .pin(&path)
+            .map_err(|error| Error::kernel(format!("pin {}", path.display()), &error))?;
+    }
+    pin_array(
+        &directory.join(pin::RULES),
+        &entries(&built.described.rules),
+    )?;
+    pin_array(&directory.join(pin::GONE), &entries(&built.described.gone))?;
+    pin_array(&directory.join(pin::INFO), &[*info])
+}
+
+/// Empties the list of rules that the commit removed, once their counts are folded.
+pub(super) fn clear_gone(directory: &Path) -> Result<(), Error> {
+    let path = directory.join(pin::GONE);
+    let refused = |error: &(dyn std::error::Error + 'static)| {
+        Error::kernel(format!("clear {}", path.display()), error)
+    };
+    let mut array: Array<MapData, RuleEntry> = MapData::from_pin(&path)
+        .and_then(Map::from_map_data)
+        .and_then(Array::try_from)
+        .map_err(|e| refused(&e))?;
+    for index in 0..array.len() {
+        array
+            .set(index, RuleEntry::zeroed(), 0)
+            .map_err(|e| refused(&e))?;
+    }
+    Ok(())
+}
+
+fn entries(slots: &[Slot]) -> Vec<RuleEntry> {
+    slots
+        .iter()
+        .map(|slot| {
+            let mut name = [0; RULE_NAME_MAX + 1];
+            for (to, from) in name.iter_mut().zip(slot.name.bytes().take(RULE_NAME_MAX)) {
+                *to = from;
+            }
+            RuleEntry {
+                name,
+                slot: slot.slot,
+                verdict: slot.verdict as u32,
+            }
+        })
+        .collect()
+}
+
+/// Makes and pins an array with these values; it has at least one entry, and no name is empty.
+fn pin_array<V: Pod>(path: &Path, values: &[V]) -> Result<(), Error> {
+    let refused = |error: &(dyn std::error::Error + 'static)| {
+        Error::kernel(format!("pin {}", path.display()), error)
+    };
+    let length = u32::try_from(values.len()).unwrap_or(u32::MAX).max(1);
+    let mut array: Array<MapData, V> = Array::create(length, 0).map_err(|e| refused(&e))?;
+    for (index, value) in (0..).zip(values) {
+        array.set(index, value, 0).map_err(|e| refused(&e))?;
+    }
+    array.pin(path).map_err(|e| refused(&e))
+}
+
+/// Reads a generation from its pins; their shapes are checked first.
+pub(super) fn describe(directory: &Path) -> Result<Described, Error> {
+    let info: Vec<GenerationInfo> = read_array(&directory.join(pin::INFO), Some(1))?;
+    let info = info.first().copied().unwrap_or_else(GenerationInfo::zeroed);
+    Ok(Described {
+        generation: Generation::from_info(&info),
+        rules: read_slots(&directory.join(pin::RULES))?,
+        gone: read_slots(&directory.join(pin::GONE))?,
+    })
+}
+
+fn read_slots(path: &Path) -> Result<Vec<Slot>, Error> {
+    let entries: Vec<RuleEntry> = read_array(path, None)?;
+    let slots = entries.iter().filter_map(|entry| {
+        let name = entry.name.split(|byte| *byte == 0).next()?;
+        let name = std::str::from_utf8(name)
+            .ok()
+            .filter(|name| !name.is_empty())?;
+        Some(Slot {
+            name: name.to_owned(),
+            slot: entry.slot,
+            verdict: Verdict::from_wire(entry.verdict as u8),
+        })
+    });
+    Ok(slots.collect())
+}
+
+fn read_array<V: Pod>(path: &Path, entries: Option<u32>) -> Result<Vec<V>, Error> {
+    let shape = Shape {
+        kind: MapType::Array,
+        key: 4,
+        value: size_of::<V>() as u32,
+        entries,
+    };
+    let refused = |error: &(dyn std::error::Error + 'static)| {
+        Error::kernel(format!("read {}", path.display()), error)
+    };
+    if !check_map(path, &shape)? {
+        return Err(refused(&std::io::Error::from_raw_os_error(libc::ENOENT)));
+    }
+    let data = MapData::from_pin(path).map_err(|e| refused(&e))?;
+    let array: Array<_, V> = Map::from_map_data(data)
+        .and_then(Array::try_from)
+        .map_err(|e| refused(&e))?;
+    array
+        .iter()
+        .collect::<Result<_, _>>()
+        .map_err(|e| refused(&e))
+}
+
+impl Generation {
+    fn from_info(info: &GenerationInfo) -> Self {
+        Self {
+            number: info.number,
+            created: UNIX_EPOCH + Duration::from_secs(info.created),
+            config: info.config,
+            rules: info.rules,
+            prefixes: info.prefixes,
+            default_action: Verdict::from_wire(info.default_action as u8),
+            malformed: Verdict::from_wire(info.malformed as u8),
+            non_ip: Verdict::from_wire(info.non_ip as u8),
+            essentials: info.essentials == 1,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The compiled BPF object: which entry points this kernel takes, and loading one.
+
+use std::path::Path;
+
+use aya::programs::{ProgramError, Xdp};
+use aya::sys::BpfHelper;
+use aya::sys::is_helper_supported;
+use aya::{Ebpf, programs::ProgramType};
+use aya_obj::programs::XdpAttachType;
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
+
+use super::Error;
+
+/// Built by `cargo xtask ebpf`; its record stands next to it.
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!("object/xdp-fw.bpf.o");
+
+/// What the running kernel has, asked once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kernel {
+    /// Frames of several buffers: 5.18.
+    pub(super) frags: bool,
+    /// `bpf_ktime_get_coarse_ns`: 5.11.
+    pub(super) coarse_clock: bool,
+}
+
+/// The entry points of the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EntryPoint {
+    Root,
+    Filter,
+    Probe,
+}
+
+impl Kernel {
+    /// Asks the kernel; raises the memlock limit first, to which maps count before 5.11.
+    pub(super) fn probe() -> Result<Self, Error> {
+        // Refused without CAP_SYS_RESOURCE, where newer kernels do not need it.
+        let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
+        let has = |helper| {
+            is_helper_supported(ProgramType::Xdp, helper)
+                .map_err(|error| Error::kernel("ask the kernel for BPF helpers", &error))
+        };
+        Ok(Self {
+            frags: has(BpfHelper::BPF_FUNC_xdp_load_bytes)?,
+            coarse_clock: has(BpfHelper::BPF_FUNC_ktime_get_coarse_ns)?,
+        })
+    }
+
+    /// The name of an entry point in the object, in the variant for this kernel. Root and filter
+    /// must be of the same variant, or the tail call is refused.
+    pub(super) fn program_name(self, entry: EntryPoint) -> &'static str {
+        match (entry, self.frags) {
+            (EntryPoint::Root, false) => "root",
+            (EntryPoint::Root, true) => "root_frags",
+            (EntryPoint::Filter, false) => "filter",
+            (EntryPoint::Filter, true) => "filter_frags",
+            (EntryPoint::Probe, false) => "probe",
+            (EntryPoint::Probe, true) => "probe_frags",
+        }
+    }
+}
+
+/// The program `name` of a loaded object.
+pub(super) fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp, Error> {
+    let missing = || Error::Kernel {
+        action: format!("find program `{name}` in the BPF object"),
+        cause: "it is not there".to_owned(),
+        remedy: "this build is broken: rebuild it".to_owned(),
+    };
+    let program = ebpf.program_mut(name).ok_or_else(missing)?;
+    program.try_into().map_err(|_| missing())
+}
+
+/// Hands a program to the verifier.
+pub(super) fn load<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp, Error> {
+    let program = program(ebpf, name)?;
+    program.load().map_err(|error| match error {
+        ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        } => {
+            let log = verifier_log.to_string();
+            if log.trim().is_empty() {
+                Error::kernel(format!("load program `{name}`"), &io_error)
+            } else {
+                Error::Verifier {
+                    program: name.to_owned(),
+                    log: tail(&log),
+                }
+            }
+        }
+        other => Error::kernel(format!("load program `{name}`"), &other),
+    })?;
+    Ok(program)
+}
+
+/// The last lines of a verifier log, which say what it did not like.
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let from = lines.len().saturating_sub(6);
+    lines.get(from..).unwrap_or_default().join(" | ")
+}
+
+/// A program from its pin.
+pub(super) fn pinned(path: &Path) -> Result<Xdp, ProgramError> {
+    Xdp::from_pin(path, XdpAttachType::Interface)
+}

@@ -1,0 +1,326 @@
+//! The one process that may write: adopts what is there, prepares, commits, attaches.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::Path;
+
+use aya::EbpfLoader;
+use aya::maps::{Map, MapData, MapType, ProgramArray};
+use aya::programs::{ProgramInfo, Xdp};
+use nix::fcntl::Flock;
+
+use super::counters::{self, Counters};
+use super::generation::{self, Built, Described, Predecessor};
+use super::object::{self, EntryPoint, Kernel, OBJECT};
+use super::pins::{Pins, Shape, check_map};
+use super::{AttachMode, Error, Generation, Link, Probe, links, snapshot};
+use crate::policy::Tables;
+
+/// What the pinned program array must look like.
+pub(super) const ENTRY: Shape = Shape {
+    kind: MapType::ProgramArray,
+    key: 4,
+    value: 4,
+    entries: Some(1),
+};
+
+/// The pin directory of a running daemon: one owner, all writes.
+pub struct Datapath {
+    pins: Pins,
+    kernel: Kernel,
+    root: Xdp,
+    root_id: u32,
+    entry: ProgramArray<MapData>,
+    counters: Counters,
+    in_force: Option<Described>,
+    /// Held as long as this lives.
+    _lock: Flock<File>,
+}
+
+/// A complete generation beside the one in force: loaded, verified, pinned, not yet committed.
+pub struct Prepared(Built);
+
+impl Prepared {
+    /// What will be in force after the commit.
+    #[must_use]
+    pub fn generation(&self) -> &Generation {
+        &self.0.described.generation
+    }
+
+    /// Names of its rules, in file order.
+    pub fn rules(&self) -> impl Iterator<Item = &str> {
+        self.0.described.rules.iter().map(|rule| rule.name.as_str())
+    }
+
+    /// Runs packets through it, without a trace in anything that is in force.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if its pins are gone.
+    pub fn probe(&self, pins: &Path) -> Result<Probe, Error> {
+        Probe::open(&Pins::new(pins).generation(self.generation().number))
+    }
+
+    /// Instructions that the verifier walked through for the filter; `None` before Linux 5.16.
+    #[must_use]
+    pub fn verified_instructions(&self) -> Option<u32> {
+        let program: &Xdp = self.0.ebpf.program(self.0.filter)?.try_into().ok()?;
+        program.info().ok()?.verified_instruction_count()
+    }
+}
+
+impl Datapath {
+    /// Opens the pin directory, or makes it. What is there is checked for owner, mode, type and
+    /// size before it is used, and adopted; what an interrupted run left half-made is removed.
+    ///
+    /// # Errors
+    /// [`Error::Pin`] names what is not ours, [`Error::Busy`] another owner, [`Error::Verifier`]
+    /// and [`Error::Kernel`] what the kernel refused.
+    pub fn open(pins: &Path) -> Result<Self, Error> {
+        let pins = Pins::new(pins);
+        pins.create()?;
+        let lock = pins.lock()?;
+        check_map(&pins.counters(), &counters::SHAPE)?;
+        check_map(&pins.entry(), &ENTRY)?;
+        let kernel = Kernel::probe()?;
+        let root = adopt_root(&pins, kernel)?;
+        let root_id = program_id(&root)?;
+        let missing = |what: &Path| Error::pin(what, "vanished", "try again");
+        let counters =
+            Counters::open(&pins.counters())?.ok_or_else(|| missing(&pins.counters()))?;
+        let in_force = snapshot::in_force(&pins)?;
+        let datapath = Self {
+            entry: open_entry(&pins)?,
+            pins,
+            kernel,
+            root,
+            root_id,
+            counters,
+            in_force,
+            _lock: lock,
+        };
+        datapath.sweep_generations();
+        Ok(datapath)
+    }
+
+    /// The generation in force, if there is one.
+    #[must_use]
+    pub fn in_force(&self) -> Option<&Generation> {
+        self.in_force
+            .as_ref()
+            .map(|described| &described.generation)
+    }
+
+    /// Id of the root program, as netlink shows it on an attached interface.
+    #[must_use]
+    pub fn root_program(&self) -> u32 {
+        self.root_id
+    }
+
+    /// Builds a complete new generation beside the one in force. Nothing in force is touched; a
+    /// dropped [`Prepared`] leaves nothing behind. `config` is the configuration's hash.
+    ///
+    /// # Errors
+    /// Whatever the kernel refuses; the generation in force stays.
+    pub fn prepare(&mut self, tables: &Tables, config: [u8; 32]) -> Result<Prepared, Error> {
+        self.fold_gone()?;
+        let rules = self
+            .in_force
+            .as_ref()
+            .map_or(&[][..], |described| &described.rules);
+        let before = Predecessor {
+            number: self.last_number(),
+            rules,
+            barred: BTreeSet::new(),
+        };
+        let built = generation::build(&self.pins, self.kernel, tables, config, &before)?;
+        let held: BTreeSet<u32> = rules.iter().map(|rule| rule.slot).collect();
+        for rule in built
+            .described
+            .rules
+            .iter()
+            .filter(|rule| !held.contains(&rule.slot))
+        {
+            self.counters.zero(rule.slot)?;
+        }
+        Ok(Prepared(built))
+    }
+
+    /// Puts a prepared generation into force: one write, the same instant on every interface. No
+    /// packet is lost, and each sees the whole of the old or of the new one.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if the write fails; the old generation is then still in force.
+    pub fn commit(&mut self, mut prepared: Prepared) -> Result<(), Error> {
+        let filter = prepared.0.filter;
+        let program = object::program(&mut prepared.0.ebpf, filter)?;
+        let fd = program
+            .fd()
+            .map_err(|error| Error::kernel("take the new filter's descriptor", &error))?;
+        self.entry
+            .set(0, fd, 0)
+            .map_err(|error| Error::kernel("commit the new generation", &error))?;
+        self.in_force = Some(prepared.0.keep());
+        self.sweep_generations();
+        Ok(())
+    }
+
+    /// Every pinned link, dead ones too.
+    ///
+    /// # Errors
+    /// [`Error::Pin`] for a pin that is no link.
+    pub fn links(&self) -> Result<Vec<Link>, Error> {
+        links::list(&self.pins)
+    }
+
+    /// Attaches the root program to an interface that has no link of ours, and pins the link.
+    ///
+    /// # Errors
+    /// [`Error::NoGeneration`] before the first commit: an empty slot would drop every packet.
+    /// [`Error::Attach`] with cause and remedy; a foreign program is left alone.
+    pub fn attach(&mut self, interface: u32, name: &str, mode: AttachMode) -> Result<(), Error> {
+        if self.in_force.is_none() {
+            return Err(Error::NoGeneration {
+                pins: self.pins.root().to_owned(),
+            });
+        }
+        links::attach(&self.pins, &mut self.root, interface, name, mode)
+    }
+
+    /// Removes a link, dead or alive; detaches the interface if it is alive.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if the pin cannot be removed.
+    pub fn detach(&mut self, link: &Link) -> Result<(), Error> {
+        links::detach(&self.pins, link.number)
+    }
+
+    /// Stops filtering: removes every link, then every other pin of ours. Returns how many links
+    /// there were.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] for a pin that cannot be removed.
+    pub fn unload(self) -> Result<usize, Error> {
+        remove_everything(&self.pins)
+    }
+
+    /// What the last commit removed has seen its last packet by now: its counts move to the
+    /// totals, and its slots are free.
+    fn fold_gone(&mut self) -> Result<(), Error> {
+        if let Some(in_force) = &mut self.in_force {
+            self.counters.fold(&in_force.gone)?;
+            in_force.gone.clear();
+            generation::clear_gone(&self.pins.generation(in_force.generation.number))?;
+        }
+        Ok(())
+    }
+
+    fn last_number(&self) -> u64 {
+        let pinned = self.pins.generation_numbers().last().copied();
+        let in_force = self
+            .in_force
+            .as_ref()
+            .map(|described| described.generation.number);
+        pinned.max(in_force).unwrap_or(0)
+    }
+
+    /// Removes the pins of every generation but the one in force. What cannot be removed is tried
+    /// again with the next commit.
+    fn sweep_generations(&self) {
+        let in_force = self
+            .in_force
+            .as_ref()
+            .map(|described| described.generation.number);
+        for number in self.pins.generation_numbers() {
+            if Some(number) != in_force {
+                let _ = self.pins.remove_generation(number);
+            }
+        }
+    }
+}
+
+/// The pinned root if it is the one of this version; else this version's, put behind every link.
+fn adopt_root(pins: &Pins, kernel: Kernel) -> Result<Xdp, Error> {
+    let name = kernel.program_name(EntryPoint::Root);
+    let mut loader = EbpfLoader::new();
+    loader.map_pin_path("COUNTERS", pins.counters());
+    loader.map_pin_path("ENTRY", pins.entry());
+    let mut ebpf = loader
+        .load(OBJECT)
+        .map_err(|error| Error::kernel("create the shared maps", &error))?;
+    let fresh = object::load(&mut ebpf, name)?;
+    let tag = fresh
+        .info()
+        .map_err(|error| Error::kernel("read the root program's tag", &error))?
+        .tag();
+
+    let path = pins.root_program();
+    let pinned = ProgramInfo::from_pin(&path).ok().map(|info| info.tag());
+    if pinned != Some(tag) {
+        replace_root(pins, fresh)?;
+    }
+    object::pinned(&path).map_err(|error| Error::kernel(format!("open {}", path.display()), &error))
+}
+
+/// Pins a new root and points every live link at it. Both roots jump to the same slot, so an
+/// interruption leaves nothing unfiltered.
+fn replace_root(pins: &Pins, fresh: &mut Xdp) -> Result<(), Error> {
+    let path = pins.root_program();
+    let beside = pins.root().join("root-new");
+    let refused = |error: &(dyn std::error::Error + 'static)| {
+        Error::kernel(format!("pin {}", path.display()), error)
+    };
+    // Left over from an interrupted run.
+    let _ = fs::remove_file(&beside);
+    fresh.pin(&beside).map_err(|e| refused(&e))?;
+    for link in links::list(pins)?
+        .iter()
+        .filter(|link| link.interface.is_some())
+    {
+        links::replace(pins, link.number, fresh)?;
+    }
+    fs::rename(&beside, &path).map_err(|e| refused(&e))
+}
+
+fn open_entry(pins: &Pins) -> Result<ProgramArray<MapData>, Error> {
+    let path = pins.entry();
+    MapData::from_pin(&path)
+        .and_then(Map::from_map_data)
+        .and_then(ProgramArray::try_from)
+        .map_err(|error| Error::kernel(format!("open {}", path.display()), &error))
+}
+
+fn program_id(program: &Xdp) -> Result<u32, Error> {
+    program
+        .info()
+        .map(|info| info.id())
+        .map_err(|error| Error::kernel("read the root program's id", &error))
+}
+
+/// Links first: the kernel clears the program array with its last reference, and a link behind an
+/// empty slot would drop everything.
+pub(super) fn remove_everything(pins: &Pins) -> Result<usize, Error> {
+    let links = pins.link_numbers();
+    for number in &links {
+        links::detach(pins, *number)?;
+    }
+    let refused = |path: &Path, error: std::io::Error| {
+        Error::kernel(format!("remove {}", path.display()), &error)
+    };
+    for path in [pins.root_program(), pins.entry(), pins.counters()] {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(refused(&path, error));
+            }
+            _ => {}
+        }
+    }
+    for number in pins.generation_numbers() {
+        pins.remove_generation(number)
+            .map_err(|error| refused(&pins.generation(number), error))?;
+    }
+    // Directories go only if nothing foreign is in them.
+    for directory in [pins.links(), pins.generations(), pins.root().to_owned()] {
+        let _ = fs::remove_dir(directory);
+    }
+    Ok(links.len())
+}

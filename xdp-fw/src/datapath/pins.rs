@@ -1,0 +1,221 @@
+//! The pin directory: where things are, and whether they may be trusted.
+//!
+//! bpffs is world-writable outside systemd, and aya checks nothing about a pinned map that it
+//! reuses: so owner, mode and shape of everything are checked here before use. Names hold no dot,
+//! which bpffs refuses.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use aya::maps::{MapInfo, MapType};
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+use nix::unistd::Uid;
+
+use super::Error;
+
+/// Paths under a pin directory.
+#[derive(Debug, Clone)]
+pub(super) struct Pins {
+    root: PathBuf,
+}
+
+/// What a pinned map must look like.
+pub(super) struct Shape {
+    pub(super) kind: MapType,
+    pub(super) key: u32,
+    pub(super) value: u32,
+    /// `None` where the size follows the data.
+    pub(super) entries: Option<u32>,
+}
+
+impl Pins {
+    /// Refers to a directory; looks at nothing yet.
+    pub(super) fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The shared per-CPU counters.
+    pub(super) fn counters(&self) -> PathBuf {
+        self.root.join("counters")
+    }
+
+    /// The program array whose slot 0 is the commit point.
+    pub(super) fn entry(&self) -> PathBuf {
+        self.root.join("entry")
+    }
+
+    /// The root program.
+    pub(super) fn root_program(&self) -> PathBuf {
+        self.root.join("root")
+    }
+
+    pub(super) fn links(&self) -> PathBuf {
+        self.root.join("links")
+    }
+
+    pub(super) fn link(&self, number: u32) -> PathBuf {
+        self.links().join(number.to_string())
+    }
+
+    pub(super) fn generations(&self) -> PathBuf {
+        self.root.join("generations")
+    }
+
+    pub(super) fn generation(&self, number: u64) -> PathBuf {
+        self.generations().join(number.to_string())
+    }
+
+    /// Makes the directories where they are missing, and checks all of them.
+    pub(super) fn create(&self) -> Result<(), Error> {
+        self.require_bpffs()?;
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        for directory in [self.links(), self.generations()] {
+            builder.create(&directory).map_err(|error| {
+                Error::pin(
+                    &directory,
+                    format!("cannot be made: {error}"),
+                    "run as root, and use names without a dot, which bpffs refuses",
+                )
+            })?;
+        }
+        self.check()
+    }
+
+    /// Checks owner and mode of the directory and of all above it on the same file system.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        for directory in [&self.links(), &self.generations(), &self.root] {
+            check_directory(directory)?;
+        }
+        for parent in self.root.ancestors().skip(1) {
+            if !is_bpffs(parent) || parent.parent().is_none_or(|above| !is_bpffs(above)) {
+                break;
+            }
+            check_directory(parent)?;
+        }
+        Ok(())
+    }
+
+    fn require_bpffs(&self) -> Result<(), Error> {
+        let existing = self.root.ancestors().find(|path| path.exists());
+        match existing {
+            Some(path) if is_bpffs(path) => Ok(()),
+            other => Err(Error::NotBpffs {
+                path: other.unwrap_or(&self.root).to_owned(),
+            }),
+        }
+    }
+
+    /// Takes the directory for this process, for as long as the result lives.
+    pub(super) fn lock(&self) -> Result<Flock<File>, Error> {
+        let directory = File::open(&self.root)
+            .map_err(|error| Error::kernel(format!("open {}", self.root.display()), &error))?;
+        Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+            nix::errno::Errno::EWOULDBLOCK => Error::Busy {
+                pins: self.root.clone(),
+            },
+            other => Error::kernel(
+                format!("lock {}", self.root.display()),
+                &io::Error::from(other),
+            ),
+        })
+    }
+
+    /// Numbers of the generations that have a directory, ascending.
+    pub(super) fn generation_numbers(&self) -> Vec<u64> {
+        numbers(&self.generations())
+    }
+
+    /// Numbers of the pinned links, ascending.
+    pub(super) fn link_numbers(&self) -> Vec<u32> {
+        numbers(&self.links())
+    }
+
+    /// Removes a generation's pins; what they hold lives on while it is in use.
+    pub(super) fn remove_generation(&self, number: u64) -> io::Result<()> {
+        let directory = self.generation(number);
+        for pin in fs::read_dir(&directory)? {
+            fs::remove_file(pin?.path())?;
+        }
+        fs::remove_dir(directory)
+    }
+}
+
+/// Entries of a directory that are plain numbers, ascending; none if it is not there.
+fn numbers<N: std::str::FromStr + Ord>(directory: &Path) -> Vec<N> {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut numbers: Vec<N> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn is_bpffs(path: &Path) -> bool {
+    statfs(path).is_ok_and(|stat| stat.filesystem_type() == BPF_FS_MAGIC)
+}
+
+fn check_directory(path: &Path) -> Result<(), Error> {
+    let remedy = || format!("look at what is there, then `rm -r {}`", path.display());
+    let metadata = fs::symlink_metadata(path)
+        .map_err(|error| Error::pin(path, format!("cannot be read: {error}"), remedy()))?;
+    if !metadata.is_dir() {
+        return Err(Error::pin(path, "not a directory", remedy()));
+    }
+    if metadata.uid() != Uid::effective().as_raw() {
+        let problem = format!("owned by uid {}, not by us", metadata.uid());
+        return Err(Error::pin(path, problem, remedy()));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        let problem = format!("open to others (mode {:04o})", metadata.mode() & 0o7777);
+        return Err(Error::pin(path, problem, remedy()));
+    }
+    Ok(())
+}
+
+/// Checks a pinned map's shape; a missing one is `Ok(false)`.
+pub(super) fn check_map(path: &Path, shape: &Shape) -> Result<bool, Error> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        _ => {}
+    }
+    let refuse = |problem: String| {
+        let remedy = "it is not one that this version made: remove it, or run `xdp-fw unload` \
+                      with the version that did";
+        Error::pin(path, problem, remedy)
+    };
+    let info = MapInfo::from_pin(path).map_err(|_| refuse("not a BPF map".to_owned()))?;
+    let kind = info
+        .map_type()
+        .map_err(|_| refuse("a map of unknown type".to_owned()))?;
+    if kind != shape.kind {
+        return Err(refuse(format!(
+            "a map of type {kind:?}, not {:?}",
+            shape.kind
+        )));
+    }
+    let found = [
+        ("key size", info.key_size(), Some(shape.key)),
+        ("value size", info.value_size(), Some(shape.value)),
+        ("entries", info.max_entries(), shape.entries),
+        ("flags", info.map_flags(), Some(0)),
+    ];
+    for (what, found, expected) in found {
+        if expected.is_some_and(|expected| expected != found) {
+            let expected = expected.unwrap_or_default();
+            return Err(refuse(format!("a map with {what} {found}, not {expected}")));
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,135 @@
+//! Three questions to `bpf(2)` that aya does not ask.
+//!
+//! Owns the raw system call and its argument layouts (`include/uapi/linux/bpf.h`); everything
+//! else goes through aya.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+const BPF_MAP_LOOKUP_ELEM: libc::c_int = 1;
+const BPF_OBJ_GET: libc::c_int = 7;
+const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+const BPF_LINK_TYPE_XDP: u32 = 6;
+
+#[repr(C)]
+struct Element {
+    map: u32,
+    padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+#[repr(C)]
+struct Object {
+    path: u64,
+    fd: u32,
+    flags: u32,
+}
+
+#[repr(C)]
+struct Info {
+    fd: u32,
+    length: u32,
+    info: u64,
+}
+
+/// The head of `struct bpf_link_info`, with the union's part for XDP.
+#[repr(C)]
+#[derive(Default)]
+struct LinkInfo {
+    kind: u32,
+    id: u32,
+    program: u32,
+    padding: u32,
+    interface: u32,
+    rest: u32,
+}
+
+/// What the kernel says of an XDP link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct XdpLink {
+    /// Program id.
+    pub(super) program: u32,
+    /// Interface index; 0 once the interface is gone.
+    pub(super) interface: u32,
+}
+
+/// # Safety
+/// `argument` must be the layout that `command` takes, and its pointers valid for the call.
+unsafe fn bpf<T>(command: libc::c_int, argument: &mut T) -> io::Result<libc::c_long> {
+    // SAFETY: the caller vouches for the layout; the kernel reads no more than the size given.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            std::ptr::from_mut(argument),
+            size_of::<T>(),
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(result)
+}
+
+/// The id of the program in slot `index` of a program array; `None` if the slot is empty.
+pub(super) fn program_in_slot(map: BorrowedFd<'_>, index: u32) -> io::Result<Option<u32>> {
+    let mut program = 0u32;
+    let mut argument = Element {
+        map: map.as_raw_fd() as u32,
+        padding: 0,
+        key: &raw const index as u64,
+        value: &raw mut program as u64,
+        flags: 0,
+    };
+    // SAFETY: the layout of BPF_MAP_LOOKUP_ELEM; a program array has u32 keys and values.
+    match unsafe { bpf(BPF_MAP_LOOKUP_ELEM, &mut argument) } {
+        Ok(_) => Ok(Some(program)),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What an XDP link that is pinned at `path` is attached to.
+///
+/// # Errors
+/// `InvalidData` if the pin is something else than an XDP link.
+pub(super) fn pinned_link(path: &Path) -> io::Result<XdpLink> {
+    let link = object(path)?;
+    let mut info = LinkInfo::default();
+    let mut argument = Info {
+        fd: link.as_raw_fd() as u32,
+        length: size_of::<LinkInfo>() as u32,
+        info: &raw mut info as u64,
+    };
+    // SAFETY: the layout of BPF_OBJ_GET_INFO_BY_FD; the kernel writes at most `length` bytes.
+    unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut argument) }?;
+    if info.kind != BPF_LINK_TYPE_XDP {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "not an XDP link",
+        ));
+    }
+    Ok(XdpLink {
+        program: info.program,
+        interface: info.interface,
+    })
+}
+
+/// Opens whatever is pinned at `path`.
+pub(super) fn object(path: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut argument = Object {
+        path: path.as_ptr() as u64,
+        fd: 0,
+        flags: 0,
+    };
+    // SAFETY: the layout of BPF_OBJ_GET; `path` lives past the call.
+    let fd = unsafe { bpf(BPF_OBJ_GET, &mut argument) }?;
+    // SAFETY: the kernel has just handed out this descriptor to us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
