@@ -236,3 +236,17 @@ fn a_frame_whose_first_buffer_is_nearly_empty_is_read_across_buffers() {
         assert_eq!(probed.length, 9000, "{first_buffer}");
     }
 }
+
+#[test]
+fn slots_of_removed_rules_come_free_after_the_next_commit_and_names_keep_theirs() {
+    let pins = PinDirectory::new();
+    let mut datapath = Datapath::open(&pins.0).unwrap();
+    let many: Vec<String> = (0..4096).map(|i| format!("first-{i}")).collect();
+    let others: Vec<String> = (0..4096).map(|i| format!("second-{i}")).collect();
+    for turn in 0..6 {
+        let names = if turn % 2 == 0 { &many } else { &others };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        commit(&mut datapath, &names);
+    }
+    assert_eq!(datapath::read(&pins.0).unwrap().generation.number, 6);
+}

@@ -13,7 +13,7 @@ use super::counters::{self, Counters};
 use super::generation::{self, Built, Described, Predecessor};
 use super::object::{self, EntryPoint, Kernel, OBJECT};
 use super::pins::{Pins, Shape, check_map};
-use super::{AttachMode, Error, Generation, Link, Probe, links, snapshot};
+use super::{AttachMode, Error, Generation, Link, Probe, links, snapshot, sys};
 use crate::policy::Tables;
 
 /// What the pinned program array must look like.
@@ -122,15 +122,14 @@ impl Datapath {
     /// # Errors
     /// Whatever the kernel refuses; the generation in force stays.
     pub fn prepare(&mut self, tables: &Tables, config: [u8; 32]) -> Result<Prepared, Error> {
-        self.fold_gone()?;
-        let rules = self
-            .in_force
-            .as_ref()
-            .map_or(&[][..], |described| &described.rules);
+        let (rules, gone) = match &self.in_force {
+            Some(described) => (&described.rules[..], &described.gone[..]),
+            None => Default::default(),
+        };
         let before = Predecessor {
             number: self.last_number(),
             rules,
-            barred: BTreeSet::new(),
+            barred: gone.iter().map(|rule| rule.slot).collect(),
         };
         let built = generation::build(&self.pins, self.kernel, tables, config, &before)?;
         let held: BTreeSet<u32> = rules.iter().map(|rule| rule.slot).collect();
@@ -142,6 +141,7 @@ impl Datapath {
         {
             self.counters.zero(rule.slot)?;
         }
+        self.fold_gone()?;
         Ok(Prepared(built))
     }
 
@@ -203,15 +203,20 @@ impl Datapath {
         remove_everything(&self.pins)
     }
 
-    /// What the last commit removed has seen its last packet by now: its counts move to the
-    /// totals, and its slots are free.
+    /// Moves the counts of what the last commit removed to the totals, and frees the slots.
     fn fold_gone(&mut self) -> Result<(), Error> {
-        if let Some(in_force) = &mut self.in_force {
-            self.counters.fold(&in_force.gone)?;
-            in_force.gone.clear();
-            generation::clear_gone(&self.pins.generation(in_force.generation.number))?;
+        let Some(in_force) = &mut self.in_force else {
+            return Ok(());
+        };
+        if in_force.gone.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        // A packet may still be on its way through the filter that the commit replaced.
+        sys::wait_for_running_programs()
+            .map_err(|error| Error::kernel("wait for running programs", &error))?;
+        self.counters.fold(&in_force.gone)?;
+        in_force.gone.clear();
+        generation::clear_gone(&self.pins.generation(in_force.generation.number))
     }
 
     fn last_number(&self) -> u64 {

@@ -1,6 +1,6 @@
-//! Three questions to `bpf(2)` that aya does not ask.
+//! What aya does not ask the kernel.
 //!
-//! Owns the raw system call and its argument layouts (`include/uapi/linux/bpf.h`); everything
+//! Owns the raw system calls and the argument layouts of `bpf(2)` (`include/uapi/linux/bpf.h`); everything
 //! else goes through aya.
 
 use std::ffi::CString;
@@ -132,4 +132,18 @@ pub(super) fn object(path: &Path) -> io::Result<OwnedFd> {
     let fd = unsafe { bpf(BPF_OBJ_GET, &mut argument) }?;
     // SAFETY: the kernel has just handed out this descriptor to us alone.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Returns once every BPF program that ran when it was called has returned.
+///
+/// `MEMBARRIER_CMD_GLOBAL` waits for an RCU grace period (membarrier(2)), and XDP programs run
+/// within RCU read-side critical sections.
+pub(super) fn wait_for_running_programs() -> io::Result<()> {
+    const MEMBARRIER_CMD_GLOBAL: libc::c_int = 1;
+    // SAFETY: takes three integers and touches no memory of ours.
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
