@@ -4,6 +4,7 @@
 //! what the words mean for a packet is [`crate::policy`]'s.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -19,6 +20,12 @@ pub struct Position {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
 }
 
 /// Everything one configuration says.
@@ -149,6 +156,18 @@ pub enum Addresses {
 /// none: every number) minus the union of the negated ones. Ends are inclusive.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NumberList<T>(pub Vec<NumberEntry<T>>);
+
+impl<T: PartialOrd> NumberList<T> {
+    /// Whether the list has this number.
+    #[must_use]
+    pub fn contains(&self, number: &T) -> bool {
+        let is_in = |entry: &NumberEntry<T>| entry.range.contains(number);
+        let has_plain = self.0.iter().any(|entry| !entry.negated);
+        let included = self.0.iter().any(|entry| !entry.negated && is_in(entry));
+        let excluded = self.0.iter().any(|entry| entry.negated && is_in(entry));
+        (included || !has_plain) && !excluded
+    }
+}
 
 /// One entry of a [`NumberList`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

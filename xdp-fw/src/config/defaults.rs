@@ -1,0 +1,59 @@
+//! Every default and every bound of the configuration, in one place.
+//!
+//! Owns the numbers. `config/xdp-fw.toml` and the reference say the same; tests compare them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::model::{Action, Mode, OnStop};
+
+/// `mode`: full speed, or an error that says why not; never a silent fall to the slow path.
+pub const MODE: Mode = Mode::Native;
+
+/// `default_action`: an empty rule list must not cut a host off.
+pub const DEFAULT_ACTION: Action = Action::Pass;
+
+/// `malformed`: a packet that cannot be parsed cannot be judged, so it does not get through.
+pub const MALFORMED: Action = Action::Drop;
+
+/// `non_ip`: the firewall's rules are about IP; other frames are not its business.
+pub const NON_IP: Action = Action::Pass;
+
+/// `essentials`: a default-drop host keeps its neighbours, its lease and its path MTU.
+pub const ESSENTIALS: bool = true;
+
+/// `on_stop`: stopping the daemon never opens the host.
+pub const ON_STOP: OnStop = OnStop::Keep;
+
+/// `[[rule]] enabled`.
+pub const RULE_ENABLED: bool = true;
+
+/// `[set.NAME] allow_empty`: an empty download must not empty a block list.
+pub const SET_ALLOW_EMPTY: bool = false;
+
+/// `[metrics] listen`: on this host only.
+pub const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9798);
+
+/// Most rules in one configuration; the bit vectors of the data plane hold no more.
+pub const MAX_RULES: usize = 4096;
+
+/// Longest name of a rule or a set, in characters.
+pub const MAX_NAME_LENGTH: usize = 63;
+
+/// Longest name of an interface, in characters (`IFNAMSIZ` less its NUL).
+pub const MAX_INTERFACE_LENGTH: usize = 15;
+
+/// Largest main file, in bytes: far above 4,096 rules, far below what would stall the daemon.
+pub const MAX_MAIN_FILE_BYTES: u64 = 16 << 20;
+
+/// Largest set file, in bytes: some 60 million IPv4 prefixes.
+pub const MAX_SET_FILE_BYTES: u64 = 1 << 30;
+
+/// Most problems reported of one set file, and most syntax errors of the main file.
+pub const MAX_PROBLEMS_PER_FILE: usize = 20;
+
+/// How often a file that changes while it is read is read again before giving up.
+pub const READ_ATTEMPTS: u32 = 5;
+
+/// Pause between two such attempts.
+pub const READ_PAUSE: Duration = Duration::from_millis(20);

@@ -1,0 +1,64 @@
+//! What is wrong with a configuration, and where.
+//!
+//! Owns how problems are held and printed. Never decides what a problem is: `parse` does.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::model::Position;
+
+/// Where a problem lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The file as a whole: it could not be read.
+    File(PathBuf),
+    /// A line and a column.
+    At(Position),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => file.display().fmt(f),
+            Self::At(position) => position.fmt(f),
+        }
+    }
+}
+
+/// One thing that is wrong, or (as a warning) probably not what was meant.
+///
+/// Prints as `file:line:column: what is wrong; what was expected`, always on one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it lies.
+    pub place: Place,
+    /// What is wrong and what was expected; a sentence without its period.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// Everything that is wrong with a configuration: the main file's problems in the order of its
+/// lines, then those of each set file.
+///
+/// Prints one problem per line, without a newline at the end. Never empty as an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

@@ -1,0 +1,245 @@
+//! Where the text of a configuration comes from.
+//!
+//! Owns the refusal of files that must not be trusted and of content that is still being
+//! written. Never looks at what the text says. Blocks; call it off the async threads.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::thread;
+
+use nix::unistd::Uid;
+
+use super::defaults;
+
+/// A place that configuration files are read from: the disk, or the last good snapshot.
+pub trait Files {
+    /// Returns the whole text of `path`.
+    ///
+    /// # Errors
+    ///
+    /// A [`FileError`] that says what to do when the file is missing, must not be trusted, is
+    /// too large for its `role`, is not UTF-8, or keeps changing.
+    fn read(&self, path: &Path, role: Role) -> Result<String, FileError>;
+}
+
+/// What a file is read for; decides how large it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The configuration itself.
+    Main,
+    /// A set file: one prefix per line.
+    Set,
+}
+
+impl Role {
+    /// The largest size of such a file, in bytes.
+    #[must_use]
+    pub const fn bound(self) -> u64 {
+        match self {
+            Self::Main => defaults::MAX_MAIN_FILE_BYTES,
+            Self::Set => defaults::MAX_SET_FILE_BYTES,
+        }
+    }
+}
+
+/// Why a file is not read. Each message says what to do; none names the file, the caller does.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// No such file.
+    #[error("no such file; create it, or correct the path")]
+    Missing,
+    /// The process may not open it.
+    #[error("permission denied; run as root, or make the file readable for this user")]
+    Denied,
+    /// Not a regular file, even after following symbolic links.
+    #[error("is {0}; expected a regular file")]
+    NotAFile(&'static str),
+    /// Someone else could change the rules.
+    #[error("is writable by group or others (mode {mode:04o}); run `chmod go-w {}`", .path.display())]
+    Writable {
+        /// Permission bits.
+        mode: u32,
+        /// The file, for the remedy.
+        path: std::path::PathBuf,
+    },
+    /// Someone else owns it, and so could change the rules.
+    #[error("is owned by user {owner}, neither root nor user {user}; run `chown root {}`", .path.display())]
+    Owner {
+        /// Its owner's user id.
+        owner: u32,
+        /// The effective user id of this process.
+        user: u32,
+        /// The file, for the remedy.
+        path: std::path::PathBuf,
+    },
+    /// Larger than [`Role::bound`].
+    #[error("has {size} bytes; expected at most {bound}")]
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+        /// The bound in bytes.
+        bound: u64,
+    },
+    /// Not text.
+    #[error("byte 0x{byte:02x} is not UTF-8; save the file as UTF-8 text")]
+    NotUtf8 {
+        /// The first byte that is wrong.
+        byte: u8,
+        /// Its line, from 1.
+        line: usize,
+        /// Its column in characters, from 1.
+        column: usize,
+    },
+    /// It changed during each attempt to read it.
+    #[error("is being written to; write a new file beside it and rename it into place")]
+    Changing,
+    /// Any other error of the system.
+    #[error("cannot be read: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// The file system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &Path, role: Role) -> Result<String, FileError> {
+        for attempt in 0..defaults::READ_ATTEMPTS {
+            if attempt > 0 {
+                thread::sleep(defaults::READ_PAUSE);
+            }
+            if let Some(bytes) = read_settled(path, role)? {
+                return utf8(bytes);
+            }
+        }
+        Err(FileError::Changing)
+    }
+}
+
+/// Reads `path` once; `None` when it changed meanwhile.
+fn read_settled(path: &Path, role: Role) -> Result<Option<Vec<u8>>, FileError> {
+    // Without O_NONBLOCK, opening a FIFO waits for a writer forever.
+    let mut file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
+        .map_err(open_error)?;
+    let before = file.metadata()?;
+    if let Some(error) = refusal(path, &Facts::of(&before), Uid::effective().as_raw(), role) {
+        return Err(error);
+    }
+    let bytes = read_at_most(&mut file, before.len())?;
+    // The path, not the descriptor: a file that was replaced meanwhile is read again.
+    let settled = match std::fs::metadata(path) {
+        Ok(after) => identity(&before) == identity(&after) && bytes.len() as u64 == after.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(settled.then_some(bytes))
+}
+
+/// One byte more than `size` is enough to see that the file grew.
+fn read_at_most(file: &mut File, size: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
+    file.take(size.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What must be the same before and after: device, inode, size, time of change in nanoseconds.
+fn identity(meta: &Metadata) -> (u64, u64, u64, i64, i64) {
+    (
+        meta.dev(),
+        meta.ino(),
+        meta.len(),
+        meta.mtime(),
+        meta.mtime_nsec(),
+    )
+}
+
+fn open_error(error: io::Error) -> FileError {
+    match error.raw_os_error() {
+        Some(libc::ENOENT) => FileError::Missing,
+        Some(libc::EACCES | libc::EPERM) => FileError::Denied,
+        // A socket cannot be opened at all, nor a device without a driver.
+        Some(libc::ENXIO | libc::ENODEV) => FileError::NotAFile("a socket or a device"),
+        Some(libc::ELOOP) => FileError::NotAFile("a loop of symbolic links"),
+        _ => FileError::Io(error),
+    }
+}
+
+/// What decides whether a file is trusted.
+struct Facts {
+    /// What it is, when it is not a regular file.
+    odd_kind: Option<&'static str>,
+    mode: u32,
+    owner: u32,
+    size: u64,
+}
+
+impl Facts {
+    fn of(meta: &Metadata) -> Self {
+        let kind = meta.file_type();
+        let odd_kind = match () {
+            () if kind.is_file() => None,
+            () if kind.is_dir() => Some("a directory"),
+            () if kind.is_fifo() => Some("a FIFO"),
+            () if kind.is_socket() => Some("a socket"),
+            () => Some("a device"),
+        };
+        Self {
+            odd_kind,
+            mode: meta.mode() & 0o7777,
+            owner: meta.uid(),
+            size: meta.len(),
+        }
+    }
+}
+
+/// Why a file with these facts is not read by user `euid`.
+fn refusal(path: &Path, facts: &Facts, euid: u32, role: Role) -> Option<FileError> {
+    let path = || path.to_path_buf();
+    if let Some(kind) = facts.odd_kind {
+        return Some(FileError::NotAFile(kind));
+    }
+    if facts.mode & 0o022 != 0 {
+        return Some(FileError::Writable {
+            mode: facts.mode,
+            path: path(),
+        });
+    }
+    if facts.owner != 0 && facts.owner != euid {
+        return Some(FileError::Owner {
+            owner: facts.owner,
+            user: euid,
+            path: path(),
+        });
+    }
+    let bound = role.bound();
+    (facts.size > bound).then_some(FileError::TooLarge {
+        size: facts.size,
+        bound,
+    })
+}
+
+/// Turns bytes into text, or says where they stop being text.
+pub(super) fn utf8(bytes: Vec<u8>) -> Result<String, FileError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let end = error.utf8_error().valid_up_to();
+        let (good, bad) = error.as_bytes().split_at_checked(end).unwrap_or_default();
+        let line_start = good
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let last_line = good.get(line_start..).unwrap_or_default();
+        FileError::NotUtf8 {
+            byte: bad.first().copied().unwrap_or_default(),
+            line: good.iter().filter(|&&byte| byte == b'\n').count() + 1,
+            column: String::from_utf8_lossy(last_line).chars().count() + 1,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;
