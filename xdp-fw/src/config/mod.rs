@@ -3,6 +3,7 @@
 pub mod defaults;
 mod model;
 mod problem;
+pub mod protocols;
 mod source;
 
 pub use model::*;
