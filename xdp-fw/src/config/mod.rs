@@ -1,11 +1,19 @@
 //! Text to a checked model, with positions for every error.
+//!
+//! [`load`] is the way in: it reads the main file and its set files through [`Files`] and gives
+//! a [`Config`], or every [`Problem`] at once. `check` and the daemon both call it. Never
+//! decides what a rule means for a packet: that is the policy's work.
 
 pub mod defaults;
+mod load;
 mod model;
+mod parse;
 mod problem;
 pub mod protocols;
 mod source;
 
+pub use load::{Loaded, ReadFile, load};
 pub use model::*;
+pub use parse::{Key, Presence, Section, reference};
 pub use problem::{Place, Problem, Problems};
 pub use source::{Disk, FileError, Files, Role};

@@ -1,0 +1,279 @@
+//! Addresses: a prefix, a single address, `@set`, any of them with a leading `!`.
+//!
+//! Owns what a prefix looks like, in a rule as in a set file, and the explanation of one that
+//! does not. Never resolves names: a rule must not depend on what DNS says at start.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnetwork::IpNetwork;
+
+use super::field::{Item, Scope};
+use super::value::{entries, is_name, list, text};
+use super::words::{decimal, nearest, quoted};
+use crate::config::model::{AddressEntry, AddressList, Addresses};
+
+/// What completes "expected …" for one prefix.
+pub(super) const EXPECTED: &str = "an address such as 192.0.2.1 or a prefix such as 2001:db8::/32";
+
+/// Parses a prefix without host bits, or a single address. Does not allocate: a set file has a
+/// million of them. [`explain`] says why there is none.
+pub(super) fn prefix(text: &str) -> Option<IpNetwork> {
+    let (ip, length) = split(text)?;
+    let network = IpNetwork::new(ip, length).ok()?;
+    (network.network() == ip).then_some(network)
+}
+
+/// The address and the length of what looks like a prefix; the length may be too long.
+fn split(text: &str) -> Option<(IpAddr, u8)> {
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (text, None),
+    };
+    let (ip, bits) = if address.contains(':') {
+        (IpAddr::V6(address.parse::<Ipv6Addr>().ok()?), 128)
+    } else {
+        (IpAddr::V4(address.parse::<Ipv4Addr>().ok()?), 32)
+    };
+    let length = match length {
+        // Too long for `u8` is too long for any address; `IpNetwork::new` says so.
+        Some(length) => u8::try_from(decimal(length)?).unwrap_or(u8::MAX),
+        None => bits,
+    };
+    Some((ip, length))
+}
+
+/// Says what is wrong with a text that [`prefix`] refuses, and what was probably meant.
+pub(super) fn explain(text: &str) -> String {
+    let subject = quoted(text);
+    if let Some((ip, length)) = split(text) {
+        let bits = if ip.is_ipv4() { 32 } else { 128 };
+        return match IpNetwork::new(ip, length) {
+            Ok(network) => {
+                format!(
+                    "{text} has host bits set; expected {}/{length}",
+                    network.network()
+                )
+            }
+            Err(_) => format!("prefix length of {text} is out of range; expected 0 to {bits}"),
+        };
+    }
+    if text.trim().is_empty() {
+        return format!("empty address; expected {EXPECTED}");
+    }
+    if let Some(meant) = meant(text) {
+        let single = !text.contains('/');
+        let meant = if single {
+            meant.ip().to_string()
+        } else {
+            meant.to_string()
+        };
+        return format!("{subject} is not a prefix; expected {meant}");
+    }
+    if text.contains('%') {
+        return format!("{subject} has a zone; expected the address alone");
+    }
+    if text.contains(',') || text.trim().contains(char::is_whitespace) {
+        return format!("{subject} is more than one address; expected each on its own");
+    }
+    if let Some((from, to)) = text.split_once('-')
+        && from.trim().parse::<IpAddr>().is_ok()
+        && to.trim().parse::<IpAddr>().is_ok()
+    {
+        return format!("{subject} is a range; expected the prefixes that it consists of");
+    }
+    if is_host_name(text) {
+        return format!(
+            "{subject} is a host name, and names are not resolved; expected {EXPECTED}"
+        );
+    }
+    format!("{subject} is not an address; expected {EXPECTED}")
+}
+
+/// The prefix that a common other notation stands for: spaces around it, a netmask instead of a
+/// length, octets left out, octets or a length with leading zeros.
+fn meant(text: &str) -> Option<IpNetwork> {
+    let text = text.trim();
+    let (address, length) = text.split_once('/').unwrap_or((text, "32"));
+    if address.contains(':') {
+        let (_, length) = text.split_once('/').unwrap_or((text, "128"));
+        return network(IpAddr::V6(address.parse().ok()?), length.parse().ok()?);
+    }
+    let mut octets: Vec<u8> = Vec::new();
+    for octet in address.split('.') {
+        octets.push(octet.parse().ok()?);
+    }
+    // Fewer octets without a length would be a guess: is `10` 10.0.0.0 or 0.0.0.10?
+    if octets.len() < 4 && !text.contains('/') {
+        return None;
+    }
+    octets.resize(octets.len().max(4), 0);
+    let ip = IpAddr::from(<[u8; 4]>::try_from(octets).ok()?);
+    match length.parse::<Ipv4Addr>() {
+        Ok(mask) => IpNetwork::with_netmask(ip, IpAddr::V4(mask))
+            .ok()
+            .and_then(|meant| network(ip, meant.prefix())),
+        Err(_) => network(ip, length.parse().ok()?),
+    }
+}
+
+/// The network of that length which `ip` lies in.
+fn network(ip: IpAddr, length: u8) -> Option<IpNetwork> {
+    let network = IpNetwork::new(ip, length).ok()?;
+    IpNetwork::new(network.network(), length).ok()
+}
+
+fn is_host_name(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+/// The addresses of a rule.
+pub(super) fn addresses(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<AddressList> {
+    Some(AddressList(entries(list(item, scope, entry)?)))
+}
+
+fn entry(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<AddressEntry> {
+    let text = text(item, scope)?;
+    let (negated, rest) = match text.strip_prefix('!') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let addresses = match rest.strip_prefix('@') {
+        Some(name) => Addresses::Set(set(name, item, scope)?),
+        None => match prefix(rest) {
+            Some(prefix) => Addresses::Prefix(prefix),
+            None => {
+                let message = explain_entry(rest, item.key.name, scope);
+                scope.report.wrong(item.offset(), message);
+                return None;
+            }
+        },
+    };
+    Some(AddressEntry { negated, addresses })
+}
+
+/// The name of a set that exists.
+fn set(name: &str, item: &Item<'_>, scope: &mut Scope<'_>) -> Option<String> {
+    if scope.set_names.contains(name) {
+        return Some(name.to_owned());
+    }
+    if !is_name(name) {
+        scope.report.wrong(
+            item.offset(),
+            format!(
+                "{} names no set; expected \"@NAME\"",
+                quoted(&format!("@{name}"))
+            ),
+        );
+        return None;
+    }
+    let expected = match nearest(name, scope.set_names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `@{near}`?"),
+        None => format!("expected a table `[set.{name}]`"),
+    };
+    let message = format!("unknown set {}; {expected}", quoted(&format!("@{name}")));
+    scope.report.absent(item.offset(), message);
+    None
+}
+
+/// As [`explain`], with what only makes sense in a rule.
+fn explain_entry(text: &str, key: &str, scope: &Scope<'_>) -> String {
+    if scope.set_names.contains(text) {
+        return format!("`{text}` is a set; did you mean `@{text}`?");
+    }
+    if ["any", "all", "*"]
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(text))
+    {
+        return format!("`{text}` is not an address; leave `{key}` out to match every address");
+    }
+    explain(text)
+}
+
+/// The inline prefixes of a set.
+pub(super) fn plain_prefix(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<IpNetwork> {
+    let text = text(item, scope)?;
+    let parsed = prefix(text);
+    if parsed.is_none() {
+        let message = if text.starts_with('@') {
+            format!(
+                "{} is a set, and sets do not nest; expected {EXPECTED}",
+                quoted(text)
+            )
+        } else if text.starts_with('!') {
+            format!(
+                "{} is negated, which only a rule can; expected {EXPECTED}",
+                quoted(text)
+            )
+        } else {
+            explain(text)
+        };
+        scope.report.wrong(item.offset(), message);
+    }
+    parsed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_canonical_or_a_single_address() {
+        for (text, canonical) in [
+            ("192.0.2.0/24", "192.0.2.0/24"),
+            ("192.0.2.1", "192.0.2.1/32"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+            ("::/0", "::/0"),
+            ("2001:DB8:0:0::/32", "2001:db8::/32"),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.1/128"),
+        ] {
+            assert_eq!(prefix(text).unwrap().to_string(), canonical);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_prefix_is_explained() {
+        let explained = |text: &str| {
+            assert_eq!(prefix(text), None, "{text}");
+            explain(text)
+        };
+        insta::assert_snapshot!(
+            [
+                "192.0.2.1/24",
+                "2001:db8::1/32",
+                "192.0.2.0/33",
+                "::/129",
+                "::/300",
+                "",
+                " ",
+                " 192.0.2.1",
+                "192.0.2.0/255.255.255.0",
+                "192.0.2.7/255.255.255.0",
+                "10/8",
+                "172.16/12",
+                "10",
+                "192.0.02.1",
+                "10.0.0.0/08",
+                "10.0.0.0/+8",
+                "fe80::1%eth0",
+                "192.0.2.1, 192.0.2.2",
+                "192.0.2.1 192.0.2.2",
+                "192.0.2.1-192.0.2.9",
+                "www.example.com",
+                "localhost",
+                "192.0.2.256",
+                "192.0.2.1.5",
+                "1.2.3.4/8/9",
+                "2001:db8:::1",
+                "2001:db8::/032",
+                "!192.0.2.1",
+                "192.0.2.0/",
+                "/24",
+                "\u{7}",
+            ]
+            .map(explained)
+            .join("\n")
+        );
+    }
+}

@@ -1,0 +1,147 @@
+//! A table of the configuration as data: its keys, what each accepts, and how it is read.
+//!
+//! Owns unknown and missing keys. Never knows a key by name: the tables of fields do.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::report::Report;
+use super::words::{nearest, one_of, quoted};
+
+/// What there is to say about a key.
+#[derive(Debug)]
+pub struct Key {
+    /// The key, as written in the file.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+    /// What its value may be; completes "expected …".
+    pub expects: &'static str,
+    /// Whether a list of such values may stand in place of one.
+    pub is_list: bool,
+    /// What leaving it out means.
+    pub presence: Presence,
+}
+
+impl Key {
+    /// What the value as a whole may be; completes "expected …".
+    #[must_use]
+    pub fn expects_as_a_whole(&self) -> Cow<'static, str> {
+        match self.is_list {
+            true => format!("{}, or a list of these", self.expects).into(),
+            false => self.expects.into(),
+        }
+    }
+}
+
+/// What leaving a key out means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// An error.
+    Required,
+    /// This value, as TOML.
+    Default(&'static str),
+    /// Nothing is said: a criterion that is left out matches every packet.
+    Optional,
+}
+
+/// A key and how its value is read into a `T`.
+pub(super) struct Field<T> {
+    pub(super) key: Key,
+    /// Reads the value; reports what is wrong and then leaves the target as it was.
+    pub(super) read: fn(&mut T, &Item<'_>, &mut Scope<'_>),
+}
+
+/// A value in the document, and the key that it was written for.
+#[derive(Clone, Copy)]
+pub(super) struct Item<'a> {
+    pub(super) key: &'static Key,
+    pub(super) value: &'a Spanned<DeValue<'a>>,
+    /// Whether it is one entry of the list under that key.
+    pub(super) in_list: bool,
+}
+
+impl Item<'_> {
+    /// The byte offset of the value.
+    pub(super) fn offset(&self) -> usize {
+        self.value.span().start
+    }
+}
+
+/// What reading a value needs to know besides the value.
+pub(super) struct Scope<'a> {
+    pub(super) report: Report<'a>,
+    /// The name of every `[set.NAME]`, also of those that are wrong.
+    pub(super) set_names: BTreeSet<String>,
+}
+
+/// The keys that a table has, with their byte offsets.
+pub(super) type Offsets = BTreeMap<&'static str, usize>;
+
+/// Reads every key of `table` into `target`; reports unknown and missing ones.
+///
+/// `name` and `offset` say which table it is and where it begins.
+pub(super) fn read_table<T>(
+    target: &mut T,
+    fields: &'static [Field<T>],
+    (name, offset): (&str, usize),
+    table: &DeTable<'_>,
+    scope: &mut Scope<'_>,
+) -> Offsets {
+    let mut offsets = Offsets::new();
+    for (key, value) in in_order(table) {
+        let Some(field) = fields.iter().find(|field| field.key.name == key.get_ref()) else {
+            scope
+                .report
+                .wrong(key.span().start, unknown(key.get_ref(), name, fields));
+            continue;
+        };
+        offsets.insert(field.key.name, key.span().start);
+        (field.read)(
+            target,
+            &Item {
+                key: &field.key,
+                value,
+                in_list: false,
+            },
+            scope,
+        );
+    }
+    for Field { key, .. } in fields {
+        if key.presence == Presence::Required && !offsets.contains_key(key.name) {
+            let message = format!(
+                "{name} has no `{}`; expected {}",
+                key.name,
+                key.expects_as_a_whole()
+            );
+            scope.report.absent(offset, message);
+        }
+    }
+    offsets
+}
+
+/// The entries of a table in the order of the file; the parser keeps them by name.
+pub(super) fn in_order<'a>(
+    table: &'a DeTable<'a>,
+) -> Vec<(&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+fn unknown<T>(word: &str, table: &str, fields: &[Field<T>]) -> String {
+    let names = || fields.iter().map(|field| field.key.name);
+    match nearest(word, names()) {
+        Some(near) => format!("unknown key {}; did you mean `{near}`?", quoted(word)),
+        None => {
+            format!(
+                "unknown key {} in {table}; expected {}",
+                quoted(word),
+                one_of(names())
+            )
+        }
+    }
+}

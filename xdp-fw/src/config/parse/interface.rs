@@ -1,0 +1,115 @@
+//! Names and globs of interfaces, and `[interface."PATTERN"]`.
+//!
+//! Owns what an interface may be called. Never asks which interfaces exist: they come and go.
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::field::{Field, Item, Key, Presence, Scope, in_order, read_table};
+use super::value::{assign, choice, list, table, text};
+use super::words::{character, quoted};
+use crate::config::defaults::MAX_INTERFACE_LENGTH;
+use crate::config::model::{InterfaceOverride, Mode};
+
+/// The keys of `[interface."PATTERN"]`.
+pub(super) static FIELDS: &[Field<InterfaceOverride>] = &[Field {
+    key: Key {
+        name: "mode",
+        doc: "Attach mode for the interfaces that the pattern matches; the first match in the file counts.",
+        expects: MODES,
+        is_list: false,
+        presence: Presence::Required,
+    },
+    read: |interface, item, scope| assign(&mut interface.mode, mode(item, scope)),
+}];
+
+/// What completes "expected …" for an attach mode.
+pub(super) const MODES: &str = "\"native\", \"generic\" or \"auto\"";
+
+/// An attach mode.
+pub(super) fn mode(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Mode> {
+    let modes = [
+        ("native", Mode::Native),
+        ("generic", Mode::Generic),
+        ("auto", Mode::Auto),
+    ];
+    let others = [("driver", "native"), ("drv", "native"), ("skb", "generic")];
+    choice(item, scope, &modes, &others)
+}
+
+/// A list of names or globs.
+pub(super) fn patterns(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Vec<String>> {
+    let patterns = list(item, scope, |item, scope| {
+        let text = text(item, scope)?;
+        is_pattern(text, item.offset(), scope).then(|| text.to_owned())
+    })?;
+    Some(patterns.into_iter().map(Spanned::into_inner).collect())
+}
+
+/// Reads every `[interface."PATTERN"]`, in file order.
+pub(super) fn overrides(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Vec<InterfaceOverride>> {
+    let patterns: &DeTable<'_> = table(item, scope)?;
+    let mut overrides = Vec::new();
+    for (pattern, value) in in_order(patterns) {
+        let item = Item {
+            value,
+            in_list: true,
+            ..*item
+        };
+        let Some(keys) = table(&item, scope) else {
+            continue;
+        };
+        is_pattern(pattern.get_ref(), pattern.span().start, scope);
+        let mut interface = InterfaceOverride {
+            pattern: pattern.get_ref().to_string(),
+            mode: Mode::default(),
+        };
+        let name = format!("interface {}", quoted(pattern.get_ref()));
+        read_table(&mut interface, FIELDS, (&name, item.offset()), keys, scope);
+        overrides.push(interface);
+    }
+    Some(overrides)
+}
+
+/// Whether `text` can match the name of an interface; reports it if not.
+fn is_pattern(text: &str, offset: usize, scope: &mut Scope<'_>) -> bool {
+    match fault(text) {
+        None => true,
+        Some(message) => {
+            scope.report.wrong(offset, message);
+            false
+        }
+    }
+}
+
+/// What is wrong with a name or glob. The alphabet is narrower than the kernel's, to catch
+/// `eth0,eth1`, `eth[01]` and `veth0@if2`; `?` stands for any character that it lacks.
+fn fault(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return Some(
+            "empty interface name; expected a name such as `eth0` or a glob such as `wan*`".into(),
+        );
+    }
+    if text == "." || text == ".." {
+        return Some(format!(
+            "{} is no interface name; expected a name such as `eth0`",
+            quoted(text)
+        ));
+    }
+    let fits = |char: &char| char.is_ascii_alphanumeric() || "_.-+*?".contains(*char);
+    if let Some(odd) = text.chars().find(|char| !fits(char)) {
+        return Some(format!(
+            "interface name {} contains {}; expected letters, digits and _ . - +, or a glob with * and ?",
+            quoted(text),
+            character(odd),
+        ));
+    }
+    // `*` may match nothing.
+    let length = text.chars().filter(|&char| char != '*').count();
+    (length > MAX_INTERFACE_LENGTH).then(|| {
+        format!(
+            "interface name {} has {length} characters; expected at most {MAX_INTERFACE_LENGTH}",
+            quoted(text)
+        )
+    })
+}

@@ -1,0 +1,202 @@
+//! Set files: a prefix per line, `#` and `;` comments.
+//!
+//! Owns the fast loop over their lines, and that each file is read and parsed once however many
+//! sets name it. Never decides whether an empty file is a mistake: the set does.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ipnetwork::IpNetwork;
+
+use super::address::{explain, prefix};
+use super::words::quoted;
+use crate::config::defaults::MAX_PROBLEMS_PER_FILE;
+use crate::config::load::ReadFile;
+use crate::config::model::Position;
+use crate::config::problem::{Place, Problem};
+use crate::config::source::{FileError, Files, Role};
+
+/// What came of a set file.
+#[derive(Clone, Copy)]
+pub(super) enum Shelved<'a> {
+    /// Its prefixes, in order; may repeat and overlap.
+    Prefixes(&'a [IpNetwork]),
+    /// It could not be read: why, to follow the file's name.
+    Unreadable(&'a str),
+    /// It has problems, which are reported already.
+    Faulty,
+}
+
+/// The set files that were read so far.
+pub(super) struct Shelf<'f, F> {
+    files: &'f F,
+    parsed: BTreeMap<PathBuf, Result<Vec<IpNetwork>, Option<String>>>,
+    /// What was read, in the order of reading.
+    pub(super) read: Vec<ReadFile>,
+    /// What is wrong inside the files.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl<'f, F: Files> Shelf<'f, F> {
+    pub(super) fn new(files: &'f F) -> Self {
+        Self {
+            files,
+            parsed: BTreeMap::new(),
+            read: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// The prefixes of a file; read and parsed at the first call.
+    pub(super) fn prefixes(&mut self, path: &Path) -> Shelved<'_> {
+        if !self.parsed.contains_key(path) {
+            let parsed = self.load(path);
+            self.parsed.insert(path.to_path_buf(), parsed);
+        }
+        match self.parsed.get(path) {
+            Some(Ok(prefixes)) => Shelved::Prefixes(prefixes),
+            Some(Err(Some(why))) => Shelved::Unreadable(why),
+            Some(Err(None)) | None => Shelved::Faulty,
+        }
+    }
+
+    fn load(&mut self, path: &Path) -> Result<Vec<IpNetwork>, Option<String>> {
+        let text = match self.files.read(path, Role::Set) {
+            Ok(text) => text,
+            Err(error @ FileError::NotUtf8 { line, column, .. }) => {
+                let position = Position {
+                    file: path.to_path_buf(),
+                    line,
+                    column,
+                };
+                self.problems.push(Problem {
+                    place: Place::At(position),
+                    message: error.to_string(),
+                });
+                return Err(None);
+            }
+            Err(FileError::Missing) => {
+                return Err(Some(
+                    "does not exist; create it, or correct the path".into(),
+                ));
+            }
+            Err(error) => return Err(Some(error.to_string())),
+        };
+        let (prefixes, problems) = parse(path, &text);
+        self.read.push(ReadFile {
+            path: path.to_path_buf(),
+            text,
+        });
+        let faulty = !problems.is_empty();
+        self.problems.extend(problems);
+        if faulty { Err(None) } else { Ok(prefixes) }
+    }
+}
+
+/// The prefixes of a set file and the first of its problems. Allocates for the result and for
+/// problems alone.
+fn parse(file: &Path, text: &str) -> (Vec<IpNetwork>, Vec<Problem>) {
+    let mut prefixes = Vec::new();
+    let mut problems = Vec::new();
+    let mut faults: usize = 0;
+    for (index, line) in text.trim_start_matches('\u{feff}').split('\n').enumerate() {
+        let content = without_comment(line).trim_ascii();
+        if content.is_empty() {
+            continue;
+        }
+        if let Some(prefix) = prefix(content) {
+            prefixes.push(prefix);
+            continue;
+        }
+        faults += 1;
+        if faults <= MAX_PROBLEMS_PER_FILE + 1 {
+            problems.push(fault(file, index + 1, line, content));
+        }
+    }
+    if let Some(last) = problems.get_mut(MAX_PROBLEMS_PER_FILE) {
+        last.message = format!("… and {} more", faults - MAX_PROBLEMS_PER_FILE);
+    }
+    (prefixes, problems)
+}
+
+fn without_comment(line: &str) -> &str {
+    let end = line.bytes().position(|byte| byte == b'#' || byte == b';');
+    end.and_then(|end| line.get(..end)).unwrap_or(line)
+}
+
+fn fault(file: &Path, line: usize, text: &str, content: &str) -> Problem {
+    let before = text
+        .find(content)
+        .and_then(|at| text.get(..at))
+        .unwrap_or_default();
+    let column = before.chars().count() + 1;
+    let place = Place::At(Position {
+        file: file.to_path_buf(),
+        line,
+        column,
+    });
+    let message = match content.split_once(|char: char| char.is_ascii_whitespace()) {
+        Some((first, rest)) if prefix(first).is_some() => {
+            format!(
+                "{} follows a prefix; expected one prefix per line, comments after # or ;",
+                quoted(rest.trim_ascii())
+            )
+        }
+        _ => match content.strip_prefix(['!', '@']) {
+            Some(_) => format!("{} is for rules; expected a prefix", quoted(content)),
+            None => explain(content),
+        },
+    };
+    Problem { place, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> (Vec<String>, Vec<String>) {
+        let (prefixes, problems) = parse(Path::new("set.txt"), text);
+        let prefixes = prefixes.iter().map(ToString::to_string).collect();
+        (prefixes, problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn comments_blank_lines_crlf_and_a_byte_order_mark_are_skipped() {
+        let text =
+            "\u{feff}192.0.2.0/24 # office\r\n\r\n;x\n \t2001:db8::1;SBL1\n# end\n10.0.0.0/8";
+        let (prefixes, problems) = parsed(text);
+        assert_eq!(prefixes, ["192.0.2.0/24", "2001:db8::1/128", "10.0.0.0/8"]);
+        assert_eq!(problems, [""; 0]);
+    }
+
+    #[test]
+    fn each_bad_line_is_a_problem_with_its_column() {
+        let (prefixes, problems) = parsed(
+            "10.0.0.1/8\n192.0.2.1\n  \tnonsense # c\n10.0.0.0/8 eth0\n@office\n!10.0.0.0/8",
+        );
+        assert_eq!(prefixes, ["192.0.2.1/32"]);
+        insta::assert_snapshot!(problems.join("\n"));
+    }
+
+    #[test]
+    fn a_file_of_nonsense_reports_the_first_twenty_lines() {
+        let (_, problems) = parsed(&"10.0.0.1/8\n".repeat(500));
+        assert_eq!(problems.len(), 21);
+        assert_eq!(problems[20], "set.txt:21:1: … and 480 more");
+        let (_, problems) = parsed(&"10.0.0.1/8\n".repeat(20));
+        assert_eq!(problems.len(), 20);
+    }
+
+    #[test]
+    fn a_million_lines_take_a_moment() {
+        let text: String = (0..1_000_000u32)
+            .map(|n| format!("{}\n", std::net::Ipv4Addr::from(n << 8)))
+            .collect();
+        let start = std::time::Instant::now();
+        let (prefixes, problems) = parse(Path::new("set.txt"), &text);
+        let took = start.elapsed();
+        assert_eq!((prefixes.len(), problems.len()), (1_000_000, 0));
+        // Generous: unoptimized, on a busy machine. An optimized build takes a tenth.
+        assert!(took.as_secs() < 10, "{took:?}");
+    }
+}

@@ -1,0 +1,228 @@
+//! The top level of the document and `[metrics]`.
+//!
+//! Owns the order in which a configuration is read: this table leads to all others.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use toml::de::DeValue;
+
+use super::field::{Field, Item, Key, Presence, Scope};
+use super::interface::{MODES, mode, overrides, patterns};
+use super::rule::{ACTIONS, RuleDraft, action, rules};
+use super::set::{SetDraft, sets};
+use super::value::{assign, choice, flag, table, wrong_kind};
+use super::words::quoted;
+use crate::config::defaults;
+use crate::config::model::{Config, Metrics, OnStop};
+
+/// What the main file says; its sets are not filled and its rules not cross-checked yet.
+pub(super) struct Draft {
+    /// Without sets and rules.
+    pub(super) config: Config,
+    pub(super) sets: Vec<SetDraft>,
+    pub(super) rules: Vec<RuleDraft>,
+}
+
+impl Draft {
+    /// What an empty file says.
+    pub(super) fn blank() -> Self {
+        let config = Config {
+            interfaces: Vec::new(),
+            mode: defaults::MODE,
+            interface_overrides: Vec::new(),
+            default_action: defaults::DEFAULT_ACTION,
+            malformed: defaults::MALFORMED,
+            non_ip: defaults::NON_IP,
+            essentials: defaults::ESSENTIALS,
+            on_stop: defaults::ON_STOP,
+            sets: BTreeMap::new(),
+            rules: Vec::new(),
+            metrics: Metrics {
+                listen: Some(defaults::METRICS_LISTEN),
+            },
+        };
+        Self {
+            config,
+            sets: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+}
+
+/// The keys of the top level.
+pub(super) static FIELDS: &[Field<Draft>] = &[
+    Field {
+        key: Key {
+            name: "interfaces",
+            doc: "Interfaces to filter on, by name or glob; attached when they appear.",
+            expects: "a name such as \"eth0\" or a glob such as \"wan*\"",
+            is_list: true,
+            presence: Presence::Required,
+        },
+        read: |draft, item, scope| assign(&mut draft.config.interfaces, patterns(item, scope)),
+    },
+    Field {
+        key: Key {
+            name: "mode",
+            doc: "How to attach: in the driver, in the stack, or in the driver where it can.",
+            expects: MODES,
+            is_list: false,
+            presence: Presence::Default("\"native\""),
+        },
+        read: |draft, item, scope| assign(&mut draft.config.mode, mode(item, scope)),
+    },
+    Field {
+        key: Key {
+            name: "default_action",
+            doc: "What happens to an IP packet that no rule matches.",
+            expects: ACTIONS,
+            is_list: false,
+            presence: Presence::Default("\"pass\""),
+        },
+        read: |draft, item, scope| assign(&mut draft.config.default_action, action(item, scope)),
+    },
+    Field {
+        key: Key {
+            name: "malformed",
+            doc: "What happens to a packet that cannot be parsed; \"pass\" judges it by its addresses alone.",
+            expects: ACTIONS,
+            is_list: false,
+            presence: Presence::Default("\"drop\""),
+        },
+        read: |draft, item, scope| assign(&mut draft.config.malformed, action(item, scope)),
+    },
+    Field {
+        key: Key {
+            name: "non_ip",
+            doc: "What happens to frames that are neither IPv4 nor IPv6.",
+            expects: ACTIONS,
+            is_list: false,
+            presence: Presence::Default("\"pass\""),
+        },
+        read: |draft, item, scope| assign(&mut draft.config.non_ip, action(item, scope)),
+    },
+    Field {
+        key: Key {
+            name: "essentials",
+            doc: "Whether ARP, neighbour discovery, MLD, path MTU and DHCP replies pass before the rules.",
+            expects: "true or false",
+            is_list: false,
+            presence: Presence::Default("true"),
+        },
+        read: |draft, item, scope| assign(&mut draft.config.essentials, flag(item, scope)),
+    },
+    Field {
+        key: Key {
+            name: "on_stop",
+            doc: "What a stop of the daemon does: the filter stays in force, or every interface is detached.",
+            expects: "\"keep\" or \"detach\"",
+            is_list: false,
+            presence: Presence::Default("\"keep\""),
+        },
+        read: |draft, item, scope| assign(&mut draft.config.on_stop, on_stop(item, scope)),
+    },
+    Field {
+        key: Key {
+            name: "interface",
+            doc: "Settings of some interfaces: [interface.\"PATTERN\"].",
+            expects: "tables such as [interface.\"wan*\"]",
+            is_list: false,
+            presence: Presence::Optional,
+        },
+        read: |draft, item, scope| {
+            assign(
+                &mut draft.config.interface_overrides,
+                overrides(item, scope),
+            );
+        },
+    },
+    Field {
+        key: Key {
+            name: "set",
+            doc: "Named sets of addresses: [set.NAME].",
+            expects: "tables such as [set.office]",
+            is_list: false,
+            presence: Presence::Optional,
+        },
+        read: |draft, item, scope| assign(&mut draft.sets, sets(item, scope)),
+    },
+    Field {
+        key: Key {
+            name: "rule",
+            doc: "The rules: [[rule]]. The first one that matches decides.",
+            expects: "tables that begin with [[rule]]",
+            is_list: false,
+            presence: Presence::Optional,
+        },
+        read: |draft, item, scope| assign(&mut draft.rules, rules(item, scope)),
+    },
+    Field {
+        key: Key {
+            name: "metrics",
+            doc: "The Prometheus endpoint: [metrics].",
+            expects: "a table [metrics]",
+            is_list: false,
+            presence: Presence::Optional,
+        },
+        read: |draft, item, scope| metrics(&mut draft.config.metrics, item, scope),
+    },
+];
+
+/// The keys of `[metrics]`.
+pub(super) static METRICS: &[Field<Metrics>] = &[Field {
+    key: Key {
+        name: "listen",
+        doc: "Where /metrics is served, over HTTP without authentication.",
+        expects: "\"ADDRESS:PORT\" or false",
+        is_list: false,
+        presence: Presence::Default("\"127.0.0.1:9798\""),
+    },
+    read: |metrics, item, scope| assign(&mut metrics.listen, listen(item, scope)),
+}];
+
+fn metrics(metrics: &mut Metrics, item: &Item<'_>, scope: &mut Scope<'_>) {
+    if let Some(keys) = table(item, scope) {
+        super::field::read_table(metrics, METRICS, ("[metrics]", item.offset()), keys, scope);
+    }
+}
+
+fn on_stop(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<OnStop> {
+    let choices = [("keep", OnStop::Keep), ("detach", OnStop::Detach)];
+    choice(
+        item,
+        scope,
+        &choices,
+        &[("unload", "detach"), ("stay", "keep")],
+    )
+}
+
+/// An address and a port, or `None` for `false`.
+fn listen(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Option<SocketAddr>> {
+    let text = match item.value.get_ref() {
+        DeValue::Boolean(false) => return Some(None),
+        DeValue::String(text) => text,
+        _ => {
+            wrong_kind(item, scope);
+            return None;
+        }
+    };
+    if let Ok(address) = text.parse() {
+        return Some(Some(address));
+    }
+    let expected = match text.strip_prefix(':').map(str::parse::<u16>) {
+        Some(Ok(port)) => format!("\"0.0.0.0:{port}\" or \"[::]:{port}\" for every address"),
+        _ => format!(
+            "{}, such as \"127.0.0.1:9798\" or \"[::1]:9798\"",
+            item.key.expects
+        ),
+    };
+    scope.report.wrong(
+        item.offset(),
+        format!(
+            "{} is not an address with a port; expected {expected}",
+            quoted(text)
+        ),
+    );
+    None
+}
