@@ -10,6 +10,7 @@ mod model;
 mod parse;
 mod problem;
 pub mod protocols;
+pub mod snapshot;
 mod source;
 
 pub use load::{Loaded, ReadFile, load};

@@ -1,0 +1,256 @@
+use super::*;
+use crate::config::{Disk, load};
+
+/// A state directory and a configuration with a set file, both on disk.
+struct Host {
+    dir: tempfile::TempDir,
+}
+
+impl Host {
+    fn new() -> Self {
+        let host = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir(host.path("etc")).unwrap();
+        host.write("etc/list.txt", "192.0.2.0/24\n");
+        host.write("etc/fw.toml", &text("drop"));
+        host
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.path("state")
+    }
+
+    fn stored(&self, name: &str) -> PathBuf {
+        self.state().join(DIRECTORY).join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+
+    fn load(&self) -> Loaded {
+        load(&self.path("etc/fw.toml"), &Disk).unwrap()
+    }
+
+    fn store(&self) -> Loaded {
+        let loaded = self.load();
+        store(&self.state(), &loaded).unwrap();
+        loaded
+    }
+
+    fn last_good(&self) -> Loaded {
+        let last_good = LastGood::open(&self.state()).unwrap();
+        load(last_good.main(), &last_good).unwrap()
+    }
+
+    fn refusal(&self) -> String {
+        let message = LastGood::open(&self.state()).unwrap_err().to_string();
+        message.replace(&self.dir.path().display().to_string(), "")
+    }
+
+    fn stored_names(&self) -> BTreeSet<String> {
+        let entries = fs::read_dir(self.stored("")).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+}
+
+fn text(action: &str) -> String {
+    format!(
+        "interfaces = \"eth0\"\n[set.list]\nfiles = \"list.txt\"\n\
+         [[rule]]\nname = \"a\"\naction = \"{action}\"\nsource = \"@list\"\n"
+    )
+}
+
+#[test]
+fn what_was_stored_loads_again_with_its_original_names() {
+    let host = Host::new();
+    let loaded = host.store();
+    fs::remove_dir_all(host.path("etc")).unwrap();
+    let again = host.last_good();
+    assert_eq!(again, loaded);
+    assert_eq!(again.hash(), loaded.hash());
+    assert_eq!(again.files[1].path, host.path("etc/list.txt"));
+}
+
+#[test]
+fn only_the_user_can_read_it() {
+    let host = Host::new();
+    host.store();
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!(mode(host.stored("")), 0o700);
+    for name in host.stored_names() {
+        assert_eq!(mode(host.stored(&name)), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_second_store_replaces_the_first_and_keeps_what_did_not_change() {
+    let host = Host::new();
+    host.store();
+    let list = content_name("192.0.2.0/24\n");
+    let inode = fs::metadata(host.stored(&list)).unwrap().ino();
+    host.write("etc/fw.toml", &text("pass"));
+    let loaded = host.store();
+    assert_eq!(host.last_good(), loaded);
+    assert_eq!(fs::metadata(host.stored(&list)).unwrap().ino(), inode);
+    let expected = [INDEX.to_owned(), list, content_name(&text("pass"))];
+    assert_eq!(host.stored_names(), BTreeSet::from(expected));
+}
+
+#[test]
+fn paths_of_any_bytes_survive() {
+    let host = Host::new();
+    let mut loaded = host.load();
+    loaded.files[1].path = PathBuf::from(OsString::from_vec(b"/a b/\xff\n%.txt".to_vec()));
+    store(&host.state(), &loaded).unwrap();
+    let last_good = LastGood::open(&host.state()).unwrap();
+    assert_eq!(
+        last_good.read(&loaded.files[1].path, Role::Set).unwrap(),
+        "192.0.2.0/24\n"
+    );
+}
+
+/// Leaves what a crash leaves, given the name of the new content and the new index.
+type Crash = fn(&Host, &str, &str);
+
+/// Each state that a crash during the second of two stores can leave, in order.
+#[test]
+fn a_crash_at_any_point_leaves_the_old_or_the_new_snapshot() {
+    let new_content = content_name(&text("pass"));
+    let states: [(&str, Crash); 5] = [
+        ("drop", |host, content, _| {
+            fs::write(host.stored(&format!("{content}.new")), "inter").unwrap();
+        }),
+        ("drop", |host, content, _| {
+            fs::write(host.stored(content), text("pass")).unwrap();
+        }),
+        ("drop", |host, content, index| {
+            fs::write(host.stored(content), text("pass")).unwrap();
+            fs::write(host.stored("index.new"), &index[..40]).unwrap();
+        }),
+        ("drop", |host, content, index| {
+            fs::write(host.stored(content), text("pass")).unwrap();
+            fs::write(host.stored("index.new"), index).unwrap();
+        }),
+        ("pass", |host, content, index| {
+            fs::write(host.stored(content), text("pass")).unwrap();
+            fs::write(host.stored(INDEX), index).unwrap();
+        }),
+    ];
+    for (number, (in_force, crash)) in states.iter().enumerate() {
+        let host = Host::new();
+        host.store();
+        host.write("etc/fw.toml", &text("pass"));
+        let new = host.load();
+        crash(&host, &new_content, &index(&new.files));
+        assert_eq!(
+            host.last_good().files[0].text,
+            text(in_force),
+            "state {number}"
+        );
+        // The next store finishes the work and clears up.
+        host.store();
+        assert_eq!(host.last_good(), new, "state {number}");
+        assert_eq!(host.stored_names().len(), 3, "state {number}");
+    }
+}
+
+#[test]
+fn a_crash_during_the_first_store_leaves_none() {
+    let host = Host::new();
+    assert_eq!(
+        host.refusal(),
+        "no last good configuration in /state/last-good"
+    );
+    prepare(&host.state(), &host.stored("")).unwrap();
+    fs::write(host.stored("index.new"), HEADER).unwrap();
+    assert_eq!(
+        host.refusal(),
+        "no last good configuration in /state/last-good"
+    );
+    host.store();
+    assert_eq!(host.stored_names().len(), 3);
+}
+
+#[test]
+fn a_failed_store_leaves_the_former_snapshot() {
+    let host = Host::new();
+    let old = host.store();
+    host.write("etc/fw.toml", &text("pass"));
+    // A directory in the way of the new content.
+    fs::create_dir(host.stored(&content_name(&text("pass")))).unwrap();
+    assert!(store(&host.state(), &host.load()).is_err());
+    assert_eq!(host.last_good(), old);
+}
+
+#[test]
+fn damage_is_named() {
+    let host = Host::new();
+    host.store();
+    let index = fs::read_to_string(host.stored(INDEX)).unwrap();
+    let list = host.stored(&content_name("192.0.2.0/24\n"));
+    let damaged = |what: &str, file: &str| {
+        format!("the last good configuration is damaged: /state/last-good/{file}: {what}")
+    };
+
+    for (text, what) in [
+        (String::new(), "it is cut off"),
+        (index[..30].to_owned(), "it is cut off"),
+        (index[..index.len() - 2].to_owned(), "it is cut off"),
+        (index.replace("fw.toml", "fw.tomb"), "its checksum is wrong"),
+        (
+            sealed("something else 7\n"),
+            "it was written by another version",
+        ),
+        (sealed(&format!("{HEADER}\n")), "an entry is malformed"),
+        (sealed(&format!("{HEADER}\nabc\n")), "an entry is malformed"),
+        (
+            sealed(&format!("{HEADER}\nabc %f\n")),
+            "an entry is malformed",
+        ),
+    ] {
+        fs::write(host.stored(INDEX), text).unwrap();
+        assert_eq!(host.refusal(), damaged(what, "index"));
+    }
+    fs::write(host.stored(INDEX), index).unwrap();
+
+    let name = list.file_name().unwrap().to_str().unwrap();
+    fs::write(&list, "0.0.0.0/0\n").unwrap();
+    assert_eq!(
+        host.refusal(),
+        damaged("its content does not match its name", name)
+    );
+    fs::remove_file(&list).unwrap();
+    assert_eq!(host.refusal(), damaged("it is missing", name));
+    // Damage is no obstacle to the next good configuration.
+    host.store();
+    host.last_good();
+}
+
+fn sealed(body: &str) -> String {
+    format!("{body}{}\n", content_name(body))
+}
+
+#[test]
+fn a_directory_that_others_could_have_written_is_refused() {
+    let host = Host::new();
+    host.store();
+    fs::set_permissions(host.stored(""), fs::Permissions::from_mode(0o777)).unwrap();
+    let user = Uid::effective();
+    let expected =
+        format!("/state/last-good is not a directory that only user {user} can write; remove it");
+    // `join("")` leaves a slash at the end, so the message is compared without it.
+    assert_eq!(host.refusal(), expected);
+    assert!(store(&host.state(), &host.load()).is_err());
+    fs::remove_dir_all(host.stored("")).unwrap();
+    std::os::unix::fs::symlink(host.path("etc"), host.state().join(DIRECTORY)).unwrap();
+    assert_eq!(host.refusal(), expected);
+}
