@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use xdp_fw::config::{FileError, Files, Loaded, Problems, Role, load};
+use xdp_fw::config::{FileError, Files, Loaded, Presence, Problems, Role, load, reference};
 
 /// The files below a directory, named from there, whatever their owner and mode in a checkout.
 struct Folder(PathBuf);
@@ -80,5 +80,166 @@ fn each_good_configuration_becomes_a_model() {
             .collect();
         let rendered = format!("{}\n{files:?}\n{config:#?}", Problems(warnings));
         assert_beside(&folder, &path, &rendered);
+    }
+}
+
+/// A main file that is not on disk.
+struct Text(String);
+
+impl Files for Text {
+    fn read(&self, _: &Path, _: Role) -> Result<String, FileError> {
+        Ok(self.0.clone())
+    }
+}
+
+fn parsed(text: &str) -> Result<Loaded, Problems> {
+    load(Path::new("fw.toml"), &Text(text.to_owned()))
+}
+
+#[test]
+fn the_shipped_configurations_are_valid_and_raise_no_warning() {
+    let folder = package("../config");
+    let paths = [
+        configurations(&folder, ""),
+        configurations(&folder, "examples"),
+    ]
+    .concat();
+    assert!(paths.len() >= 3);
+    for path in paths {
+        let loaded = load(&path, &folder).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(
+            Problems(loaded.warnings).to_string(),
+            "",
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn the_default_configuration_says_what_is_the_default_anyway() {
+    let loaded = load(Path::new("xdp-fw.toml"), &package("../config")).unwrap();
+    assert_eq!(
+        loaded.config,
+        parsed("interfaces = \"eth0\"").unwrap().config
+    );
+}
+
+#[test]
+fn the_default_configuration_documents_every_key_with_its_default() {
+    let text = fs::read_to_string(package("../config").0.join("xdp-fw.toml")).unwrap();
+    let has = |start: &str| {
+        text.lines()
+            .any(|line| line.trim_start_matches("# ").starts_with(start))
+    };
+    for section in reference() {
+        assert!(section.header.is_empty() || has(section.header.split(['.', ']']).next().unwrap()));
+        for key in section.keys {
+            let expected = match key.presence {
+                Presence::Default(value) => format!("{} = {value}", key.name),
+                _ if key.expects.contains("table") => continue,
+                _ => format!("{} = ", key.name),
+            };
+            assert!(has(&expected), "{expected}");
+        }
+    }
+}
+
+#[test]
+fn the_default_configuration_is_valid_with_every_key_switched_on() {
+    let text = fs::read_to_string(package("../config").0.join("xdp-fw.toml")).unwrap();
+    let names: Vec<_> = reference()
+        .iter()
+        .flat_map(|section| &section.keys)
+        .map(|key| key.name)
+        .collect();
+    let is_toml = |line: &str| {
+        let line = line.trim();
+        line.starts_with('[')
+            || names
+                .iter()
+                .any(|name| line.starts_with(&format!("{name} = ")))
+    };
+    let lines = text.lines().map(|line| {
+        line.strip_prefix("# ")
+            .filter(|line| is_toml(line))
+            .unwrap_or(line)
+    });
+    let all: String = lines.map(|line| format!("{line}\n")).collect();
+    // `Text` answers for the set file too; it is none, and that is the only problem.
+    let problems = parsed(&all).unwrap_err().to_string();
+    assert!(
+        problems
+            .lines()
+            .all(|line| line.starts_with("xdp-fw.d/office.txt:")),
+        "{problems}"
+    );
+}
+
+#[test]
+fn each_written_default_is_the_one_that_applies() {
+    let bare = "interfaces = \"eth0\"\n";
+    let tables =
+        "[set.a]\nprefixes = \"::1\"\n[[rule]]\nname = \"a\"\naction = \"drop\"\nsource = \"@a\"\n";
+    let mut written = bare.to_owned();
+    for section in reference() {
+        written += match section.header {
+            "" => "",
+            "[set.NAME]" => "[set.a]\nprefixes = \"::1\"\n",
+            "[[rule]]" => "[[rule]]\nname = \"a\"\naction = \"drop\"\nsource = \"@a\"\n",
+            "[metrics]" => "[metrics]\n",
+            // It has no key with a default.
+            _ => continue,
+        };
+        for key in section.keys {
+            if let Presence::Default(value) = key.presence {
+                written += &format!("{} = {value}\n", key.name);
+            }
+        }
+    }
+    let mut implied = parsed(&format!("{bare}{tables}")).unwrap().config;
+    let mut written = parsed(&written).unwrap().config;
+    for config in [&mut implied, &mut written] {
+        config.rules[0].position.line = 0;
+        config.sets.get_mut("a").unwrap().position.line = 0;
+    }
+    assert_eq!(implied, written);
+}
+
+#[test]
+fn one_rule_too_many_is_one_problem() {
+    let rules = |count: usize| {
+        let rule = |n| format!("[[rule]]\nname = \"r{n}\"\naction = \"drop\"\n");
+        "interfaces = \"eth0\"\n".to_owned() + &(0..count).map(rule).collect::<String>()
+    };
+    assert_eq!(parsed(&rules(4096)).unwrap().config.rules.len(), 4096);
+    assert_eq!(
+        parsed(&rules(4100)).unwrap_err().to_string(),
+        "fw.toml:12290:1: 4100 rules; expected at most 4096"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_problem_of_the_file() {
+    let problems = load(Path::new("no.toml"), &package("tests/config")).unwrap_err();
+    assert_eq!(
+        problems.to_string(),
+        "no.toml: no such file; create it, or correct the path"
+    );
+}
+
+#[test]
+fn the_hash_covers_paths_and_contents_of_every_file() {
+    let folder = package("tests/config");
+    let loaded = load(Path::new("good/every-key.toml"), &folder).unwrap();
+    let mut hashes = std::collections::BTreeSet::from([loaded.hash()]);
+    assert!(!hashes.insert(loaded.clone().hash()));
+    for index in 0..loaded.files.len() {
+        let mut other = loaded.clone();
+        other.files[index].text.push('#');
+        assert!(hashes.insert(other.hash()));
+        let mut other = loaded.clone();
+        other.files[index].path.push("x");
+        assert!(hashes.insert(other.hash()));
     }
 }
