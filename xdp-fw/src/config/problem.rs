@@ -38,7 +38,17 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
+        // A path may have a newline or an escape sequence in it.
+        let text = format!("{}: {}", self.place, self.message);
+        text.chars().try_for_each(|char| write_visibly(f, char))
+    }
+}
+
+/// Writes a character as itself, or escaped if a terminal would act on it or hide it.
+pub(super) fn write_visibly(out: &mut impl fmt::Write, char: char) -> fmt::Result {
+    match char {
+        '"' | '\'' | '\\' => out.write_char(char),
+        _ => write!(out, "{}", char.escape_debug()),
     }
 }
 
@@ -62,3 +72,21 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_stays_on_one_line_whatever_its_file_is_called() {
+        let place = Place::File(PathBuf::from("/a\n\u{1b}[31m/ø"));
+        let problem = Problem {
+            place,
+            message: "is \"odd\"\u{202e}".into(),
+        };
+        assert_eq!(
+            problem.to_string(),
+            "/a\\n\\u{1b}[31m/ø: is \"odd\"\\u{202e}"
+        );
+    }
+}

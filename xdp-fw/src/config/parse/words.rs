@@ -2,7 +2,7 @@
 //!
 //! Owns no rule of the configuration.
 
-use std::fmt::Write as _;
+use crate::config::problem::write_visibly;
 
 /// Longest quotation of the operator's text in a message, in characters.
 const MAX_QUOTED: usize = 60;
@@ -12,16 +12,11 @@ const MAX_QUOTED: usize = 60;
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("`");
     for (index, char) in text.chars().enumerate() {
-        match char {
-            _ if index == MAX_QUOTED => {
-                out.push('…');
-                break;
-            }
-            '"' | '\'' | '\\' => out.push(char),
-            _ => {
-                let _ = write!(out, "{}", char.escape_debug());
-            }
+        if index == MAX_QUOTED {
+            out.push('…');
+            break;
         }
+        let _ = write_visibly(&mut out, char);
     }
     out.push('`');
     out
