@@ -1,1 +1,11 @@
-//! Test support.
+//! What the tests of xdp-fw are written with: packets that read like packets, an oracle that
+//! knows the data plane's rules independently, generators, namespaces, and a daemon to talk to.
+//!
+//! Owns no test of the product; those are in `tests/`. Shares no code with the product but the
+//! checked configuration's types.
+#![expect(
+    clippy::panic,
+    reason = "this is test support: where it panics, a test fails"
+)]
+
+pub mod packet;
