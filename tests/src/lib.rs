@@ -8,4 +8,6 @@
     reason = "this is test support: where it panics, a test fails"
 )]
 
+pub mod oracle;
 pub mod packet;
+pub mod ruleset;

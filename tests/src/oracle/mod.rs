@@ -1,0 +1,152 @@
+//! The independent oracle: what the firewall must do with a frame, by the slowest and plainest
+//! way there is, so that the kernel's answer can be compared with it.
+//!
+//! Owns a byte-by-byte reading of the frame and a linear scan over the rules. Shares no code
+//! with `xdp-fw-common` or the policy compiler: only the checked configuration's types. Knows
+//! nothing of bans, limiters, shadow rules or state; it answers for one packet alone.
+
+mod bytes;
+mod essential;
+mod read;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use xdp_fw::config::{Action, Config};
+
+use self::read::Frame;
+use self::rules::Subject;
+
+/// Why a packet met its fate: the reasons of `xdp-fw stats`, as far as one packet can have them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// A rule decided.
+    Rule,
+    /// No rule matched.
+    Default,
+    /// ARP, neighbour discovery, MLD, path MTU or DHCP to a client.
+    Essential,
+    /// Neither IPv4 nor IPv6.
+    NonIp,
+    /// Less than an Ethernet header.
+    TruncatedEthernet,
+    /// A tag whose four bytes are not all there.
+    TruncatedVlan,
+    /// More than two tags.
+    VlanDepth,
+    /// The IP header goes beyond the frame.
+    TruncatedIp,
+    /// The version nibble belies the EtherType.
+    IpVersion,
+    /// IHL below five.
+    IpHeaderLength,
+    /// The IP length goes beyond the frame, or ends within the header.
+    IpLength,
+    /// An extension header goes beyond the IP length, or there are too many.
+    ExtensionHeaders,
+    /// A fragment made to hide its transport header (RFC 1858, RFC 3128).
+    TinyFragment,
+    /// What cannot happen; the oracle never says so.
+    Internal,
+}
+
+impl Reason {
+    /// The name in statistics and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rule => "rule",
+            Self::Default => "default",
+            Self::Essential => "essential",
+            Self::NonIp => "non_ip",
+            Self::TruncatedEthernet => "truncated_ethernet",
+            Self::TruncatedVlan => "truncated_vlan",
+            Self::VlanDepth => "vlan_depth",
+            Self::TruncatedIp => "truncated_ip",
+            Self::IpVersion => "ip_version",
+            Self::IpHeaderLength => "ip_header_length",
+            Self::IpLength => "ip_length",
+            Self::ExtensionHeaders => "extension_headers",
+            Self::TinyFragment => "tiny_fragment",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// What happens to a packet, and what counts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Passed or dropped.
+    pub verdict: Action,
+    /// What decided.
+    pub reason: Reason,
+    /// The rule that decided; only with [`Reason::Rule`].
+    pub rule: Option<String>,
+}
+
+/// What the firewall must do with `frame` under `config`.
+pub fn judge(config: &Config, frame: &[u8]) -> Judgement {
+    match read::frame(frame) {
+        Frame::Malformed { reason, addresses } => malformed(config, reason, addresses),
+        Frame::NonIp { ether_type } => {
+            if config.essentials && ether_type == essential::ARP {
+                by_reason(Action::Pass, Reason::Essential)
+            } else {
+                by_reason(config.non_ip, Reason::NonIp)
+            }
+        }
+        Frame::Ip(packet) => {
+            if config.essentials && essential::is_essential(&packet) {
+                return by_reason(Action::Pass, Reason::Essential);
+            }
+            let subject = Subject {
+                addresses: Some(packet.addresses),
+                protocol: packet.protocol,
+                ports: packet.ports(),
+            };
+            by_rules(config, &subject, Reason::Default)
+        }
+    }
+}
+
+/// A packet that cannot be parsed: with `malformed = "pass"` its addresses alone are judged.
+fn malformed(config: &Config, reason: Reason, addresses: Option<read::Addresses>) -> Judgement {
+    match config.malformed {
+        Action::Drop => by_reason(Action::Drop, reason),
+        Action::Pass => {
+            let subject = Subject {
+                addresses,
+                protocol: None,
+                ports: None,
+            };
+            by_rules(config, &subject, reason)
+        }
+    }
+}
+
+/// The first rule that matches, else the default under the name `otherwise`.
+fn by_rules(config: &Config, subject: &Subject, otherwise: Reason) -> Judgement {
+    match rules::first_match(config, subject) {
+        Some(rule) => Judgement {
+            verdict: rule.action,
+            reason: Reason::Rule,
+            rule: Some(rule.name.clone()),
+        },
+        None => by_reason(config.default_action, otherwise),
+    }
+}
+
+fn by_reason(verdict: Action, reason: Reason) -> Judgement {
+    Judgement {
+        verdict,
+        reason,
+        rule: None,
+    }
+}

@@ -1,0 +1,45 @@
+//! The oracle against packets made by hand, one sentence of the specification each.
+
+mod essentials;
+mod fragments;
+mod headers;
+mod rules;
+
+use xdp_fw::config::{Action, Config};
+
+use super::{Judgement, Reason, judge};
+use crate::packet::{Ipv4, Ipv6, Packet, ipv4, ipv6};
+use crate::ruleset::config;
+
+fn v4() -> Ipv4 {
+    ipv4("192.0.2.1", "198.51.100.2")
+}
+
+fn v6() -> Ipv6 {
+    ipv6("2001:db8::1", "2001:db8:1::2")
+}
+
+/// Without rules, and with a default that no essential meets by accident.
+fn drops_by_default() -> Config {
+    Config {
+        default_action: Action::Drop,
+        ..config([])
+    }
+}
+
+fn reason(packet: impl Into<Packet>) -> Reason {
+    judge(&drops_by_default(), &packet.into().bytes()).reason
+}
+
+/// The name of the rule that decides.
+fn decided_by(config: &Config, packet: impl Into<Packet>) -> Option<String> {
+    judge(config, &packet.into().bytes()).rule
+}
+
+fn judgement(verdict: Action, reason: Reason, rule: Option<&str>) -> Judgement {
+    Judgement {
+        verdict,
+        reason,
+        rule: rule.map(str::to_owned),
+    }
+}
