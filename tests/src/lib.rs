@@ -4,10 +4,13 @@
 //! Owns no test of the product; those are in `tests/`. Shares no code with the product but the
 //! checked configuration's types.
 #![expect(
+    clippy::expect_used,
     clippy::panic,
     reason = "this is test support: where it panics, a test fails"
 )]
 
+pub mod generate;
 pub mod oracle;
 pub mod packet;
 pub mod ruleset;
+pub mod text;

@@ -1,0 +1,73 @@
+//! The distributions hit what they are made for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use xdp_fw::config::{Action, Config};
+
+use super::*;
+use crate::oracle::{Reason, judge};
+
+fn samples<S: Strategy>(strategy: S, count: usize) -> impl Iterator<Item = S::Value> {
+    let mut runner = TestRunner::deterministic();
+    std::iter::repeat_with(move || {
+        strategy
+            .new_tree(&mut runner)
+            .expect("no strategy here rejects")
+            .current()
+    })
+    .take(count)
+}
+
+#[test]
+fn frames_meet_every_reason_and_rules_decide_often() {
+    let frames: Vec<Vec<u8>> = samples(frame(), 2000).collect();
+    let mut reasons = BTreeMap::<Reason, usize>::new();
+    for config in samples(config(), 50) {
+        for frame in &frames {
+            *reasons.entry(judge(&config, frame).reason).or_default() += 1;
+        }
+    }
+    let total: usize = reasons.values().sum();
+    let share = |reason| reasons.get(&reason).copied().unwrap_or_default() * 100 / total;
+    assert!(share(Reason::Rule) >= 30, "{reasons:?}");
+    assert!(share(Reason::Default) >= 5, "{reasons:?}");
+    // Everything but `internal`, which no packet can have.
+    assert_eq!(reasons.len(), 13, "{reasons:?}");
+}
+
+#[test]
+fn rules_beyond_the_first_word_of_64_decide_too() {
+    let frames: Vec<Vec<u8>> = samples(frame(), 2000).collect();
+    let late = samples(many_rules(), 10)
+        .flat_map(|config| {
+            let decided = |frame: &Vec<u8>| judge(&config, frame).rule;
+            let names: BTreeSet<String> = frames.iter().filter_map(decided).collect();
+            names
+        })
+        .filter(|name| name.len() > "rule-99".len())
+        .count();
+    assert!(late >= 50, "{late}");
+}
+
+#[test]
+fn configurations_have_every_policy_and_every_kind_of_list() {
+    let configs: Vec<Config> = samples(config(), 200).collect();
+    for policy in [
+        |config: &Config| config.default_action,
+        |config: &Config| config.malformed,
+        |config: &Config| config.non_ip,
+    ] {
+        assert!(configs.iter().any(|config| policy(config) == Action::Pass));
+        assert!(configs.iter().any(|config| policy(config) == Action::Drop));
+    }
+    assert!(configs.iter().any(|config| config.rules.is_empty()));
+    assert!(configs.iter().any(|config| config.rules.len() >= 200));
+    assert!(configs.iter().any(|config| !config.essentials));
+    let rules = || configs.iter().flat_map(|config| &config.rules);
+    let negative_only =
+        |list: &xdp_fw::config::AddressList| list.0.iter().all(|entry| entry.negated);
+    assert!(rules().any(|rule| rule.source.as_ref().is_some_and(negative_only)));
+    assert!(rules().any(|rule| !rule.enabled));
+}
