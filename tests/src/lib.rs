@@ -10,7 +10,11 @@
 )]
 
 pub mod generate;
+pub mod netns;
 pub mod oracle;
 pub mod packet;
 pub mod ruleset;
 pub mod text;
+pub mod veth;
+mod wait;
+pub mod wire;
