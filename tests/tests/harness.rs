@@ -227,3 +227,17 @@ fn a_pair_is_gone_when_dropped() {
     assert!(!left.run("ip", ["link"]).contains("l0"));
     assert!(!right.run("ip", ["link"]).contains("r0"));
 }
+
+#[test]
+fn an_exchange_switches_receive_offload_off() {
+    let [left, right] = [Netns::new("left"), Netns::new("right")];
+    let _pair = Veth::new(End::new(&left, "l0"), End::new(&right, "r0"));
+    right.run("ethtool", ["-K", "r0", "gro", "on"]);
+    let mut wire = Wire::new((&left, "l0"), (&right, "r0"));
+    wire.exchange(&numbered(1));
+    let features = right.run("ethtool", ["-k", "r0"]);
+    assert!(
+        features.contains("generic-receive-offload: off"),
+        "{features}"
+    );
+}

@@ -40,9 +40,15 @@ impl Sender {
     }
 }
 
+/// `ETHTOOL_SGRO`: switch generic receive offload.
+const SET_GRO: u32 = 0x2c;
+
 /// Sees every frame that comes in at one device, behind XDP.
 #[derive(Debug)]
-pub struct Receiver(OwnedFd);
+pub struct Receiver {
+    socket: OwnedFd,
+    device: String,
+}
 
 impl Receiver {
     /// Opens a socket on `device` in `netns`; frames count from here on.
@@ -52,12 +58,21 @@ impl Receiver {
         set(&socket, libc::PACKET_AUXDATA, 1);
         setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
             .expect("root may enlarge the receive buffer");
-        Self(socket)
+        Self {
+            socket,
+            device: device.to_owned(),
+        }
+    }
+
+    /// Switches generic receive offload off, which merges frames and hands them on late. Needed
+    /// again after each attach: veth switches it on with an XDP program on some kernels.
+    pub fn without_gro(&self) {
+        disable_gro(&self.socket, &self.device).expect("the device has receive offload to set");
     }
 
     /// The next frame with its tags; `None` when the deadline comes first.
     pub fn receive(&self, deadline: Instant) -> Option<Vec<u8>> {
-        wait::any_ready(&[(self.0.as_fd(), PollFlags::POLLIN)], deadline).then(|| self.read())
+        wait::any_ready(&[(self.socket.as_fd(), PollFlags::POLLIN)], deadline).then(|| self.read())
     }
 
     /// Waits for `count` frames or the deadline, and gives what came.
@@ -70,7 +85,7 @@ impl Receiver {
     /// Reads one frame and puts the outer tag back where the sender had it.
     fn read(&self) -> Vec<u8> {
         let mut frame = vec![0; LONGEST_FRAME];
-        let (length, tag) = receive_message(&self.0, &mut frame)
+        let (length, tag) = receive_message(&self.socket, &mut frame)
             .unwrap_or_else(|error| panic!("cannot receive a frame: {error}"));
         frame.truncate(length);
         if let Some(tag) = tag {
@@ -128,6 +143,28 @@ fn set(socket: &OwnedFd, option: i32, value: i32) {
         )
     };
     checked(status).expect("the kernel knows the packet socket's option");
+}
+
+fn disable_gro(socket: &OwnedFd, device: &str) -> io::Result<()> {
+    // The kernel's `ethtool_value`: a command and its argument.
+    let mut value = [SET_GRO, 0];
+    // SAFETY: an interface request is plain numbers and pointers; zero is valid for each.
+    let mut request: libc::ifreq = unsafe { zeroed() };
+    // The last byte stays zero, and so the name ends within its field.
+    let name = request.ifr_name.iter_mut().take(libc::IFNAMSIZ - 1);
+    for (to, from) in name.zip(device.bytes()) {
+        *to = from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_data = value.as_mut_ptr().cast();
+    // SAFETY: the request is live, and points to a live value of the size its command has.
+    let status = unsafe {
+        libc::ioctl(
+            socket.as_raw_fd(),
+            libc::SIOCETHTOOL as libc::Ioctl,
+            &raw mut request,
+        )
+    };
+    checked(status)
 }
 
 /// Room for one control message, aligned as they must be.
