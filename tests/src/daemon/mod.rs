@@ -1,0 +1,264 @@
+//! The real daemon in a namespace of the test's own, and the CLI beside it.
+//!
+//! Owns one daemon's process, directories and pins, and removes them, also when the test panics.
+//! Never polls: readiness and reloads are what the daemon tells its service manager.
+
+mod notify;
+mod places;
+mod process;
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::Path;
+use std::process::{ExitStatus, Output};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+pub use self::notify::Message;
+use self::places::Places;
+use self::process::Process;
+use crate::netns::Netns;
+
+/// How long a start or a reload may take: loading and verifying are seconds on a slow machine.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A daemon under test. Its CLI works whether or not it runs.
+#[derive(Debug)]
+pub struct Daemon<'a> {
+    netns: &'a Netns,
+    places: Places,
+    process: Option<Process>,
+    /// What the last process wrote that has ended.
+    last_log: String,
+}
+
+/// Why a daemon did not become ready.
+#[derive(Debug)]
+pub struct Failure {
+    /// How it ended; `None` if it still ran at the deadline.
+    pub status: Option<ExitStatus>,
+    /// Everything it wrote to standard error.
+    pub log: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) => write!(formatter, "the daemon ended early: {status}")?,
+            None => write!(formatter, "the daemon said nothing within {DEADLINE:?}")?,
+        }
+        write!(formatter, "\n{}", self.log)
+    }
+}
+
+impl<'a> Daemon<'a> {
+    /// Starts a daemon with this configuration in `netns` and waits until it is ready.
+    pub fn start(netns: &'a Netns, config: &str) -> Self {
+        let mut daemon = Self::prepare(netns, config);
+        daemon.restart();
+        daemon
+    }
+
+    /// Makes its directories and its configuration, and starts nothing yet.
+    pub fn prepare(netns: &'a Netns, config: &str) -> Self {
+        let places = Places::new();
+        places.write_config(config);
+        Self {
+            netns,
+            places,
+            process: None,
+            last_log: String::new(),
+        }
+    }
+
+    /// Starts it with the directories it has, and waits until it is ready.
+    pub fn restart(&mut self) {
+        if let Err(failure) = self.try_restart() {
+            panic!("{failure}");
+        }
+    }
+
+    /// As [`Daemon::restart`], for a start that is meant to fail.
+    pub fn try_restart(&mut self) -> Result<(), Failure> {
+        assert!(self.process.is_none(), "the daemon runs already");
+        self.places.notify.drain();
+        let mut command = self.netns.command(&self.places.binary);
+        command.arg("run").args(self.places.arguments());
+        command.env("NOTIFY_SOCKET", self.places.notify.path());
+        let process = Process::spawn(&mut command);
+        self.process = Some(process);
+        self.await_message(|message| message.has("READY", "1"))
+            .map(drop)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.running().pid()
+    }
+
+    /// Replaces the configuration by an atomic rename, and waits until the daemon has reloaded
+    /// or refused it. Gives its last message: `READY=1`, with the outcome in `STATUS`.
+    pub fn edit(&mut self, config: &str) -> Message {
+        self.places.notify.drain();
+        self.write_config(config);
+        self.await_reload()
+    }
+
+    /// Replaces the configuration by an atomic rename, and waits for nothing.
+    pub fn write_config(&self, config: &str) {
+        self.places.write_config(config);
+    }
+
+    /// Waits for `RELOADING=1`, and then for the `READY=1` that ends it.
+    pub fn await_reload(&mut self) -> Message {
+        let done = self
+            .await_message(|message| message.has("RELOADING", "1"))
+            .and_then(|_| self.await_message(|message| message.has("READY", "1")));
+        done.unwrap_or_else(|failure| panic!("no reload: {failure}"))
+    }
+
+    /// Waits for a message to the service manager; those before it are passed over.
+    pub fn await_message(&mut self, wanted: impl Fn(&Message) -> bool) -> Result<Message, Failure> {
+        let deadline = Instant::now() + DEADLINE;
+        let process = self.process.as_mut().expect("the daemon was started");
+        loop {
+            let exited = process.exited();
+            if let Some(message) = self.places.notify.next_matching(&wanted) {
+                return Ok(message);
+            }
+            // Asked before the messages were read: what it said last has been heard.
+            if exited.is_some() || !process.wait_or_hear(&self.places.notify, deadline) {
+                return Err(self.failure(exited));
+            }
+        }
+    }
+
+    /// Runs `xdp-fw VERB …` against this daemon's directories, in its namespace.
+    pub fn cli<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Output {
+        let (verb, rest) = arguments.split_first().expect("a command has a verb");
+        let mut command = self.netns.command(&self.places.binary);
+        command.arg(verb).args(self.places.arguments()).args(rest);
+        match command.output() {
+            Ok(output) => output,
+            Err(error) => panic!("{command:?}: {error}"),
+        }
+    }
+
+    /// `xdp-fw stats --json`.
+    pub fn stats(&self) -> Value {
+        self.json("stats")
+    }
+
+    /// `xdp-fw status --json`. The exit code says "degraded" and is not looked at.
+    pub fn status(&self) -> Value {
+        self.json("status")
+    }
+
+    /// `generation` of the status, which grows with each commit.
+    pub fn generation(&self) -> u64 {
+        let status = self.status();
+        let Some(generation) = status.get("generation").and_then(Value::as_u64) else {
+            panic!("no generation in {status}");
+        };
+        generation
+    }
+
+    /// Everything it wrote to standard error since its last start, also when it has ended.
+    pub fn log(&self) -> String {
+        match &self.process {
+            Some(process) => process.log(),
+            None => self.last_log.clone(),
+        }
+    }
+
+    /// Kills it as a crash would; its pins stay.
+    pub fn kill9(&mut self) {
+        self.end(Signal::SIGKILL);
+    }
+
+    /// Stops it as the service manager does, and waits for its end.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.end(Signal::SIGTERM)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.running().signal(signal);
+    }
+
+    /// Its configuration file.
+    pub fn config_path(&self) -> &Path {
+        &self.places.config
+    }
+
+    /// Its pins.
+    pub fn pin_dir(&self) -> &Path {
+        &self.places.pins
+    }
+
+    /// Its state, the last good configuration among it.
+    pub fn state_dir(&self) -> &Path {
+        &self.places.state
+    }
+
+    /// Its socket and its lock.
+    pub fn run_dir(&self) -> &Path {
+        &self.places.run
+    }
+
+    fn running(&self) -> &Process {
+        self.process.as_ref().expect("the daemon runs")
+    }
+
+    /// What to say of a daemon that has ended, or has not done what was waited for.
+    fn failure(&mut self, status: Option<ExitStatus>) -> Failure {
+        let log = self.log();
+        if status.is_some() {
+            self.process = None;
+            self.last_log.clone_from(&log);
+        }
+        Failure { status, log }
+    }
+
+    fn end(&mut self, signal: Signal) -> ExitStatus {
+        let mut process = self.process.take().expect("the daemon runs");
+        process.signal(signal);
+        let status = process.wait(Instant::now() + DEADLINE);
+        self.last_log = process.log();
+        match status {
+            Some(status) => status,
+            None => panic!(
+                "still running {DEADLINE:?} after {signal}:\n{}",
+                process.log()
+            ),
+        }
+    }
+
+    fn json(&self, verb: &str) -> Value {
+        let output = self.cli(&[verb, "--json"]);
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("`xdp-fw {verb} --json`: {error}: {output:?}"))
+    }
+}
+
+impl Drop for Daemon<'_> {
+    fn drop(&mut self) {
+        // Killed first: unload must not have to ask a daemon that may be stuck.
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+            self.last_log = process.log();
+        }
+        let unloaded = self
+            .netns
+            .command(&self.places.binary)
+            .arg("unload")
+            .args(self.places.arguments())
+            .output();
+        if std::thread::panicking() {
+            eprintln!("the daemon's log:\n{}\nunload: {unloaded:?}", self.last_log);
+        }
+        // The directories go with `places`, whatever unload left there.
+    }
+}
