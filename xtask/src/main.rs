@@ -1,1 +1,49 @@
-fn main() {}
+//! Every chore of the project, one file each. This file only maps a name to a chore.
+
+mod command;
+mod ebpf;
+mod privilege;
+mod rustc;
+mod setup;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Every chore of the project", version)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Bring this machine to a state in which every other chore works
+    Setup(setup::Arguments),
+    /// Build the BPF object and write it, with its record, into the tree
+    Ebpf(ebpf::Arguments),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not `Debug`: whoever exports RUST_BACKTRACE still wants to read what to do.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: Chore) -> Result<()> {
+    let workspace = Workspace::find()?;
+    match chore {
+        Chore::Setup(arguments) => setup::run(&workspace, &arguments),
+        Chore::Ebpf(arguments) => ebpf::run(&workspace, &arguments),
+    }
+}

@@ -1,0 +1,118 @@
+//! The record beside the object: its digest, its inputs and the tools that made it.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::sources::{self, Inputs};
+use crate::command;
+
+const HEADER: &str = "\
+# Written by `cargo xtask ebpf`: what xdp-fw.bpf.o was built from, and with what.
+# `cargo xtask ebpf --check` builds it again and compares.
+";
+
+/// What is known about an object.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// SHA-256 of the object.
+    pub(crate) object: String,
+    /// SHA-256 over all inputs.
+    pub(crate) sources: String,
+    /// The programs that made it.
+    pub(crate) tools: Tools,
+    /// SHA-256 of each input.
+    pub(crate) inputs: Inputs,
+}
+
+/// The programs that make an object, and how they are called.
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Tools {
+    /// Release and commit.
+    pub(crate) rustc: String,
+    /// The LLVM inside it.
+    pub(crate) llvm: String,
+    /// Version.
+    pub(crate) bpf_linker: String,
+    /// What rustc is told, but for the directories of the machine.
+    pub(crate) flags: Vec<String>,
+}
+
+impl Record {
+    /// Reads the record in the tree.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = command::read_text(path).context("`cargo xtask ebpf` makes it")?;
+        toml::from_str(&text).with_context(|| format!("{} is not a record", path.display()))
+    }
+
+    /// Writes it into the tree.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let text = toml::to_string_pretty(self).context("cannot write a record as TOML")?;
+        fs::write(path, format!("{HEADER}\n{text}"))
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// How another record differs in tools and inputs, a line each.
+    pub(crate) fn differences(&self, now: &Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let (before, after) = (&self.tools, &now.tools);
+        for (tool, before, after) in [
+            ("rustc", &before.rustc, &after.rustc),
+            ("LLVM", &before.llvm, &after.llvm),
+            ("bpf-linker", &before.bpf_linker, &after.bpf_linker),
+            ("flags", &before.flags.join(" "), &after.flags.join(" ")),
+        ] {
+            if before != after {
+                lines.push(format!("{tool}: recorded {before}, here {after}"));
+            }
+        }
+        lines.extend(sources::differences(&self.inputs, &now.inputs));
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        Record {
+            object: "00".to_owned(),
+            sources: "11".to_owned(),
+            tools: Tools {
+                rustc: "1.95.0 (abc)".to_owned(),
+                llvm: "22.1.2".to_owned(),
+                bpf_linker: "0.13.0".to_owned(),
+                flags: vec!["-Cdebuginfo=2".to_owned()],
+            },
+            inputs: Inputs::from([("xdp-fw-ebpf/src/main.rs".to_owned(), "22".to_owned())]),
+        }
+    }
+
+    #[test]
+    fn a_record_survives_being_written_and_read() {
+        let text = toml::to_string_pretty(&record()).unwrap();
+        let read: Record = toml::from_str(&text).unwrap();
+        assert!(record().differences(&read).is_empty());
+        assert_eq!(read.object, "00");
+    }
+
+    #[test]
+    fn another_compiler_is_told_apart_from_other_sources() {
+        let mut now = record();
+        now.tools.rustc = "1.96.0 (def)".to_owned();
+        assert_eq!(
+            record().differences(&now),
+            ["rustc: recorded 1.95.0 (abc), here 1.96.0 (def)"]
+        );
+        let mut now = record();
+        now.inputs
+            .insert("xdp-fw-ebpf/src/main.rs".to_owned(), "33".to_owned());
+        assert_eq!(
+            record().differences(&now),
+            ["changed: xdp-fw-ebpf/src/main.rs"]
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! The system's programs that tests call, from the distribution's own packages.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Result, bail};
+
+use super::Outcome;
+use crate::{command, privilege::Privilege};
+
+/// Package, and a program by which to find it where there are no Debian packages.
+const NEEDED: [(&str, &str); 6] = [
+    ("iproute2", "ip"),
+    ("iputils-ping", "ping"),
+    ("nftables", "nft"),
+    ("ethtool", "ethtool"),
+    ("bpftool", "bpftool"),
+    ("socat", "socat"),
+];
+
+/// Administrators' programs are often outside a user's PATH.
+const DIRECTORIES: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
+
+/// Installs what is missing.
+pub(super) fn install() -> Result<Outcome> {
+    if !Path::new("/usr/bin/apt-get").exists() {
+        return other_distribution();
+    }
+    let missing: Vec<&str> = NEEDED
+        .iter()
+        .filter(|(package, _)| !is_installed(package))
+        .map(|(package, _)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(Outcome::AlreadyThere);
+    }
+    let privilege = Privilege::acquire(&format!("installing {}", missing.join(", ")))?;
+    if !apt_install(privilege, &missing)? {
+        // Stale or absent package lists are the usual cause.
+        println!("setup: system packages: refreshing the package lists");
+        command::run(privilege.command("apt-get").args(["-q", "update"]))?;
+        if !apt_install(privilege, &missing)? {
+            bail!(
+                "apt-get cannot install {}; its output is above",
+                missing.join(", ")
+            );
+        }
+    }
+    Ok(Outcome::Done(format!("installed {}", missing.join(", "))))
+}
+
+fn is_installed(package: &str) -> bool {
+    Command::new("dpkg-query")
+        .args(["-W", "-f=${db:Status-Status}", package])
+        .output()
+        .is_ok_and(|output| output.stdout == b"installed")
+}
+
+fn apt_install(privilege: Privilege, packages: &[&str]) -> Result<bool> {
+    let mut command = privilege.command("env");
+    command
+        .args([
+            "DEBIAN_FRONTEND=noninteractive",
+            "apt-get",
+            "-q",
+            "install",
+            "-y",
+        ])
+        .arg("--no-install-recommends")
+        .args(packages);
+    command::succeeds(&mut command)
+}
+
+/// Elsewhere the package names differ: say what must be there.
+fn other_distribution() -> Result<Outcome> {
+    let missing: Vec<&str> = NEEDED
+        .iter()
+        .filter(|(_, program)| {
+            !DIRECTORIES
+                .iter()
+                .any(|it| Path::new(it).join(program).exists())
+        })
+        .map(|(_, program)| *program)
+        .collect();
+    if missing.is_empty() {
+        return Ok(Outcome::AlreadyThere);
+    }
+    bail!(
+        "this is not Debian, so nothing is installed: the tests need {} (Debian packages: {}); \
+         install them with this system's package manager and run `cargo xtask setup` again",
+        missing.join(", "),
+        NEEDED.map(|(package, _)| package).join(", ")
+    )
+}
