@@ -19,11 +19,11 @@ pub(crate) const CRATES: [&str; 2] = ["xdp-fw-ebpf", "xdp-fw-common"];
 /// The cargo profile of the BPF crate; it is an input, too.
 pub(crate) const PROFILE: &str = "bpf";
 
-/// Where the object is, from the workspace root.
-pub(crate) const OBJECT: &str = "xdp-fw/src/datapath/object/xdp-fw.bpf.o";
+/// Where the object is in the crate `xdp-fw`.
+pub(crate) const OBJECT: &str = "src/datapath/object/xdp-fw.bpf.o";
 
-/// Where its record is, from the workspace root.
-pub(crate) const RECORD: &str = "xdp-fw/src/datapath/object/xdp-fw.bpf.toml";
+/// Where its record is in the crate `xdp-fw`.
+pub(crate) const RECORD: &str = "src/datapath/object/xdp-fw.bpf.toml";
 
 /// Starts the name of an input that is a registry crate: `Cargo.lock: aya-ebpf 0.2.1`.
 pub(crate) const LOCKED: &str = "Cargo.lock: ";
@@ -37,15 +37,6 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-/// One digest over all inputs.
-pub(crate) fn digest(inputs: &Inputs) -> String {
-    let lines: String = inputs
-        .iter()
-        .map(|(name, sum)| format!("{sum}  {name}\n"))
-        .collect();
-    sha256(lines.as_bytes())
 }
 
 /// The inputs as they are now; `crates` are the registry crates, as "name version".

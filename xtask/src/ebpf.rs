@@ -7,7 +7,7 @@ mod record;
 #[path = "../../xdp-fw/build/bpf_sources.rs"]
 pub(crate) mod sources;
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -37,16 +37,21 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     }
 }
 
+/// A file of the crate that carries the object.
+fn in_tree(workspace: &Workspace, file: &str) -> PathBuf {
+    workspace.root().join("xdp-fw").join(file)
+}
+
 fn write(workspace: &Workspace, object: &[u8], record: &Record) -> Result<()> {
-    let path = workspace.root().join(sources::OBJECT);
+    let path = in_tree(workspace, sources::OBJECT);
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)
             .with_context(|| format!("cannot create {}", directory.display()))?;
     }
     fs::write(&path, object).with_context(|| format!("cannot write {}", path.display()))?;
-    record.write(&workspace.root().join(sources::RECORD))?;
+    record.write(&in_tree(workspace, sources::RECORD))?;
     println!(
-        "{}: {} bytes, sha256 {}",
+        "xdp-fw/{}: {} bytes, sha256 {}",
         sources::OBJECT,
         object.len(),
         record.object
@@ -55,14 +60,14 @@ fn write(workspace: &Workspace, object: &[u8], record: &Record) -> Result<()> {
 }
 
 fn check(workspace: &Workspace, built: &[u8], now: &Record) -> Result<()> {
-    let path = workspace.root().join(sources::OBJECT);
+    let path = in_tree(workspace, sources::OBJECT);
     let kept = fs::read(&path).with_context(|| {
         format!(
             "cannot read {}: `cargo xtask ebpf` makes it",
             path.display()
         )
     })?;
-    let recorded = Record::read(&workspace.root().join(sources::RECORD))?;
+    let recorded = Record::read(&in_tree(workspace, sources::RECORD))?;
     let mut findings = Vec::new();
     if sources::sha256(&kept) != recorded.object {
         findings.push("the object in the tree is not the one its record describes".to_owned());
@@ -73,14 +78,14 @@ fn check(workspace: &Workspace, built: &[u8], now: &Record) -> Result<()> {
     findings.extend(recorded.differences(now));
     if findings.is_empty() {
         println!(
-            "{}: as built from its sources, sha256 {}",
+            "xdp-fw/{}: as built from its sources, sha256 {}",
             sources::OBJECT,
             now.object
         );
         return Ok(());
     }
     bail!(
-        "{} is not what its sources build now:\n  {}\n\
+        "xdp-fw/{} or its record is not what the sources build now:\n  {}\n\
          what was built is {}; to take it: `cargo xtask ebpf`, then commit both files",
         sources::OBJECT,
         findings.join("\n  "),

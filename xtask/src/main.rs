@@ -2,9 +2,12 @@
 
 mod command;
 mod ebpf;
+mod lint;
+mod preflight;
 mod privilege;
 mod rustc;
 mod setup;
+mod test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -27,6 +30,10 @@ enum Chore {
     Setup(setup::Arguments),
     /// Build the BPF object and write it, with its record, into the tree
     Ebpf(ebpf::Arguments),
+    /// Check formatting and lints, of the host crates and of the BPF crate
+    Lint,
+    /// Run every test, those that need root included
+    Test(test::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -45,5 +52,7 @@ fn run(chore: Chore) -> Result<()> {
     match chore {
         Chore::Setup(arguments) => setup::run(&workspace, &arguments),
         Chore::Ebpf(arguments) => ebpf::run(&workspace, &arguments),
+        Chore::Lint => lint::run(&workspace),
+        Chore::Test(arguments) => test::run(&workspace, &arguments),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use super::{
-    record::{Record, Tools},
+    record::{self, Record, Tools},
     sources,
 };
 use crate::{command, rustc::Rustc, setup::BPF_LINKER_VERSION, workspace::Workspace};
@@ -135,7 +135,7 @@ impl<'a> Build<'a> {
         let inputs = sources::read(self.workspace.root(), &crates).map_err(anyhow::Error::msg)?;
         Ok(Record {
             object: sources::sha256(object),
-            sources: sources::digest(&inputs),
+            sources: record::digest(&inputs),
             tools: Tools {
                 rustc: self.rustc.version.identity(),
                 llvm: self.rustc.version.llvm.clone(),

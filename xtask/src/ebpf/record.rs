@@ -73,6 +73,15 @@ impl Record {
     }
 }
 
+/// One digest over all inputs.
+pub(crate) fn digest(inputs: &Inputs) -> String {
+    let lines: String = inputs
+        .iter()
+        .map(|(name, sum)| format!("{sum}  {name}\n"))
+        .collect();
+    sources::sha256(lines.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +106,14 @@ mod tests {
         let read: Record = toml::from_str(&text).unwrap();
         assert!(record().differences(&read).is_empty());
         assert_eq!(read.object, "00");
+    }
+
+    #[test]
+    fn the_digest_over_all_inputs_follows_names_and_sums() {
+        let inputs = |name: &str, sum: &str| Inputs::from([(name.to_owned(), sum.to_owned())]);
+        assert_eq!(digest(&inputs("a", "1")), digest(&inputs("a", "1")));
+        assert_ne!(digest(&inputs("a", "1")), digest(&inputs("b", "1")));
+        assert_ne!(digest(&inputs("a", "1")), digest(&inputs("a", "2")));
     }
 
     #[test]

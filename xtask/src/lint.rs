@@ -1,0 +1,60 @@
+//! `cargo xtask lint`: formatting, lints of both targets, and what may come into the tree.
+
+use anyhow::Result;
+
+use crate::{
+    command,
+    ebpf::object::{Build, CRATE},
+    setup::{self, Report},
+    workspace::Workspace,
+};
+
+/// Runs every linter; the first that complains ends it.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    println!("lint: formatting");
+    command::run(workspace.cargo()?.args(["fmt", "--all", "--check"]))?;
+
+    println!("lint: clippy, host crates");
+    command::run(
+        workspace
+            .cargo()?
+            .args([
+                "clippy",
+                "--quiet",
+                "--locked",
+                "--workspace",
+                "--exclude",
+                CRATE,
+            ])
+            .args(["--all-targets", "--", "-D", "warnings"]),
+    )?;
+
+    println!("lint: clippy, BPF crate");
+    setup::for_ebpf(workspace, Report::Changes)?;
+    command::run(
+        Build::prepare(workspace)?
+            .cargo("clippy")?
+            .args(["--quiet", "--", "-D", "warnings"]),
+    )?;
+    dependencies(workspace)
+}
+
+/// Advisories are left out: their database is a download, and this chore works without network.
+fn dependencies(workspace: &Workspace) -> Result<()> {
+    if !command::quietly_succeeds(workspace.command("cargo-deny")?.arg("--version")) {
+        println!(
+            "lint: licences and sources of dependencies: not checked, since cargo-deny is not \
+             installed (`cargo xtask setup --with-deny`)"
+        );
+        return Ok(());
+    }
+    println!("lint: licences and sources of dependencies");
+    // It looks at the crates of every platform, which a build does not download.
+    command::run(workspace.cargo()?.args(["fetch", "--quiet", "--locked"]))?;
+    command::run(
+        workspace
+            .command("cargo-deny")?
+            .args(["--offline", "--log-level", "error", "check"])
+            .args(["bans", "licenses", "sources"]),
+    )
+}
