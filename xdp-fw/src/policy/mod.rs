@@ -1,7 +1,28 @@
 //! Configuration to tables: what the words mean for a packet.
 //!
-//! Pure functions; no kernel, no I/O.
+//! Pure functions; no kernel, no I/O. [`Policy::from_config`] resolves what the operator wrote to
+//! sets, [`compile()`] turns those into the [`Tables`] of a generation, and [`HostTables`] lets
+//! [`xdp_fw_common::decide()`] judge by them without a kernel.
+//!
+//! - `model`: rules in force, address lists, groups of prefixes
+//! - `ranges`: sets of numbers
+//! - `criteria`: the distinct lists of a dimension, and the rows of its classes
+//! - `addresses`, `numbers`: values to classes
+//! - [`mod@compile`]: the assembly
+//! - `tables`, `host`: the result, and how it answers on the host
 
+mod addresses;
+pub mod compile;
+mod criteria;
+mod host;
+mod intern;
+mod model;
+mod numbers;
+mod ranges;
 mod tables;
 
+pub use compile::{CompileError, compile};
+pub use host::HostTables;
+pub use model::{AddressList, Policy, Rule};
+pub use ranges::Ranges;
 pub use tables::{AddressTable, NamedRule, Tables};

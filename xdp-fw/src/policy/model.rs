@@ -1,0 +1,185 @@
+//! What a configuration means: rules in force over sets of addresses and numbers.
+//!
+//! Owns the resolution of names, the set rule of lists, and what counts as the same list. Never
+//! looks at a packet and never orders anything but for the sake of identity.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ipnetwork::IpNetwork;
+use xdp_fw_common::Verdict;
+
+use super::intern::Interner;
+use super::ranges::Ranges;
+use crate::config::{self, Action, Addresses, Config};
+
+/// The semantic form of a configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// What happens where no rule matches.
+    pub default_action: Verdict,
+    /// What happens to a malformed packet; with [`Verdict::Pass`], addresses decide.
+    pub malformed: Verdict,
+    /// What happens to a frame that is not IP.
+    pub non_ip: Verdict,
+    /// Whether the essentials pass before the rules.
+    pub essentials: bool,
+    /// The enabled rules, in file order.
+    pub rules: Vec<Rule>,
+    /// The address lists of those rules, each once; a rule names one by its index.
+    pub lists: Vec<AddressList>,
+    /// The prefixes that the lists are made of; a list names them by their index. A named set is
+    /// one group, as read; the prefixes written in one list, plain or negated, are another,
+    /// sorted and each once.
+    pub groups: Vec<Arc<[IpNetwork]>>,
+}
+
+/// A rule in force: criteria are ANDed, `None` matches every packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// The identity of its counter.
+    pub name: String,
+    /// What happens to a packet it matches.
+    pub verdict: Verdict,
+    /// Source addresses: an index into [`Policy::lists`].
+    pub source: Option<usize>,
+    /// Destination addresses: an index into [`Policy::lists`].
+    pub destination: Option<usize>,
+    /// Upper-layer protocols, 0 to 255.
+    pub protocol: Option<Ranges>,
+    /// Source ports.
+    pub source_port: Option<Ranges>,
+    /// Destination ports.
+    pub destination_port: Option<Ranges>,
+}
+
+/// A set of addresses: the union of the plain groups (with none: every address of both families)
+/// minus the union of the negated ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressList {
+    /// Indices into [`Policy::groups`], ascending, each once.
+    pub plain: Vec<usize>,
+    /// The same of what is taken away.
+    pub negated: Vec<usize>,
+}
+
+impl Policy {
+    /// What `config` means. Of its sets, only those that enabled rules name are taken. A set that
+    /// does not exist, which a checked configuration rules out, is empty.
+    pub fn from_config(config: &Config) -> Self {
+        let mut resolver = Resolver::new(config);
+        let enabled = config.rules.iter().filter(|rule| rule.enabled);
+        let rules = enabled.map(|rule| resolver.rule(rule)).collect();
+        Self {
+            default_action: verdict(config.default_action),
+            malformed: verdict(config.malformed),
+            non_ip: verdict(config.non_ip),
+            essentials: config.essentials,
+            rules,
+            lists: resolver.lists(),
+            groups: resolver.groups,
+        }
+    }
+}
+
+const fn verdict(action: Action) -> Verdict {
+    match action {
+        Action::Pass => Verdict::Pass,
+        Action::Drop => Verdict::Drop,
+    }
+}
+
+/// A group, and whether a list takes it away.
+type Term = (bool, usize);
+
+/// Gives lists and groups their indices, in order of first use.
+struct Resolver<'a> {
+    config: &'a Config,
+    groups: Vec<Arc<[IpNetwork]>>,
+    sets: HashMap<&'a str, usize>,
+    inline: HashMap<Arc<[IpNetwork]>, usize>,
+    lists: Interner<Term>,
+}
+
+impl<'a> Resolver<'a> {
+    fn new(config: &'a Config) -> Self {
+        Self {
+            config,
+            groups: Vec::new(),
+            sets: HashMap::new(),
+            inline: HashMap::new(),
+            lists: Interner::default(),
+        }
+    }
+
+    fn rule(&mut self, rule: &'a config::Rule) -> Rule {
+        let ports = |list| Ranges::of(list, 0..=u16::MAX);
+        Rule {
+            name: rule.name.clone(),
+            verdict: verdict(rule.action),
+            source: rule.source.as_ref().map(|list| self.list(list)),
+            destination: rule.destination.as_ref().map(|list| self.list(list)),
+            protocol: rule
+                .protocol
+                .as_ref()
+                .map(|list| Ranges::of(list, 0..=u8::MAX)),
+            source_port: rule.source_port.as_ref().map(ports),
+            destination_port: rule.destination_port.as_ref().map(ports),
+        }
+    }
+
+    /// The index of a list: the same for every list of the same entries in whatever order.
+    fn list(&mut self, list: &'a config::AddressList) -> usize {
+        let mut terms = Vec::new();
+        let mut inline = [Vec::new(), Vec::new()];
+        let [plain, negated] = &mut inline;
+        for entry in &list.0 {
+            match &entry.addresses {
+                Addresses::Set(name) => terms.push((entry.negated, self.set(name))),
+                Addresses::Prefix(prefix) if entry.negated => negated.push(*prefix),
+                Addresses::Prefix(prefix) => plain.push(*prefix),
+            }
+        }
+        for (negated, prefixes) in [false, true].into_iter().zip(inline) {
+            if !prefixes.is_empty() {
+                terms.push((negated, self.inline(prefixes)));
+            }
+        }
+        terms.sort_unstable();
+        terms.dedup();
+        self.lists.intern(&terms)
+    }
+
+    fn set(&mut self, name: &'a str) -> usize {
+        let Self { config, groups, .. } = self;
+        *self.sets.entry(name).or_insert_with(|| {
+            let set = config.sets.get(name);
+            groups.push(set.map_or_else(Arc::default, |set| set.prefixes.as_slice().into()));
+            groups.len() - 1
+        })
+    }
+
+    fn inline(&mut self, mut prefixes: Vec<IpNetwork>) -> usize {
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        let prefixes: Arc<[IpNetwork]> = prefixes.into();
+        *self.inline.entry(prefixes).or_insert_with_key(|prefixes| {
+            self.groups.push(Arc::clone(prefixes));
+            self.groups.len() - 1
+        })
+    }
+
+    /// Every list, by index.
+    fn lists(&mut self) -> Vec<AddressList> {
+        let lists = std::mem::take(&mut self.lists).into_slices();
+        let of = |terms: &[Term], negated| {
+            let terms = terms.iter().filter(|term| term.0 == negated);
+            terms.map(|&(_, group)| group).collect()
+        };
+        let list = |terms: &Arc<[Term]>| AddressList {
+            plain: of(terms, false),
+            negated: of(terms, true),
+        };
+        lists.iter().map(list).collect()
+    }
+}
