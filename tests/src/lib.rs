@@ -11,6 +11,7 @@
 
 pub mod daemon;
 pub mod generate;
+pub mod kernel;
 pub mod netns;
 pub mod oracle;
 pub mod packet;

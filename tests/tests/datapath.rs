@@ -2,33 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
 
 use bytemuck::Zeroable as _;
 use xdp_fw::datapath::{self, Datapath, Error};
 use xdp_fw::policy::{AddressTable, NamedRule, Tables};
 use xdp_fw_common::wire::Settings;
 use xdp_fw_common::{Reason, Verdict};
-
-/// A pin directory of one test, unloaded and removed at its end.
-struct PinDirectory(PathBuf);
-
-impl PinDirectory {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("xdp-fw-test-datapath-{}-{next}", std::process::id());
-        Self(Path::new("/sys/fs/bpf").join(name))
-    }
-}
-
-impl Drop for PinDirectory {
-    fn drop(&mut self) {
-        let _ = datapath::unload(&self.0);
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use xdp_fw_tests::kernel::PinDirectory;
 
 /// Match-all rules of these names; the first one decides.
 fn tables(names: &[&str]) -> Tables {
@@ -63,15 +44,15 @@ fn commit(datapath: &mut Datapath, names: &[&str]) {
 #[test]
 fn a_commit_is_in_force_and_readable_and_unload_leaves_nothing() {
     let pins = PinDirectory::new();
-    let mut datapath = Datapath::open(&pins.0).unwrap();
+    let mut datapath = Datapath::open(pins.path()).unwrap();
     assert!(datapath.in_force().is_none());
     assert!(matches!(
-        datapath::read(&pins.0),
+        datapath::read(pins.path()),
         Err(Error::NoGeneration { .. })
     ));
 
     commit(&mut datapath, &["a", "b"]);
-    let snapshot = datapath::read(&pins.0).unwrap();
+    let snapshot = datapath::read(pins.path()).unwrap();
     assert_eq!(snapshot.generation.number, 1);
     assert_eq!(snapshot.generation.config, [7; 32]);
     let names: Vec<&str> = snapshot
@@ -83,19 +64,19 @@ fn a_commit_is_in_force_and_readable_and_unload_leaves_nothing() {
     assert!(snapshot.rules.iter().all(|rule| rule.count.packets == 0));
 
     drop(datapath);
-    assert_eq!(datapath::unload(&pins.0).unwrap(), 0);
-    assert!(!pins.0.exists());
+    assert_eq!(datapath::unload(pins.path()).unwrap(), 0);
+    assert!(!pins.path().exists());
 }
 
 #[test]
 fn a_restart_adopts_the_generation_and_counts_on_from_its_number() {
     let pins = PinDirectory::new();
-    commit(&mut Datapath::open(&pins.0).unwrap(), &["a"]);
-    let mut datapath = Datapath::open(&pins.0).unwrap();
+    commit(&mut Datapath::open(pins.path()).unwrap(), &["a"]);
+    let mut datapath = Datapath::open(pins.path()).unwrap();
     assert_eq!(datapath.in_force().unwrap().number, 1);
     commit(&mut datapath, &["a"]);
-    assert_eq!(datapath::read(&pins.0).unwrap().generation.number, 2);
-    assert_eq!(generations(&pins.0), ["2"]);
+    assert_eq!(datapath::read(pins.path()).unwrap().generation.number, 2);
+    assert_eq!(generations(pins.path()), ["2"]);
 }
 
 fn generations(pins: &Path) -> Vec<String> {
@@ -110,63 +91,69 @@ fn generations(pins: &Path) -> Vec<String> {
 #[test]
 fn a_prepared_generation_that_is_dropped_leaves_the_old_one_and_no_pin() {
     let pins = PinDirectory::new();
-    let mut datapath = Datapath::open(&pins.0).unwrap();
+    let mut datapath = Datapath::open(pins.path()).unwrap();
     commit(&mut datapath, &["a"]);
     drop(datapath.prepare(&tables(&["b"]), [8; 32]).unwrap());
-    assert_eq!(generations(&pins.0), ["1"]);
-    assert_eq!(datapath::read(&pins.0).unwrap().rules[0].name, "a");
+    assert_eq!(generations(pins.path()), ["1"]);
+    assert_eq!(datapath::read(pins.path()).unwrap().rules[0].name, "a");
 }
 
 #[test]
 fn what_an_interrupted_run_left_half_made_is_swept_at_the_next_start() {
     let pins = PinDirectory::new();
-    commit(&mut Datapath::open(&pins.0).unwrap(), &["a"]);
-    fs::create_dir(pins.0.join("generations/2")).unwrap();
-    let datapath = Datapath::open(&pins.0).unwrap();
+    commit(&mut Datapath::open(pins.path()).unwrap(), &["a"]);
+    fs::create_dir(pins.path().join("generations/2")).unwrap();
+    let datapath = Datapath::open(pins.path()).unwrap();
     assert_eq!(datapath.in_force().unwrap().number, 1);
-    assert_eq!(generations(&pins.0), ["1"]);
+    assert_eq!(generations(pins.path()), ["1"]);
 }
 
 #[test]
 fn a_second_owner_of_a_pin_directory_is_refused() {
     let pins = PinDirectory::new();
-    let _first = Datapath::open(&pins.0).unwrap();
-    assert!(matches!(Datapath::open(&pins.0), Err(Error::Busy { .. })));
-    assert!(matches!(datapath::unload(&pins.0), Err(Error::Busy { .. })));
+    let _first = Datapath::open(pins.path()).unwrap();
+    assert!(matches!(
+        Datapath::open(pins.path()),
+        Err(Error::Busy { .. })
+    ));
+    assert!(matches!(
+        datapath::unload(pins.path()),
+        Err(Error::Busy { .. })
+    ));
 }
 
 #[test]
 fn a_directory_of_another_user_or_open_to_others_is_refused_by_name() {
     let pins = PinDirectory::new();
-    drop(Datapath::open(&pins.0).unwrap());
+    drop(Datapath::open(pins.path()).unwrap());
 
-    fs::set_permissions(&pins.0, fs::Permissions::from_mode(0o755)).unwrap();
-    let error = Datapath::open(&pins.0).err().unwrap().to_string();
+    fs::set_permissions(pins.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let error = Datapath::open(pins.path()).err().unwrap().to_string();
     assert!(error.contains("open to others (mode 0755)"), "{error}");
-    assert!(error.contains(pins.0.to_str().unwrap()), "{error}");
+    assert!(error.contains(pins.path().to_str().unwrap()), "{error}");
 
-    fs::set_permissions(&pins.0, fs::Permissions::from_mode(0o700)).unwrap();
-    chown(&pins.0, Some(65534), None).unwrap();
-    let error = Datapath::open(&pins.0).err().unwrap().to_string();
+    fs::set_permissions(pins.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    chown(pins.path(), Some(65534), None).unwrap();
+    let error = Datapath::open(pins.path()).err().unwrap().to_string();
     assert!(error.contains("owned by uid 65534"), "{error}");
-    chown(&pins.0, Some(0), None).unwrap();
+    chown(pins.path(), Some(0), None).unwrap();
 }
 
 #[test]
 fn pinned_maps_of_another_shape_are_refused_by_name() {
     let pins = PinDirectory::new();
-    let mut datapath = Datapath::open(&pins.0).unwrap();
+    let mut datapath = Datapath::open(pins.path()).unwrap();
     commit(&mut datapath, &["a"]);
     drop(datapath);
-    let counters = pins.0.join("counters");
-    let info = pins.0.join("generations/1/info");
-    let entry = pins.0.join("entry");
+    let counters = pins.path().join("counters");
+    let info = pins.path().join("generations/1/info");
+    let entry = pins.path().join("entry");
 
     // An array where the per-CPU array should be; then the program array.
     for (foreign, said) in [(&info, "Array"), (&entry, "ProgramArray")] {
         fs::remove_file(&counters).unwrap();
         link(foreign, &counters);
-        let error = Datapath::open(&pins.0).err().unwrap().to_string();
+        let error = Datapath::open(pins.path()).err().unwrap().to_string();
         assert!(error.contains("counters"), "{error}");
         assert!(error.contains(said), "{error}");
     }
@@ -192,9 +179,9 @@ fn a_directory_outside_bpffs_is_refused_with_the_command_that_mounts_one() {
 #[test]
 fn the_probe_tells_rule_and_reason_and_counts_nothing() {
     let pins = PinDirectory::new();
-    let mut datapath = Datapath::open(&pins.0).unwrap();
+    let mut datapath = Datapath::open(pins.path()).unwrap();
     let prepared = datapath.prepare(&tables(&["a", "b"]), [7; 32]).unwrap();
-    let mut probe = prepared.probe(&pins.0).unwrap();
+    let mut probe = prepared.probe(pins.path()).unwrap();
     let mut frame = [0u8; 64];
     frame[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
     frame[17] = 50;
@@ -211,7 +198,7 @@ fn the_probe_tells_rule_and_reason_and_counts_nothing() {
     );
 
     datapath.commit(prepared).unwrap();
-    let snapshot = datapath::read(&pins.0).unwrap();
+    let snapshot = datapath::read(pins.path()).unwrap();
     assert!(snapshot.rules.iter().all(|rule| rule.count.packets == 0));
     assert!(
         snapshot
@@ -224,9 +211,9 @@ fn the_probe_tells_rule_and_reason_and_counts_nothing() {
 #[test]
 fn a_frame_whose_first_buffer_is_nearly_empty_is_read_across_buffers() {
     let pins = PinDirectory::new();
-    let mut datapath = Datapath::open(&pins.0).unwrap();
+    let mut datapath = Datapath::open(pins.path()).unwrap();
     let prepared = datapath.prepare(&tables(&["a"]), [7; 32]).unwrap();
-    let mut probe = prepared.probe(&pins.0).unwrap();
+    let mut probe = prepared.probe(pins.path()).unwrap();
     let mut frame = vec![0u8; 9000];
     frame[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
     frame[16..18].copy_from_slice(&8986u16.to_be_bytes());
@@ -240,7 +227,7 @@ fn a_frame_whose_first_buffer_is_nearly_empty_is_read_across_buffers() {
 #[test]
 fn slots_of_removed_rules_come_free_after_the_next_commit_and_names_keep_theirs() {
     let pins = PinDirectory::new();
-    let mut datapath = Datapath::open(&pins.0).unwrap();
+    let mut datapath = Datapath::open(pins.path()).unwrap();
     let many: Vec<String> = (0..4096).map(|i| format!("first-{i}")).collect();
     let others: Vec<String> = (0..4096).map(|i| format!("second-{i}")).collect();
     for turn in 0..6 {
@@ -248,5 +235,5 @@ fn slots_of_removed_rules_come_free_after_the_next_commit_and_names_keep_theirs(
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         commit(&mut datapath, &names);
     }
-    assert_eq!(datapath::read(&pins.0).unwrap().generation.number, 6);
+    assert_eq!(datapath::read(pins.path()).unwrap().generation.number, 6);
 }
