@@ -1,5 +1,11 @@
 //! The pin directory: made, checked, adopted, refused, removed. No packet leaves a test run.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Every chore of the project, one file each. This file only maps a name to a chore.
 
 mod command;
+mod demo;
 mod ebpf;
 mod lint;
 mod preflight;
@@ -30,6 +31,8 @@ enum Chore {
     Setup(setup::Arguments),
     /// Build the BPF object and write it, with its record, into the tree
     Ebpf(ebpf::Arguments),
+    /// Show the main job on real packets: two hosts, a filter, an edit, a kill, a restart
+    Demo(demo::Arguments),
     /// Check formatting and lints, of the host crates and of the BPF crate
     Lint,
     /// Run every test, those that need root included
@@ -52,6 +55,7 @@ fn run(chore: Chore) -> Result<()> {
     match chore {
         Chore::Setup(arguments) => setup::run(&workspace, &arguments),
         Chore::Ebpf(arguments) => ebpf::run(&workspace, &arguments),
+        Chore::Demo(arguments) => demo::run(&workspace, &arguments),
         Chore::Lint => lint::run(&workspace),
         Chore::Test(arguments) => test::run(&workspace, &arguments),
     }
