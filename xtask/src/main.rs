@@ -19,7 +19,12 @@ use clap::{Parser, Subcommand};
 use crate::workspace::Workspace;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Every chore of the project", version)]
+#[command(
+    name = "xtask",
+    bin_name = "cargo xtask",
+    about = "Every chore of the project",
+    version
+)]
 struct Arguments {
     #[command(subcommand)]
     chore: Chore,
