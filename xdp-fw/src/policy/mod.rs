@@ -20,6 +20,8 @@ mod model;
 mod numbers;
 mod ranges;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use compile::{CompileError, compile};
 pub use host::HostTables;
