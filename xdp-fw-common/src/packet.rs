@@ -55,7 +55,7 @@ pub type Address = [u64; 2];
 pub mod fragment {
     /// It says that it is a fragment; alone, an IPv6 atomic fragment (RFC 6946).
     pub const FRAGMENT: u8 = 1;
-    /// More follow.
+    /// It is the first, and more follow.
     pub const MORE: u8 = 2;
     /// It is not the first: it has no transport header.
     pub const LATER: u8 = 4;

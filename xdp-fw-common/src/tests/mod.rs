@@ -1,0 +1,50 @@
+//! The core against hand-made frames.
+//!
+//! Frames are built by [`stack`], which shares no code with the parser; tables are [`tables`],
+//! as sound or as corrupt as a test wants them.
+
+mod decision;
+mod essentials;
+mod ethernet;
+mod fragments;
+mod ipv4;
+mod ipv6;
+mod properties;
+mod stack;
+mod tables;
+
+use crate::Packet;
+use crate::packet::{Address, Network};
+use stack::Stack;
+
+/// Parses the frame of a stack.
+fn parse(stack: &Stack) -> Packet {
+    parse_bytes(&stack.bytes())
+}
+
+fn parse_bytes(frame: &[u8]) -> Packet {
+    Packet::parse(frame, frame.len())
+}
+
+/// An address of [`stack`] as a packet holds it.
+fn v4(text: &str) -> Address {
+    let octets = text.parse::<std::net::Ipv4Addr>().unwrap().octets();
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&octets);
+    bytemuck::cast(bytes)
+}
+
+fn v6(text: &str) -> Address {
+    bytemuck::cast(text.parse::<std::net::Ipv6Addr>().unwrap().octets())
+}
+
+/// That the addresses, of the stack's defaults, could be read.
+#[track_caller]
+fn assert_addresses(packet: &Packet) {
+    let addresses = match packet.network {
+        Network::V4 => (v4(stack::SOURCE_V4), v4(stack::DESTINATION_V4)),
+        Network::V6 => (v6(stack::SOURCE_V6), v6(stack::DESTINATION_V6)),
+        other => panic!("{other:?} has no addresses"),
+    };
+    assert_eq!((packet.source, packet.destination), addresses);
+}
