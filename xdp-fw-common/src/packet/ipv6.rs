@@ -112,8 +112,9 @@ impl Packet {
     fn end_as_later_fragment(&mut self, next: u8, offset: u16) -> Result<(), Reason> {
         self.extended = true;
         self.fragment |= fragment::FRAGMENT | fragment::LATER;
-        // The upper layer is named in the first fragment only, if more headers follow.
-        if !is_in(EXTENSIONS | 1 << protocol::HOP_BY_HOP, next) {
+        // The upper layer is named in the first fragment only, if more headers follow. Hop-by-hop
+        // options cannot: out of place, they are the protocol of every fragment.
+        if !is_in(EXTENSIONS, next) {
             self.protocol = u16::from(next);
         }
         transport::check_later_fragment(next, offset)

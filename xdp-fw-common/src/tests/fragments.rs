@@ -119,6 +119,16 @@ fn a_later_fragment_whose_upper_layer_is_named_elsewhere_has_no_protocol() {
 }
 
 #[test]
+fn hop_by_hop_behind_a_fragment_header_is_the_protocol_of_every_fragment() {
+    let [first, later] = [(0, true), (9, false)].map(|(offset, more)| {
+        let stack = eth() / ipv6() / fragment(offset, more);
+        parse(&(stack / extension(HOP_BY_HOP, 0) / tcp(1, 2)))
+    });
+    assert_eq!((first.malformed, first.protocol), (None, 0));
+    assert_eq!((later.malformed, later.protocol), (None, 0));
+}
+
+#[test]
 fn headers_around_the_fragment_header_are_walked() {
     let before = eth() / ipv6() / extension(HOP_BY_HOP, 0) / extension(ROUTING, 2);
     let first = before.clone() / fragment(0, true) / extension(DESTINATION_OPTIONS, 1);
