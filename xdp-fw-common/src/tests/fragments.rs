@@ -85,6 +85,7 @@ fn a_tcp_fragment_at_8_bytes_is_tiny() {
     for more in [false, true] {
         for packet in families(1, more, &upper(TCP, &[9; 64])) {
             assert_eq!(packet.malformed, Some(Reason::TinyFragment));
+            assert_eq!(packet.protocol, UNKNOWN, "malformed leaves addresses");
         }
         for packet in families(1, more, &upper(UDP, &[9; 64])) {
             assert_eq!(packet.malformed, None, "only TCP has flags there");
@@ -113,7 +114,7 @@ fn a_later_fragment_whose_upper_layer_is_named_elsewhere_has_no_protocol() {
             (None, UNKNOWN),
             "{kind}"
         );
-        assert_eq!(packet.fragment, FRAGMENT | LATER);
+        assert_eq!((packet.fragment, packet.extended), (FRAGMENT | LATER, true));
         assert_eq!(packet.transport, Transport::Absent);
     }
 }
