@@ -30,8 +30,8 @@ pub(super) struct Classified {
 }
 
 /// Classifies all addresses by the lists that they lie in. Classes are numbered from
-/// [`CLASS_OUTSIDE`] in order of first encounter, IPv4 before IPv6; they number less than the
-/// prefixes, so whoever checks that their rows can be numbered has checked them too.
+/// [`CLASS_OUTSIDE`] in order of first encounter, IPv4 before IPv6. There is a row for each: whoever
+/// checks that rows can be numbered in 32 bits has checked classes too.
 pub(super) fn classify(lists: &[&AddressList], groups: &[Arc<[IpNetwork]>]) -> Classified {
     let mut states = States::new(lists, groups.len());
     let (v4, v6) = prefixes(&states, groups);
@@ -102,7 +102,7 @@ struct Enclosing<A> {
 
 /// The entries of one family's table.
 fn sweep<A: Address>(prefixes: &[Prefix<A>], states: &mut States) -> Vec<(A, u8, u32)> {
-    let mut entries = Vec::with_capacity(prefixes.len());
+    let mut entries = Vec::new();
     let mut stack: Vec<Enclosing<A>> = Vec::new();
     let mut groups = Vec::new();
     for same in prefixes.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
