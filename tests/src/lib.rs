@@ -9,6 +9,7 @@
     reason = "this is test support: where it panics, a test fails"
 )]
 
+pub mod cable;
 pub mod daemon;
 pub mod generate;
 pub mod kernel;

@@ -1,10 +1,6 @@
 //! The pin directory: made, checked, adopted, refused, removed. No packet leaves a test run.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};

@@ -3,6 +3,12 @@
 //! The oracle scans the rules one by one and reads packets byte by byte; it shares no code with
 //! the core. `XDP_FW_ORACLE_CONFIGS` sets how many rule sets are tried, for a soak.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config as Proptest, TestRunner};

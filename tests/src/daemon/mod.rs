@@ -188,6 +188,11 @@ impl<'a> Daemon<'a> {
         self.running().signal(signal);
     }
 
+    /// The program.
+    pub fn binary(&self) -> &Path {
+        &self.places.binary
+    }
+
     /// Its configuration file.
     pub fn config_path(&self) -> &Path {
         &self.places.config

@@ -18,6 +18,13 @@ impl Message {
         self.0.get(key).map(String::as_str)
     }
 
+    /// Whether its `STATUS` contains this.
+    #[must_use]
+    pub fn has_status(&self, part: &str) -> bool {
+        self.get("STATUS")
+            .is_some_and(|status| status.contains(part))
+    }
+
     /// Whether `value` was assigned to `key`.
     pub fn has(&self, key: &str, value: &str) -> bool {
         self.get(key) == Some(value)

@@ -272,7 +272,7 @@ impl<'a> Chain<'a> {
                 chain.rest = chain.rest.get(size..)?;
             }
             if let Part::Later(_) = chain.part {
-                let hidden = matches!(next, 0 | 43 | 44 | 51 | 60);
+                let hidden = matches!(next, 43 | 44 | 51 | 60);
                 chain.protocol = (!hidden).then_some(next);
                 return Some(chain);
             }
