@@ -6,4 +6,5 @@
 
 pub mod config;
 pub mod datapath;
+pub mod interfaces;
 pub mod policy;

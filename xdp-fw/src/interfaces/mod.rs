@@ -1,0 +1,71 @@
+//! The network interfaces of this namespace, as the kernel tells them over netlink.
+//!
+//! Owns what an interface is to this program, the listing, the events, and what a pattern
+//! matches. Never changes an interface: attaching is the datapath's.
+
+mod list;
+mod pattern;
+mod watch;
+
+use std::fmt;
+
+pub use list::{Error, list};
+pub use pattern::{is_glob, matches};
+pub use watch::{Event, Events, watch};
+
+/// A network interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// Its number, unique in the namespace as long as it lives.
+    pub index: u32,
+    /// Its name, which can change.
+    pub name: String,
+    /// Whether its frames begin with an Ethernet header; loopback does not count.
+    pub ethernet: bool,
+    /// What made it (`veth`, `bond`, `tun`, `wireguard` …); `None` for hardware.
+    pub kind: Option<String>,
+    /// Whether it is administratively up.
+    pub up: bool,
+    /// Largest IP packet in bytes.
+    pub mtu: u32,
+    /// The XDP program on it, anyone's.
+    pub xdp: Option<XdpState>,
+}
+
+/// An XDP program on an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct XdpState {
+    /// Where it runs.
+    pub mode: XdpMode,
+    /// Its id, as in `bpftool prog show id`.
+    pub program: u32,
+}
+
+/// Where an attached XDP program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XdpMode {
+    /// In the driver.
+    Native,
+    /// In the stack.
+    Generic,
+    /// On the card.
+    Offload,
+}
+
+impl XdpMode {
+    /// The word that configuration, statistics and metrics use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+            Self::Offload => "offload",
+        }
+    }
+}
+
+impl fmt::Display for XdpMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
