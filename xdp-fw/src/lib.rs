@@ -5,6 +5,8 @@
 //! function; only the last touches the kernel.
 
 pub mod config;
+pub mod daemon;
 pub mod datapath;
 pub mod interfaces;
 pub mod policy;
+pub mod timestamp;

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
 use rtnetlink::MulticastGroup;
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::RouteNetlinkMessage;
@@ -32,6 +32,11 @@ impl Events {
     /// The next event; `None` when the socket has failed.
     pub async fn next(&mut self) -> Option<Event> {
         self.messages.next().await
+    }
+
+    /// Passes over what has arrived already, for whoever looks at the whole after each event.
+    pub fn skip_ready(&mut self) {
+        while let Some(Some(_)) = self.messages.next().now_or_never() {}
     }
 }
 

@@ -1,0 +1,100 @@
+//! The other end of the control socket, for the commands.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use super::super::command::{Refused, Reloaded, Unloaded};
+use super::super::status::Status;
+
+/// Why the daemon did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody listens.
+    #[error("the daemon is not running: nothing listens on {}; start it with `systemctl start xdp-fw` or `xdp-fw run`", .0.display())]
+    NotRunning(PathBuf),
+    /// Not root.
+    #[error("{}: not permitted; run this as root", .0.display())]
+    NotPermitted(PathBuf),
+    /// It says no.
+    #[error("{}", .0.error)]
+    Refused(Refused),
+    /// It says something else, or nothing.
+    #[error("the daemon does not answer as it should: {0}; is it of another version?")]
+    Garbled(String),
+}
+
+/// The daemon's status.
+///
+/// # Errors
+/// [`Error`] says who or what did not answer.
+pub async fn status(run_dir: &Path) -> Result<Status, Error> {
+    ask(run_dir, Method::GET, "/status").await
+}
+
+/// Has the daemon reload.
+///
+/// # Errors
+/// [`Error::Refused`] with every problem of the configuration, among others.
+pub async fn reload(run_dir: &Path) -> Result<Reloaded, Error> {
+    ask(run_dir, Method::POST, "/reload").await
+}
+
+/// Has the daemon stop filtering and end.
+///
+/// # Errors
+/// [`Error::NotRunning`] leaves it to the caller, among others.
+pub async fn unload(run_dir: &Path) -> Result<Unloaded, Error> {
+    ask(run_dir, Method::POST, "/unload").await
+}
+
+async fn ask<T: DeserializeOwned>(run_dir: &Path, method: Method, path: &str) -> Result<T, Error> {
+    let socket = super::socket(run_dir);
+    let stream = UnixStream::connect(&socket)
+        .await
+        .map_err(|error| unreachable(socket.clone(), &error))?;
+    let (status, body) = exchange(stream, method, path).await.map_err(garbled)?;
+    match status {
+        StatusCode::OK => serde_json::from_slice(&body).map_err(garbled),
+        StatusCode::FORBIDDEN => Err(Error::NotPermitted(socket)),
+        _ => Err(serde_json::from_slice(&body).map_or_else(garbled, Error::Refused)),
+    }
+}
+
+fn unreachable(socket: PathBuf, error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::NotRunning(socket),
+        io::ErrorKind::PermissionDenied => Error::NotPermitted(socket),
+        _ => Error::Garbled(format!("{}: {error}", socket.display())),
+    }
+}
+
+async fn exchange(
+    stream: UnixStream,
+    method: Method,
+    path: &str,
+) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error>> {
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "xdp-fw")
+        .body(Empty::<Bytes>::new())?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    connection.abort();
+    Ok((status, body))
+}
+
+fn garbled(error: impl Into<Box<dyn std::error::Error>>) -> Error {
+    Error::Garbled(error.into().to_string())
+}

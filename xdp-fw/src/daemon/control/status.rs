@@ -1,0 +1,12 @@
+//! `GET /status`: what the daemon knows of itself.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::super::status::Status;
+use super::Shared;
+
+/// Answers from the last snapshot, without disturbing the owner.
+pub(super) async fn get(State(shared): State<Shared>) -> Json<Status> {
+    Json(shared.status.borrow().clone())
+}

@@ -1,0 +1,12 @@
+//! `POST /unload`: stop filtering, and end.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::super::command::Command;
+use super::{Shared, ask};
+
+/// Answers when nothing is filtered any more.
+pub(super) async fn post(state: State<Shared>) -> Response {
+    ask(state, |reply| Command::Unload { reply }).await
+}

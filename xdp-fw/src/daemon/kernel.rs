@@ -1,0 +1,67 @@
+//! The datapath on a thread that may block.
+//!
+//! Owns the one [`Datapath`] of the process. The runtime's only thread must stay free for the
+//! control socket, the watchdog and the scrapes while a million prefixes are written into a map.
+
+use std::path::PathBuf;
+
+use tokio::task::spawn_blocking;
+
+use crate::datapath::{self, Datapath};
+
+use super::refusal::KernelError;
+
+/// The datapath, lent to one piece of work at a time.
+pub(super) struct Kernel {
+    pins: PathBuf,
+    /// Away while work is under way; lost if that panics.
+    datapath: Option<Box<Datapath>>,
+}
+
+impl Kernel {
+    /// Opens the pin directory.
+    pub(super) async fn open(pins: PathBuf) -> Result<Self, KernelError> {
+        let path = pins.clone();
+        let datapath = blocking(move || Datapath::open(&path)).await??;
+        Ok(Self {
+            pins,
+            datapath: Some(Box::new(datapath)),
+        })
+    }
+
+    /// Does a piece of work. Not to be abandoned half-way: the datapath would be lost.
+    pub(super) async fn run<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Datapath) -> T + Send + 'static,
+    ) -> Result<T, KernelError> {
+        let mut datapath = self.datapath.take().ok_or(KernelError::Worker)?;
+        let (datapath, result) = blocking(move || {
+            let result = work(&mut datapath);
+            (datapath, result)
+        })
+        .await?;
+        self.datapath = Some(datapath);
+        Ok(result)
+    }
+
+    /// Stops filtering and removes every pin; says how many links there were. Afterwards there is
+    /// nothing left to work with.
+    pub(super) async fn unload(&mut self) -> Result<usize, KernelError> {
+        let datapath = self.datapath.take();
+        let pins = self.pins.clone();
+        let links = blocking(move || {
+            // Its descriptors would keep programs and maps alive.
+            drop(datapath);
+            datapath::unload(&pins)
+        })
+        .await??;
+        Ok(links)
+    }
+}
+
+/// Runs what blocks off the runtime's thread.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, KernelError> {
+    spawn_blocking(work).await.map_err(|_| KernelError::Worker)
+}

@@ -1,0 +1,161 @@
+//! `GET /metrics`: what Prometheus reads.
+//!
+//! Owns the listener, which comes and goes with the configuration. Without it everything else
+//! goes on.
+
+mod collector;
+mod names;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{Router, get};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::error::Error;
+use super::kernel::blocking;
+use super::status::Status;
+use collector::Scrape;
+
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Where to listen from now on, and where to say whether that works.
+type Listen = (Option<SocketAddr>, oneshot::Sender<io::Result<()>>);
+
+/// The task.
+pub(super) struct Metrics {
+    requests: mpsc::Receiver<Listen>,
+    pins: PathBuf,
+    status: watch::Receiver<Status>,
+    server: Option<Server>,
+}
+
+/// What the owner holds of it.
+pub(super) struct Exporter {
+    requests: mpsc::Sender<Listen>,
+}
+
+struct Server {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// The exporter, not listening yet.
+pub(super) fn exporter(pins: PathBuf, status: watch::Receiver<Status>) -> (Exporter, Metrics) {
+    let (sender, requests) = mpsc::channel(1);
+    let metrics = Metrics {
+        requests,
+        pins,
+        status,
+        server: None,
+    };
+    (Exporter { requests: sender }, metrics)
+}
+
+impl Exporter {
+    /// Listens there from now on, and nowhere else.
+    pub(super) async fn listen(&self, address: Option<SocketAddr>) -> Result<(), String> {
+        let (reply, answer) = oneshot::channel();
+        let stopping = || "the daemon is stopping".to_owned();
+        let sent = self.requests.send((address, reply)).await;
+        sent.map_err(|_| stopping())?;
+        let result = answer.await.map_err(|_| stopping())?;
+        result.map_err(|error| match (error.kind(), address) {
+            (io::ErrorKind::AddrInUse, Some(address)) => {
+                format!("{address} is taken; see `ss -ltnp`, or set another `listen` in [metrics]")
+            }
+            (_, Some(address)) => format!("{address}: {error}"),
+            (_, None) => error.to_string(),
+        })
+    }
+}
+
+impl Metrics {
+    /// Runs until it is told to stop.
+    pub(super) async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some((address, reply)) = self.requests.recv() => {
+                    let result = self.listen(address).await;
+                    let _ = reply.send(result);
+                }
+            }
+        }
+        self.close().await;
+        Ok(())
+    }
+
+    async fn listen(&mut self, address: Option<SocketAddr>) -> io::Result<()> {
+        let current = self.server.as_ref().map(|server| server.address);
+        if current == address {
+            return Ok(());
+        }
+        // First close: the new address may be the old port on all addresses.
+        self.close().await;
+        if let Some(address) = address {
+            let listener = TcpListener::bind(address).await?;
+            info!("metrics on http://{address}/metrics");
+            self.server = Some(self.serve(address, listener));
+        }
+        Ok(())
+    }
+
+    fn serve(&self, address: SocketAddr, listener: TcpListener) -> Server {
+        let scrape = Scrape::new(self.pins.clone(), self.status.clone());
+        let mut registry = Registry::with_prefix(names::PREFIX);
+        registry.register_collector(Box::new(scrape));
+        let router = Router::new()
+            .route("/metrics", get(metrics))
+            .with_state(Arc::new(registry));
+        let stop = CancellationToken::new();
+        let server =
+            axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let task = tokio::spawn(async move {
+            // It ends when it is told to, and in no other way.
+            let _ = server.await;
+        });
+        Server {
+            address,
+            stop,
+            task,
+        }
+    }
+
+    /// Gives the port back; a scrape under way is cut off.
+    async fn close(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop.cancel();
+            server.task.abort();
+            let _ = server.task.await;
+        }
+    }
+}
+
+/// Reading the maps blocks, so it is done elsewhere.
+async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
+    let encoded = blocking(move || {
+        let mut text = String::new();
+        encode(&mut text, &registry).map(|()| text)
+    })
+    .await;
+    match encoded {
+        Ok(Ok(text)) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        _ => {
+            let text = "the counters cannot be read; the daemon's log says why\n";
+            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+        }
+    }
+}

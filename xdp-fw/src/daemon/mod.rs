@@ -1,0 +1,174 @@
+//! The running service: watch, compile, commit; metrics; control socket.
+//!
+//! Owns the tasks and what flows between them. One task, the owner, changes the kernel; the
+//! others send it commands over one channel, and read its status from one snapshot. Never parses
+//! a configuration, compiles a policy or touches a map itself.
+//!
+//! - `owner`: the task that obeys; `start`, `reload`, `service`: what it does
+//! - `candidate`: a configuration on its way into force; `refusal`: why it does not get there
+//! - `plan`, `attachments`: which interfaces the program is on
+//! - `kernel`: the datapath on a thread that may block
+//! - `watcher`, `links`, `signals`: what makes commands
+//! - [`control`], `metrics`, `systemd`, `watchdog`: who is told
+//! - [`lock`]: one daemon for a run directory
+
+mod attachments;
+mod candidate;
+mod command;
+pub mod control;
+mod error;
+mod kernel;
+mod links;
+pub mod lock;
+mod metrics;
+mod owner;
+mod plan;
+mod refusal;
+mod reload;
+mod service;
+mod signals;
+mod start;
+mod status;
+mod systemd;
+#[cfg(test)]
+pub(crate) mod testing;
+mod watchdog;
+mod watcher;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, info, info_span};
+
+use crate::datapath;
+
+use attachments::Attachments;
+use control::Control;
+use kernel::Kernel;
+use links::Links;
+use lock::Lock;
+use metrics::Metrics;
+use owner::{Files, Owner};
+use signals::Signals;
+use systemd::Systemd;
+use watchdog::Watchdog;
+use watcher::Watcher;
+
+pub use command::{Refused, Reloaded, Unloaded};
+pub use error::Error;
+pub(crate) use refusal::chain;
+pub use refusal::{KernelError, ProblemReport, Refusal};
+pub(crate) use status::counted;
+pub use status::{Interface, LastReload, Listener, Source, State, Status};
+
+/// Where everything is.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// The pins in the BPF file system.
+    pub pin_dir: PathBuf,
+    /// What is kept over restarts: the last good configuration.
+    pub state_dir: PathBuf,
+    /// What is not: the lock and the control socket.
+    pub run_dir: PathBuf,
+}
+
+/// The daemon with everything it needs, not running yet.
+pub struct Daemon {
+    _lock: Lock,
+    owner: Owner,
+    control: Control,
+    metrics: Metrics,
+    links: Links,
+    watcher: Watcher,
+    signals: Signals,
+    systemd: Systemd,
+    watchdog: Watchdog,
+}
+
+impl Settings {
+    /// Acquires rights, lock, sockets and pins; nothing runs before it has them all. Within a
+    /// runtime.
+    ///
+    /// # Errors
+    /// [`Error`] says what is not to be had.
+    pub async fn build(self) -> Result<Daemon, Error> {
+        let missing = datapath::missing_capabilities();
+        if !missing.is_empty() {
+            return Err(Error::NotPermitted { missing });
+        }
+        let lock = Lock::acquire(&self.run_dir)?;
+        let kernel = Kernel::open(self.pin_dir.clone()).await?;
+        let (commands, received) = mpsc::channel(command::QUEUE);
+        let (status, snapshot) = watch::channel(Status::starting(self.config.clone()));
+        let (files, watched) = watch::channel(Files {
+            paths: Arc::new([]),
+            read_at: SystemTime::now(),
+        });
+        let (exporter, metrics) = metrics::exporter(self.pin_dir.clone(), snapshot.clone());
+        Ok(Daemon {
+            _lock: lock,
+            control: Control::bind(&self.run_dir, commands.clone(), snapshot.clone())?,
+            metrics,
+            links: Links::new(commands.clone())?,
+            watcher: Watcher::new(watched, commands.clone()),
+            signals: Signals::new(commands.clone())?,
+            systemd: Systemd { status: snapshot },
+            watchdog: Watchdog {
+                commands,
+                timeout: sd_notify::watchdog_enabled(),
+            },
+            owner: Owner {
+                settings: self,
+                kernel,
+                commands: received,
+                status,
+                files,
+                exporter,
+                attachments: Attachments::default(),
+                troubles: std::collections::BTreeMap::new(),
+            },
+        })
+    }
+}
+
+impl Daemon {
+    /// Runs until a signal, `unload`, or an error ends it.
+    ///
+    /// # Errors
+    /// The first error that a task ended with.
+    pub async fn run(self) -> Result<(), Error> {
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        macro_rules! spawn {
+            ($($name:ident),+) => {$({
+                let task = self.$name.run(stop.clone());
+                let name = stringify!($name);
+                tasks.spawn(async move { (name, task.await) }.instrument(info_span!(stringify!($name))));
+            })+};
+        }
+        spawn!(
+            owner, control, metrics, links, watcher, signals, systemd, watchdog
+        );
+        let mut outcome = Ok(());
+        while let Some(ended) = tasks.join_next().await {
+            // The first to end, well or not, ends them all.
+            stop.cancel();
+            let result = match ended {
+                Ok((name, result)) => {
+                    debug!("{name} ended");
+                    result
+                }
+                Err(_) => Err(Error::Task("a task")),
+            };
+            outcome = outcome.and(result);
+        }
+        info!("ended");
+        outcome
+    }
+}

@@ -1,0 +1,122 @@
+//! The owner of the datapath: the only task that changes anything in the kernel.
+//!
+//! Owns the order of things. One command at a time, each to its end: there is no moment at which
+//! two of them could disagree. What the commands do is `service`'s and `reload`'s.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::attachments::Attachments;
+use super::command::Command;
+use super::error::Error;
+use super::kernel::Kernel;
+use super::metrics::Exporter;
+use super::service::Service;
+use super::status::Status;
+use super::{Settings, start};
+
+/// The files that the configuration consists of, for the watcher.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    /// Their paths as the operator wrote them.
+    pub(super) paths: Arc<[PathBuf]>,
+    /// Before this moment nothing was read.
+    pub(super) read_at: SystemTime,
+}
+
+/// The task.
+pub(super) struct Owner {
+    pub(super) settings: Settings,
+    pub(super) kernel: Kernel,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) status: watch::Sender<Status>,
+    pub(super) files: watch::Sender<Files>,
+    pub(super) exporter: Exporter,
+    pub(super) attachments: Attachments,
+    /// What keeps parts of the daemon from their work.
+    pub(super) troubles: BTreeMap<&'static str, String>,
+}
+
+impl Owner {
+    /// Puts the first generation into force, then obeys until it is told to stop.
+    pub(super) async fn run(self, stop: CancellationToken) -> Result<(), Error> {
+        let mut service = start::start(self).await?;
+        loop {
+            let attempt = service.next_attempt();
+            let due = async {
+                match attempt {
+                    Some(due) => sleep_until(due).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return service.stop().await,
+                Some(command) = service.owner.commands.recv() => {
+                    if obey(&mut service, command).await.is_break() {
+                        return Ok(());
+                    }
+                }
+                () = due => service.try_again().await,
+            }
+        }
+    }
+}
+
+impl Owner {
+    /// Notes what keeps a part of the daemon from its work, or that nothing does.
+    pub(super) fn trouble(&mut self, part: &'static str, error: Option<String>) {
+        let before = match &error {
+            Some(error) => self.troubles.insert(part, error.clone()),
+            None => self.troubles.remove(part),
+        };
+        if before == error {
+            return;
+        }
+        match error {
+            Some(error) => error!("{part}: {error}"),
+            None => info!("{part}: well again"),
+        }
+        let errors = self.troubles.iter();
+        let errors = errors.map(|(part, error)| format!("{part}: {error}"));
+        let errors = errors.collect();
+        self.status.send_modify(|status| status.errors = errors);
+    }
+}
+
+async fn obey(service: &mut Service, command: Command) -> ControlFlow<()> {
+    match command {
+        Command::Reload { cause, reply } => {
+            let result = service.reload(cause).await;
+            answer(reply, result.map_err(|refusal| (&refusal).into()));
+        }
+        Command::Reconcile { reply } => {
+            service.reconcile().await;
+            answer(reply, ());
+        }
+        Command::Trouble { part, error } => service.owner.trouble(part, error),
+        Command::Ping { reply } => answer(reply, ()),
+        Command::Unload { reply } => {
+            let result = service.unload().await;
+            let done = result.is_ok();
+            answer(reply, result.map_err(|refusal| (&refusal).into()));
+            if done {
+                return ControlFlow::Break(());
+            }
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// Whoever asked may have left.
+fn answer<T>(reply: oneshot::Sender<T>, answer: T) {
+    let _ = reply.send(answer);
+}

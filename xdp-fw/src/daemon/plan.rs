@@ -1,0 +1,211 @@
+//! What to attach, detach and unpin: a pure function of the configuration, the interfaces and
+//! the links.
+//!
+//! Owns the decision alone. It is made anew from what the kernel says after every event, so no
+//! history of events can lead it astray.
+
+use std::collections::BTreeSet;
+
+use crate::config::{Config, Mode};
+use crate::datapath::Link;
+use crate::interfaces::{Interface, XdpMode, is_glob, matches};
+
+/// What the kernel says, all from about the same moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scene {
+    /// Interfaces of this namespace.
+    pub(super) interfaces: Vec<Interface>,
+    /// Pinned links, dead ones too.
+    pub(super) links: Vec<Link>,
+}
+
+/// What follows from it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Links that have to go.
+    pub(super) removals: Vec<Removal>,
+    /// Every interface that the configuration names, in its order.
+    pub(super) interfaces: Vec<Planned>,
+}
+
+/// A link that has to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Removal {
+    /// Its interface is gone; only the pin is left.
+    Dead(Link),
+    /// Its interface is no longer configured.
+    NotConfigured {
+        /// The link.
+        link: Link,
+        /// The interface's name.
+        name: String,
+    },
+}
+
+/// An interface that the configuration names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Planned {
+    /// Its name.
+    pub(super) name: String,
+    /// Named itself, not only by a glob.
+    pub(super) exact: bool,
+    /// How it is to be attached.
+    pub(super) mode: Mode,
+    /// How it stands.
+    pub(super) state: State,
+}
+
+/// How a configured interface stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    /// As configured.
+    Attached { interface: Interface, mode: XdpMode },
+    /// Ours, in another mode than configured.
+    OtherMode {
+        interface: Interface,
+        link: Link,
+        now: XdpMode,
+    },
+    /// To be attached.
+    Detached { interface: Interface },
+    /// Not there.
+    Missing,
+    /// Its frames do not begin with an Ethernet header, as the program takes for granted.
+    NotEthernet { interface: Interface },
+    /// Someone else's program is on it.
+    Foreign { interface: Interface, program: u32 },
+}
+
+impl State {
+    /// The interface, where it exists.
+    pub(super) fn interface(&self) -> Option<&Interface> {
+        match self {
+            Self::Attached { interface, .. }
+            | Self::OtherMode { interface, .. }
+            | Self::Detached { interface }
+            | Self::NotEthernet { interface }
+            | Self::Foreign { interface, .. } => Some(interface),
+            Self::Missing => None,
+        }
+    }
+}
+
+/// Decides.
+pub(super) fn plan(config: &Config, scene: &Scene) -> Plan {
+    let interfaces: Vec<Planned> = wanted(config, &scene.interfaces)
+        .into_iter()
+        .map(|(name, interface)| planned(config, scene, name, interface))
+        .collect();
+    let removals = removals(scene, &interfaces);
+    Plan {
+        removals,
+        interfaces,
+    }
+}
+
+/// The configured interfaces in the order of the patterns, each once.
+fn wanted<'a>(
+    config: &'a Config,
+    interfaces: &'a [Interface],
+) -> Vec<(&'a str, Option<&'a Interface>)> {
+    let mut seen = BTreeSet::new();
+    let mut wanted = Vec::new();
+    for pattern in &config.interfaces {
+        let mut found = false;
+        for interface in interfaces.iter().filter(|i| matches(pattern, &i.name)) {
+            found = true;
+            if seen.insert(interface.name.as_str()) {
+                wanted.push((interface.name.as_str(), Some(interface)));
+            }
+        }
+        if !found && !is_glob(pattern) && seen.insert(pattern) {
+            wanted.push((pattern, None));
+        }
+    }
+    wanted
+}
+
+fn planned(config: &Config, scene: &Scene, name: &str, interface: Option<&Interface>) -> Planned {
+    let mode = mode(config, name);
+    Planned {
+        name: name.to_owned(),
+        exact: config.interfaces.iter().any(|pattern| pattern == name),
+        mode,
+        state: interface.map_or(State::Missing, |interface| state(scene, interface, mode)),
+    }
+}
+
+/// The first override that matches, else what holds for all.
+fn mode(config: &Config, name: &str) -> Mode {
+    let overrides = &config.interface_overrides;
+    let first = overrides.iter().find(|entry| matches(&entry.pattern, name));
+    first.map_or(config.mode, |entry| entry.mode)
+}
+
+fn state(scene: &Scene, interface: &Interface, wanted: Mode) -> State {
+    let interface = interface.clone();
+    if !interface.ethernet {
+        return State::NotEthernet { interface };
+    }
+    let Some(xdp) = interface.xdp else {
+        return State::Detached { interface };
+    };
+    match link(scene, &interface) {
+        None => State::Foreign {
+            interface,
+            program: xdp.program,
+        },
+        Some(_) if satisfies(xdp.mode, wanted) => State::Attached {
+            interface,
+            mode: xdp.mode,
+        },
+        Some(link) => State::OtherMode {
+            interface,
+            link: link.clone(),
+            now: xdp.mode,
+        },
+    }
+}
+
+/// `auto` is content with what it got.
+fn satisfies(now: XdpMode, wanted: Mode) -> bool {
+    match wanted {
+        Mode::Auto => true,
+        Mode::Native => now == XdpMode::Native,
+        Mode::Generic => now == XdpMode::Generic,
+    }
+}
+
+/// Our link on an interface. The number alone does not say so: a device that was moved to another
+/// namespace takes its link along, and has a number of that namespace.
+fn link<'a>(scene: &'a Scene, interface: &Interface) -> Option<&'a Link> {
+    let program = interface.xdp?.program;
+    let mut links = scene.links.iter();
+    links.find(|link| link.interface == Some(interface.index) && link.program == program)
+}
+
+/// Dead links, and those on interfaces that nobody wants filtered. A link whose interface is not
+/// in this namespace follows its device, and is left alone.
+fn removals(scene: &Scene, planned: &[Planned]) -> Vec<Removal> {
+    let dead = scene.links.iter().filter(|link| link.interface.is_none());
+    let kept: BTreeSet<u32> = planned
+        .iter()
+        .filter_map(|planned| planned.state.interface())
+        .map(|interface| interface.index)
+        .collect();
+    let gone = scene.interfaces.iter().filter(|i| !kept.contains(&i.index));
+    let unconfigured = gone.filter_map(|interface| {
+        Some(Removal::NotConfigured {
+            link: link(scene, interface)?.clone(),
+            name: interface.name.clone(),
+        })
+    });
+    dead.cloned()
+        .map(Removal::Dead)
+        .chain(unconfigured)
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

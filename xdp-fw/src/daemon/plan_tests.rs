@@ -1,0 +1,195 @@
+use super::*;
+use crate::config::InterfaceOverride;
+use crate::daemon::testing::config;
+use crate::interfaces::XdpState;
+
+const ROOT: u32 = 42;
+
+fn interface(index: u32, name: &str) -> Interface {
+    Interface {
+        index,
+        name: name.to_owned(),
+        ethernet: true,
+        kind: None,
+        up: true,
+        mtu: 1500,
+        xdp: None,
+    }
+}
+
+fn running(index: u32, name: &str, mode: XdpMode, program: u32) -> Interface {
+    Interface {
+        xdp: Some(XdpState { mode, program }),
+        ..interface(index, name)
+    }
+}
+
+fn link(number: u32, interface: u32) -> Link {
+    Link {
+        number,
+        interface: Some(interface),
+        program: ROOT,
+    }
+}
+
+fn scene(interfaces: Vec<Interface>, links: Vec<Link>) -> Scene {
+    Scene { interfaces, links }
+}
+
+fn states(plan: &Plan) -> Vec<(&str, bool, &str)> {
+    let word = |state: &State| match state {
+        State::Attached { .. } => "attached",
+        State::OtherMode { .. } => "other mode",
+        State::Detached { .. } => "detached",
+        State::Missing => "missing",
+        State::NotEthernet { .. } => "not ethernet",
+        State::Foreign { .. } => "foreign",
+    };
+    let planned = plan.interfaces.iter();
+    planned
+        .map(|p| (p.name.as_str(), p.exact, word(&p.state)))
+        .collect()
+}
+
+#[test]
+fn a_name_that_is_missing_is_told_and_a_glob_without_match_is_not() {
+    let plan = plan(&config(&["eth0", "wan*"]), &scene(vec![], vec![]));
+    assert_eq!(states(&plan), [("eth0", true, "missing")]);
+    assert!(plan.removals.is_empty());
+}
+
+#[test]
+fn interfaces_come_in_the_order_of_the_patterns_each_once() {
+    let interfaces = vec![
+        interface(2, "eth0"),
+        interface(3, "wan0"),
+        interface(4, "wan1"),
+    ];
+    let plan = plan(
+        &config(&["wan1", "wan*", "eth0", "*0"]),
+        &scene(interfaces, vec![]),
+    );
+    assert_eq!(
+        states(&plan),
+        [
+            ("wan1", true, "detached"),
+            ("wan0", false, "detached"),
+            ("eth0", true, "detached"),
+        ]
+    );
+}
+
+#[test]
+fn a_name_that_a_glob_matched_first_is_still_exact() {
+    let plan = plan(
+        &config(&["eth*", "eth0"]),
+        &scene(vec![interface(2, "eth0")], vec![]),
+    );
+    assert_eq!(states(&plan), [("eth0", true, "detached")]);
+}
+
+#[test]
+fn what_is_attached_as_wanted_stays() {
+    let interfaces = vec![
+        running(2, "eth0", XdpMode::Native, ROOT),
+        running(3, "wan0", XdpMode::Generic, ROOT),
+    ];
+    let mut config = config(&["eth0", "wan0"]);
+    config.interface_overrides = vec![InterfaceOverride {
+        pattern: "wan*".to_owned(),
+        mode: Mode::Auto,
+    }];
+    let plan = plan(&config, &scene(interfaces, vec![link(1, 2), link(2, 3)]));
+    assert_eq!(
+        states(&plan),
+        [("eth0", true, "attached"), ("wan0", true, "attached")]
+    );
+    assert!(plan.removals.is_empty());
+}
+
+#[test]
+fn another_mode_than_configured_is_changed() {
+    let interfaces = vec![running(2, "eth0", XdpMode::Generic, ROOT)];
+    let plan = plan(&config(&["eth0"]), &scene(interfaces, vec![link(1, 2)]));
+    assert_eq!(states(&plan), [("eth0", true, "other mode")]);
+}
+
+#[test]
+fn the_first_override_that_matches_counts() {
+    let mut config = config(&["*"]);
+    for (pattern, mode) in [("wan0", Mode::Generic), ("wan*", Mode::Auto)] {
+        config.interface_overrides.push(InterfaceOverride {
+            pattern: pattern.to_owned(),
+            mode,
+        });
+    }
+    let modes = ["wan0", "wan1", "eth0"].map(|name| mode(&config, name));
+    assert_eq!(modes, [Mode::Generic, Mode::Auto, Mode::Native]);
+}
+
+#[test]
+fn a_foreign_program_is_named_and_left_alone() {
+    let interfaces = vec![running(2, "eth0", XdpMode::Native, 7)];
+    let plan = plan(&config(&["eth0"]), &scene(interfaces, vec![]));
+    assert!(matches!(
+        plan.interfaces[0].state,
+        State::Foreign { program: 7, .. }
+    ));
+    assert!(plan.removals.is_empty());
+}
+
+#[test]
+fn what_is_not_ethernet_is_refused() {
+    let mut tun = interface(9, "tun0");
+    tun.ethernet = false;
+    let plan = plan(&config(&["tun0"]), &scene(vec![tun], vec![]));
+    assert_eq!(states(&plan), [("tun0", true, "not ethernet")]);
+}
+
+#[test]
+fn dead_links_are_unpinned_and_the_interface_that_came_back_is_attached() {
+    let dead = Link {
+        number: 1,
+        interface: None,
+        program: ROOT,
+    };
+    let plan = plan(
+        &config(&["eth0"]),
+        &scene(vec![interface(12, "eth0")], vec![dead.clone()]),
+    );
+    assert_eq!(plan.removals, [Removal::Dead(dead)]);
+    assert_eq!(states(&plan), [("eth0", true, "detached")]);
+}
+
+#[test]
+fn an_interface_that_is_no_longer_configured_is_detached() {
+    let interfaces = vec![running(2, "eth0", XdpMode::Native, ROOT)];
+    let plan = plan(&config(&["wan0"]), &scene(interfaces, vec![link(1, 2)]));
+    let name = "eth0".to_owned();
+    assert_eq!(
+        plan.removals,
+        [Removal::NotConfigured {
+            link: link(1, 2),
+            name
+        }]
+    );
+}
+
+#[test]
+fn a_renamed_interface_is_judged_by_its_new_name() {
+    let interfaces = vec![running(2, "lan0", XdpMode::Native, ROOT)];
+    let plan = plan(&config(&["eth0"]), &scene(interfaces, vec![link(1, 2)]));
+    assert_eq!(states(&plan), [("eth0", true, "missing")]);
+    assert_eq!(plan.removals.len(), 1);
+}
+
+#[test]
+fn a_link_that_went_to_another_namespace_is_neither_ours_here_nor_removed() {
+    // Number 2 means another device there; here it is one without a program.
+    let plan = plan(
+        &config(&["eth0"]),
+        &scene(vec![interface(2, "eth0")], vec![link(1, 2)]),
+    );
+    assert_eq!(states(&plan), [("eth0", true, "detached")]);
+    assert!(plan.removals.is_empty());
+}

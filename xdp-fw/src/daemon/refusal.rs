@@ -1,0 +1,120 @@
+//! Why a configuration was not put into force.
+//!
+//! Owns the causes, and what of them crosses the control socket.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::snapshot::SnapshotError;
+use crate::config::{Place, Problem, Problems};
+use crate::datapath;
+use crate::interfaces;
+use crate::policy::CompileError;
+
+/// Why a configuration was not put into force. Whatever it is, nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It has mistakes, or cannot be read.
+    #[error("{0}")]
+    Configuration(#[from] Problems),
+    /// It asks for more than the tables hold.
+    #[error("{}: {source}", .path.display())]
+    Policy {
+        /// The configuration file.
+        path: PathBuf,
+        /// What does not fit.
+        source: CompileError,
+    },
+    /// There is no last good configuration that could be used.
+    #[error("{0}")]
+    LastGood(#[from] SnapshotError),
+    /// The kernel does not take it.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+}
+
+/// Why the kernel did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// It says so.
+    #[error("{}", chain(.0))]
+    Datapath(#[from] datapath::Error),
+    /// It does not tell which interfaces there are.
+    #[error("{}", chain(.0))]
+    Interfaces(#[from] interfaces::Error),
+    /// The daemon's own fault.
+    #[error("the thread that works with the kernel has failed; this is a bug")]
+    Worker,
+}
+
+impl Refusal {
+    /// Whether the operator's text is at fault.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::Configuration(_) | Self::Policy { .. })
+    }
+
+    /// The problems one by one, where there are any.
+    #[must_use]
+    pub fn problems(&self) -> Vec<ProblemReport> {
+        match self {
+            Self::Configuration(problems) => problems.0.iter().map(Into::into).collect(),
+            Self::Policy { path, source } => vec![ProblemReport {
+                file: path.clone(),
+                line: None,
+                column: None,
+                message: source.to_string(),
+            }],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A problem of a configuration as JSON has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemReport {
+    /// The file.
+    pub file: PathBuf,
+    /// Line, from 1; `None` for the file as a whole.
+    pub line: Option<usize>,
+    /// Column in characters, from 1.
+    pub column: Option<usize>,
+    /// What is wrong; what was expected.
+    pub message: String,
+}
+
+impl From<&Problem> for ProblemReport {
+    fn from(problem: &Problem) -> Self {
+        let message = problem.message.clone();
+        match &problem.place {
+            Place::File(file) => Self {
+                file: file.clone(),
+                line: None,
+                column: None,
+                message,
+            },
+            Place::At(position) => Self {
+                file: position.file.clone(),
+                line: Some(position.line),
+                column: Some(position.column),
+                message,
+            },
+        }
+    }
+}
+
+/// An error with its causes, each told once.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            let _ = write!(text, ": {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

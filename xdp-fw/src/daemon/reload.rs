@@ -1,0 +1,193 @@
+//! A reload: read, compile, prepare, commit, remember.
+//!
+//! Owns that order. Whatever fails before the commit leaves the generation in force as it is; the
+//! commit is the last thing that can fail.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tracing::{error, info, warn};
+
+use crate::config::{Loaded, snapshot};
+use crate::datapath::{Error as DatapathError, Generation};
+
+use super::candidate;
+use super::command::{Cause, Reloaded};
+use super::kernel::blocking;
+use super::owner::{Files, Owner};
+use super::refusal::{KernelError, Refusal};
+use super::service::Service;
+use super::status::{LastReload, Source, State, Status};
+use super::systemd;
+use crate::timestamp::Timestamp;
+
+impl Service {
+    /// Puts into force what the file says, or says why not.
+    pub(super) async fn reload(&mut self, cause: Cause) -> Result<Reloaded, Refusal> {
+        info!("reloading: {cause}");
+        self.owner
+            .status
+            .send_modify(|status| status.state = State::Reloading);
+        systemd::reloading();
+        let result = self.replace(cause).await;
+        let last = last_reload(result.as_ref().err());
+        self.owner.status.send_modify(|status| note(status, last));
+        if let Err(refusal) = &result {
+            log_refusal(
+                "reload refused, the former configuration stays in force",
+                refusal,
+            );
+        }
+        systemd::ready(&self.owner.status.borrow());
+        result
+    }
+
+    async fn replace(&mut self, cause: Cause) -> Result<Reloaded, Refusal> {
+        let loaded = self.owner.read().await?;
+        let changed = loaded.hash() != self.hash;
+        if changed {
+            let loaded = self.owner.put_into_force(loaded, Source::File).await?;
+            self.hash = loaded.hash();
+            self.config = loaded.config;
+        } else {
+            info!("nothing to do: what the files say is in force");
+            self.owner
+                .status
+                .send_modify(|status| status.config_source = Source::File);
+        }
+        // An operator who says `reload` has mended something, perhaps not in the file.
+        if changed || cause != Cause::File {
+            self.owner.attachments.retry_now();
+            self.listen().await;
+            self.reconcile().await;
+        }
+        Ok(reloaded(&self.owner.status.borrow(), changed))
+    }
+}
+
+impl Owner {
+    /// Reads the configuration file, and tells the watcher what it consists of.
+    pub(super) async fn read(&mut self) -> Result<Loaded, Refusal> {
+        let path = self.settings.config.clone();
+        let read_at = SystemTime::now();
+        let result = blocking(move || candidate::read_file(&path)).await?;
+        let paths = match &result {
+            Ok(loaded) => loaded.files.iter().map(|file| file.path.clone()).collect(),
+            Err(refusal) => self.files_with(refusal),
+        };
+        self.files.send_if_modified(|files| {
+            let new = files.paths != paths;
+            *files = Files { paths, read_at };
+            new
+        });
+        result
+    }
+
+    /// A set file that is wrong or missing is part of a configuration that is not in force yet:
+    /// mending it must be noticed too.
+    fn files_with(&self, refusal: &Refusal) -> Arc<[PathBuf]> {
+        let mut paths = self.files.borrow().paths.to_vec();
+        for problem in refusal.problems() {
+            if !paths.contains(&problem.file) {
+                paths.push(problem.file);
+            }
+        }
+        paths.into()
+    }
+
+    /// Compiles, prepares, commits, and remembers as the last good configuration.
+    pub(super) async fn put_into_force(
+        &mut self,
+        loaded: Loaded,
+        source: Source,
+    ) -> Result<Loaded, Refusal> {
+        for warning in &loaded.warnings {
+            warn!("{warning}");
+        }
+        let path = self.settings.config.clone();
+        let (loaded, tables) = blocking(move || {
+            let tables = candidate::tables(&path, &loaded);
+            (loaded, tables)
+        })
+        .await?;
+        let (tables, hash) = (tables?, loaded.hash());
+        let work = move |datapath: &mut crate::datapath::Datapath| {
+            let prepared = datapath.prepare(&tables, hash)?;
+            let generation = prepared.generation().clone();
+            datapath.commit(prepared)?;
+            Ok::<Generation, DatapathError>(generation)
+        };
+        let generation = self.kernel.run(work).await?.map_err(KernelError::from)?;
+        self.announce(&generation, &loaded, source);
+        if source == Source::File {
+            return self.remember(loaded).await;
+        }
+        Ok(loaded)
+    }
+
+    fn announce(&self, generation: &Generation, loaded: &Loaded, source: Source) {
+        self.status.send_modify(|status| {
+            status.in_force(generation, source);
+            status.warnings = loaded.warnings.iter().map(ToString::to_string).collect();
+        });
+        info!(
+            generation = generation.number,
+            rules = generation.rules,
+            prefixes = generation.prefixes,
+            "in force"
+        );
+    }
+
+    /// A copy that cannot be written is no reason to go back: it is missed at the next start only.
+    async fn remember(&mut self, loaded: Loaded) -> Result<Loaded, Refusal> {
+        let state_dir = self.settings.state_dir.clone();
+        let (loaded, stored) = blocking(move || {
+            let stored = snapshot::store(&state_dir, &loaded);
+            (loaded, stored)
+        })
+        .await?;
+        self.trouble(
+            "last good configuration",
+            stored.err().map(|error| error.to_string()),
+        );
+        Ok(loaded)
+    }
+}
+
+/// How a reload went, now.
+pub(super) fn last_reload(refusal: Option<&Refusal>) -> LastReload {
+    LastReload {
+        ok: refusal.is_none(),
+        at: Timestamp::now(),
+        error: refusal.map(ToString::to_string),
+        problems: refusal.map(Refusal::problems).unwrap_or_default(),
+    }
+}
+
+/// Notes in the status how a reload went.
+pub(super) fn note(status: &mut Status, last: LastReload) {
+    status.state = State::Running;
+    if last.ok {
+        status.last_success = Some(last.at);
+    }
+    status.last_reload = Some(last);
+}
+
+/// Logs each problem on a line of its own.
+pub(super) fn log_refusal(what: &str, refusal: &Refusal) {
+    error!("{what}");
+    for line in refusal.to_string().lines() {
+        error!("{line}");
+    }
+}
+
+fn reloaded(status: &Status, changed: bool) -> Reloaded {
+    Reloaded {
+        changed,
+        generation: status.generation,
+        rules: status.rules,
+        prefixes: status.prefixes,
+        warnings: status.warnings.clone(),
+    }
+}

@@ -1,0 +1,116 @@
+//! The owner with a configuration in force, and what it does between reloads.
+//!
+//! Owns the configuration in force, and writes the status that everyone else reads.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use crate::config::{Config, OnStop};
+
+use super::attachments::Outcome;
+use super::command::Unloaded;
+use super::error::Error;
+use super::owner::Owner;
+use super::refusal::Refusal;
+
+/// Pause before a port that was taken, or netlink that did not answer, is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// The owner with a configuration in force.
+pub(super) struct Service {
+    pub(super) owner: Owner,
+    /// What is in force.
+    pub(super) config: Config,
+    /// Its hash.
+    pub(super) hash: [u8; 32],
+    /// When to try the metrics port and netlink again.
+    pub(super) due: Option<Instant>,
+}
+
+impl Service {
+    /// When something that failed is to be tried again.
+    pub(super) fn next_attempt(&self) -> Option<Instant> {
+        let attachments = self.owner.attachments.next_attempt();
+        self.due.into_iter().chain(attachments).min()
+    }
+
+    /// Tries what failed.
+    pub(super) async fn try_again(&mut self) {
+        if self.due.is_some_and(|due| due <= Instant::now()) {
+            self.due = None;
+            self.listen().await;
+        }
+        self.reconcile().await;
+    }
+
+    /// Attaches and detaches as configured.
+    pub(super) async fn reconcile(&mut self) {
+        let owner = &mut self.owner;
+        match owner
+            .attachments
+            .reconcile(&mut owner.kernel, &self.config)
+            .await
+        {
+            Ok(outcome) => {
+                self.owner.trouble("interfaces", None);
+                self.tell_interfaces(outcome);
+            }
+            Err(error) => {
+                self.due = Some(Instant::now() + PAUSE);
+                self.owner.trouble("interfaces", Some(error.to_string()));
+            }
+        }
+    }
+
+    fn tell_interfaces(&self, outcome: Outcome) {
+        self.owner.status.send_if_modified(|status| {
+            let new = Outcome {
+                interfaces: std::mem::take(&mut status.interfaces),
+                degraded: status.degraded,
+            } != outcome;
+            status.interfaces = outcome.interfaces;
+            status.degraded = outcome.degraded;
+            new
+        });
+    }
+
+    /// Has the metrics listen where they should.
+    pub(super) async fn listen(&mut self) {
+        let listen = self.config.metrics.listen;
+        let error = self.owner.exporter.listen(listen).await.err();
+        if let Some(error) = &error {
+            self.due = Some(Instant::now() + PAUSE);
+            if self.owner.status.borrow().metrics.error.is_none() {
+                error!("no metrics: {error}; filtering goes on, trying again");
+            }
+        }
+        self.owner.status.send_modify(|status| {
+            status.metrics.listen = listen;
+            status.metrics.error = error;
+        });
+    }
+
+    /// Stops filtering.
+    pub(super) async fn unload(&mut self) -> Result<Unloaded, Refusal> {
+        let links = self.owner.kernel.unload().await?;
+        warn!("unloaded: detached from {links} interfaces, nothing is filtered any more");
+        Ok(Unloaded { links })
+    }
+
+    /// The daemon ends; `on_stop` says what that means for the filter.
+    pub(super) async fn stop(mut self) -> Result<(), Error> {
+        match self.config.on_stop {
+            OnStop::Keep => info!(
+                "stopping; the filter stays in force (on_stop = \"keep\"): \
+                 `xdp-fw stats` reads it, `xdp-fw unload` removes it"
+            ),
+            OnStop::Detach => {
+                let links = self.owner.kernel.unload().await?;
+                info!("stopping; detached from {links} interfaces (on_stop = \"detach\")");
+            }
+        }
+        Ok(())
+    }
+}

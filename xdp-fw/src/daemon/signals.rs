@@ -1,0 +1,60 @@
+//! Signals: SIGHUP reloads, SIGTERM and SIGINT stop.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::command::{Cause, Command, Commands};
+use super::error::Error;
+
+/// The task.
+pub(super) struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    commands: Commands,
+}
+
+impl Signals {
+    /// Takes the signals over; until then they kill.
+    pub(super) fn new(commands: Commands) -> Result<Self, Error> {
+        let receive = |kind| {
+            signal(kind).map_err(|source| Error::Events {
+                what: "signals",
+                source,
+            })
+        };
+        Ok(Self {
+            hangup: receive(SignalKind::hangup())?,
+            terminate: receive(SignalKind::terminate())?,
+            interrupt: receive(SignalKind::interrupt())?,
+            commands,
+        })
+    }
+
+    /// Runs until there is a signal to stop; its end is everyone's.
+    pub(super) async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = self.terminate.recv() => {
+                    info!("SIGTERM");
+                    return Ok(());
+                }
+                _ = self.interrupt.recv() => {
+                    info!("SIGINT");
+                    return Ok(());
+                }
+                _ = self.hangup.recv() => self.reload(),
+            }
+        }
+    }
+
+    /// Nobody waits for the answer, and a full queue means that a reload is coming anyway.
+    fn reload(&self) {
+        let (reply, _) = oneshot::channel();
+        let cause = Cause::Signal;
+        let _ = self.commands.try_send(Command::Reload { cause, reply });
+    }
+}

@@ -1,0 +1,253 @@
+//! What the daemon knows of itself: the snapshot that travels to everyone who asks.
+//!
+//! Owns its shape, which is that of `xdp-fw status --json`: adding keys is compatible, anything
+//! else is not. Never asks the kernel.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::datapath;
+use crate::timestamp::Timestamp;
+
+use super::refusal::ProblemReport;
+
+/// The daemon's state, complete and consistent in itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the daemon.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// When it was started.
+    pub started: Timestamp,
+    /// What it is doing.
+    pub state: State,
+    /// Whether something configured is not being filtered.
+    pub degraded: bool,
+    /// Number of the generation in force; grows with each commit, 0 before the first.
+    pub generation: u64,
+    /// Rules in force.
+    pub rules: u32,
+    /// Prefixes that they name.
+    pub prefixes: u64,
+    /// The configuration file.
+    pub config: PathBuf,
+    /// SHA-256 of what is in force, in hexadecimal.
+    pub config_hash: String,
+    /// Where what is in force was read from.
+    pub config_source: Source,
+    /// What is allowed in it but probably not meant, as `file:line:column: …`.
+    pub warnings: Vec<String>,
+    /// How the last reload went; the start counts as one.
+    pub last_reload: Option<LastReload>,
+    /// When a configuration was last put into force, or found to be in force already.
+    pub last_success: Option<Timestamp>,
+    /// Every interface that the configuration names, in its order.
+    pub interfaces: Vec<Interface>,
+    /// The metrics listener.
+    pub metrics: Listener,
+    /// Why edits are not noticed or the interfaces not known, and the like.
+    pub errors: Vec<String>,
+}
+
+/// What the daemon is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// The first generation is being made.
+    Starting,
+    /// It waits for something to happen.
+    Running,
+    /// A new generation is being made.
+    Reloading,
+}
+
+/// Where a configuration was read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The configuration file.
+    File,
+    /// The state directory's copy, because the file could not be used.
+    LastGood,
+}
+
+/// How a reload went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastReload {
+    /// Whether what the file says is in force.
+    pub ok: bool,
+    /// When it ended.
+    pub at: Timestamp,
+    /// Why it failed; several lines if there are several problems.
+    pub error: Option<String>,
+    /// The problems of the configuration one by one.
+    pub problems: Vec<ProblemReport>,
+}
+
+/// An interface that the configuration names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Its name.
+    pub name: String,
+    /// Its number; `None` while it does not exist.
+    pub ifindex: Option<u32>,
+    /// `native` or `generic`, as the kernel says; `None` while it is not attached.
+    pub mode: Option<String>,
+    /// Whether our program is on it.
+    pub attached: bool,
+    /// What is wrong and what to do.
+    pub error: Option<String>,
+}
+
+/// The metrics listener.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Where it is configured to listen; `None` when switched off.
+    pub listen: Option<SocketAddr>,
+    /// Why it does not.
+    pub error: Option<String>,
+}
+
+impl Status {
+    /// The state of a daemon that has just been started.
+    pub(super) fn starting(config: PathBuf) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started: Timestamp::now(),
+            state: State::Starting,
+            degraded: false,
+            generation: 0,
+            rules: 0,
+            prefixes: 0,
+            config,
+            config_hash: String::new(),
+            config_source: Source::File,
+            warnings: Vec::new(),
+            last_reload: None,
+            last_success: None,
+            interfaces: Vec::new(),
+            metrics: Listener::default(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// Notes what is in force.
+    pub(super) fn in_force(&mut self, generation: &datapath::Generation, source: Source) {
+        self.generation = generation.number;
+        self.rules = generation.rules;
+        self.prefixes = generation.prefixes;
+        self.config_hash = hexadecimal(&generation.config);
+        self.config_source = source;
+    }
+
+    /// One line for `systemctl status`.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let (attached, failing): (Vec<_>, Vec<_>) = self
+            .interfaces
+            .iter()
+            .partition(|i| i.attached && i.error.is_none());
+        let mut parts = vec![format!(
+            "generation {}: {}, {}",
+            self.generation,
+            counted(self.rules.into(), "rule"),
+            counted(self.prefixes, "prefix")
+        )];
+        let attached = attached
+            .iter()
+            .map(|i| format!("{} {}", i.name, i.mode.as_deref().unwrap_or("attached")));
+        parts.push(list("on ", attached).unwrap_or_else(|| "on no interface".to_owned()));
+        let word = if self.degraded {
+            "degraded: "
+        } else {
+            "not on "
+        };
+        parts.extend(list(word, failing.iter().map(|i| i.name.clone())));
+        if self.config_source == Source::LastGood {
+            parts.push("running the last good configuration".to_owned());
+        }
+        if self.last_reload.as_ref().is_some_and(|reload| !reload.ok) {
+            parts.push("last reload failed".to_owned());
+        }
+        if self.metrics.error.is_some() {
+            parts.push("no metrics".to_owned());
+        }
+        parts.join("; ")
+    }
+}
+
+/// `1 rule`, `2 rules`, `3 prefixes`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    let plural = if noun.ends_with('x') { "es" } else { "s" };
+    let ending = if number == 1 { "" } else { plural };
+    format!("{number} {noun}{ending}")
+}
+
+fn list(before: &str, items: impl Iterator<Item = String>) -> Option<String> {
+    let items: Vec<String> = items.collect();
+    (!items.is_empty()).then(|| format!("{before}{}", items.join(", ")))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::testing::status;
+
+    #[test]
+    fn the_line_tells_what_is_in_force_and_where() {
+        insta::assert_snapshot!(
+            status().line(),
+            @"generation 7: 3 rules, 12 prefixes; on eth0 native, wan0 generic"
+        );
+    }
+
+    #[test]
+    fn the_line_tells_everything_that_is_wrong() {
+        let mut status = status();
+        status.degraded = true;
+        status.rules = 1;
+        status.config_source = Source::LastGood;
+        status.interfaces[1].attached = false;
+        status.interfaces[1].error = Some("no such interface".to_owned());
+        status.last_reload = Some(LastReload {
+            ok: false,
+            at: status.started,
+            error: Some("x".to_owned()),
+            problems: vec![],
+        });
+        status.metrics.error = Some("taken".to_owned());
+        insta::assert_snapshot!(
+            status.line(),
+            @"generation 7: 1 rule, 12 prefixes; on eth0 native; degraded: wan0; running the last good configuration; last reload failed; no metrics"
+        );
+    }
+
+    #[test]
+    fn json_keeps_its_contract() {
+        let json = serde_json::to_value(status()).unwrap();
+        for key in [
+            "generation",
+            "rules",
+            "prefixes",
+            "config",
+            "last_reload",
+            "interfaces",
+        ] {
+            assert!(json.get(key).is_some(), "{key}");
+        }
+        let reload = &json["last_reload"];
+        assert!(reload["ok"].is_boolean() && reload["at"].is_string() && reload["error"].is_null());
+        let interface = &json["interfaces"][0];
+        for key in ["name", "ifindex", "mode", "attached", "error"] {
+            assert!(interface.get(key).is_some(), "{key}");
+        }
+    }
+}
