@@ -4,6 +4,7 @@
 //! the [`datapath`] puts tables into force as a generation. Each step but the last is a pure
 //! function; only the last touches the kernel.
 
+pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod datapath;

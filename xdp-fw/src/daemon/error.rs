@@ -19,7 +19,7 @@ pub enum Error {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// Neither the file nor the last good configuration can be used.
-    #[error("{refusal}\nno start: {last_good}")]
+    #[error("{refusal}\nand there is nothing to fall back to: {last_good}")]
     Refused {
         /// Why not the file.
         refusal: String,

@@ -1,0 +1,56 @@
+//! The daemon's log: lines on standard error.
+//!
+//! Owns how they look. Under systemd the journal adds the time, so we do not.
+
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// The least important message to be logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Level {
+    /// What keeps it from its work.
+    Error,
+    /// And what is probably not meant.
+    Warn,
+    /// And what changes.
+    Info,
+    /// And what it does all day.
+    Debug,
+    /// And everything.
+    Trace,
+}
+
+impl From<Level> for LevelFilter {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Error => Self::ERROR,
+            Level::Warn => Self::WARN,
+            Level::Info => Self::INFO,
+            Level::Debug => Self::DEBUG,
+            Level::Trace => Self::TRACE,
+        }
+    }
+}
+
+/// Starts logging. An option counts more than `RUST_LOG`, and that more than `info`.
+pub(super) fn start(level: Option<Level>) {
+    let filter = match level {
+        Some(level) => EnvFilter::default().add_directive(LevelFilter::from(level).into()),
+        None => EnvFilter::builder()
+            .with_default_directive(LevelFilter::INFO.into())
+            .from_env_lossy(),
+    };
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        log.without_time().init();
+    } else {
+        log.init();
+    }
+}

@@ -1,0 +1,128 @@
+//! The command line: one file per verb.
+//!
+//! Owns the verbs and the options that all of them take. A verb turns its arguments into one
+//! operation of another module and prints what came of it.
+
+mod attach;
+mod check;
+mod exit;
+mod logging;
+mod output;
+mod reload;
+mod run;
+mod stats;
+mod status;
+mod table;
+mod units;
+mod unload;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::daemon::Settings;
+use crate::datapath::PIN_DIRECTORY;
+
+pub use exit::{Exit, Failure};
+
+/// Filters packets in the network driver, by the rules in a file.
+#[derive(Debug, Parser)]
+#[command(name = "xdp-fw", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    places: Places,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  xdp-fw check                 is /etc/xdp-fw.toml right?
+  systemctl start xdp-fw       filter; afterwards saving the file is a reload
+  xdp-fw stats                 what has each rule counted?
+  xdp-fw status                is it in force, and on which interfaces?
+  xdp-fw unload                stop filtering
+
+Exit codes: 0 ok, 1 failed, 2 bad configuration or usage, 3 not permitted,
+4 the daemon is not running.";
+
+/// Where everything is; several daemons can live side by side.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Places")]
+struct Places {
+    /// The configuration file
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "/etc/xdp-fw.toml"
+    )]
+    config: PathBuf,
+    /// Pins in the BPF file system
+    #[arg(long, global = true, value_name = "DIR", default_value = PIN_DIRECTORY)]
+    pin_dir: PathBuf,
+    /// What is kept: the last good configuration
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/var/lib/xdp-fw"
+    )]
+    state_dir: PathBuf,
+    /// What is not: the control socket and the lock
+    #[arg(long, global = true, value_name = "DIR", default_value = "/run/xdp-fw")]
+    run_dir: PathBuf,
+}
+
+impl From<Places> for Settings {
+    fn from(places: Places) -> Self {
+        Self {
+            config: places.config,
+            pin_dir: places.pin_dir,
+            state_dir: places.state_dir,
+            run_dir: places.run_dir,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(run::Run),
+    Check(check::Check),
+    Stats(stats::Stats),
+    Status(status::Status),
+    Reload(reload::Reload),
+    Attach(attach::Attach),
+    Unload(unload::Unload),
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// [`Failure`] has the sentence and the exit code.
+    pub fn run(self) -> Result<Exit, Failure> {
+        let places = self.places;
+        match self.verb {
+            Verb::Run(verb) => verb.run(places),
+            Verb::Check(verb) => verb.run(&places),
+            Verb::Stats(verb) => verb.run(&places),
+            Verb::Status(verb) => verb.run(&places),
+            Verb::Reload(verb) => verb.run(&places),
+            Verb::Attach(verb) => verb.run(&places),
+            Verb::Unload(verb) => verb.run(&places),
+        }
+    }
+}
+
+/// Runs something asynchronous to its end.
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("no runtime: {error}")))?;
+    Ok(runtime.block_on(future))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+//! `xdp-fw run`: the daemon.
+
+use clap::Args;
+
+use crate::daemon::{self, Settings};
+
+use super::logging::{self, Level};
+use super::{Exit, Failure, Places, block_on};
+
+/// Run the daemon in the foreground (what the systemd unit starts)
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Puts the configuration into force, attaches the interfaces it names, and watches the file: saving \
+it is a reload. A file with mistakes changes nothing. SIGHUP reloads; SIGTERM stops, and leaves the \
+filter in force unless on_stop = \"detach\".
+
+With an invalid file it starts with the last good configuration, and says so.
+
+Examples:
+  xdp-fw run
+  xdp-fw run --config ./test.toml --log-level debug")]
+pub(super) struct Run {
+    /// The least important message to be logged [default: info, or RUST_LOG]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<Level>,
+}
+
+impl Run {
+    pub(super) fn run(self, places: Places) -> Result<Exit, Failure> {
+        logging::start(self.log_level);
+        block_on(serve(places.into()))??;
+        Ok(Exit::Ok)
+    }
+}
+
+async fn serve(settings: Settings) -> Result<(), daemon::Error> {
+    settings.build().await?.run().await
+}

@@ -1,0 +1,230 @@
+//! The counters as `stats --json` has them, which is a contract: adding keys is compatible.
+
+use serde::Serialize;
+use xdp_fw_common::{Reason, Verdict};
+
+use crate::datapath::{Count, Generation, ReasonCount, Snapshot};
+use crate::interfaces::Interface;
+use crate::timestamp::Timestamp;
+
+/// Everything that was counted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Report {
+    pub(super) rules: Vec<Rule>,
+    pub(super) default: Default,
+    pub(super) reasons: Vec<ReasonRow>,
+    pub(super) interfaces: Vec<Attached>,
+}
+
+/// A rule in force.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Rule {
+    pub(super) name: String,
+    pub(super) action: &'static str,
+    #[serde(flatten)]
+    pub(super) counted: Counted,
+}
+
+/// What no rule matched, under the default action in force.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Default {
+    pub(super) action: &'static str,
+    #[serde(flatten)]
+    pub(super) counted: Counted,
+}
+
+/// What was decided for another reason: `rule` is for rules that are gone, `default` for the time
+/// when the default action was the other one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct ReasonRow {
+    #[serde(serialize_with = "name")]
+    pub(super) reason: Reason,
+    pub(super) verdict: &'static str,
+    #[serde(flatten)]
+    pub(super) counted: Counted,
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Counted {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    pub(super) last_seen: Option<Timestamp>,
+}
+
+/// An interface that is being filtered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Attached {
+    pub(super) name: String,
+    pub(super) mode: Option<&'static str>,
+    pub(super) ifindex: u32,
+}
+
+impl Report {
+    /// Puts the kernel's counters in the order of the file, and names to the interfaces.
+    pub(super) fn of(snapshot: &Snapshot, interfaces: &[Interface]) -> Self {
+        let in_force = &snapshot.generation;
+        let is_default = |row: &&ReasonCount| {
+            row.reason == Reason::Default && row.verdict == in_force.default_action
+        };
+        let default = snapshot.reasons.iter().find(is_default);
+        let others = snapshot.reasons.iter().filter(|row| !is_default(row));
+        Self {
+            rules: snapshot.rules.iter().map(rule).collect(),
+            default: Default {
+                action: in_force.default_action.name(),
+                counted: default.map(|row| row.count).unwrap_or_default().into(),
+            },
+            reasons: others
+                .filter(|row| is_told(row, in_force))
+                .map(reason)
+                .collect(),
+            interfaces: attached(snapshot, interfaces),
+        }
+    }
+
+    /// Keeps one rule only, or says that there is none of that name.
+    pub(super) fn keep(&mut self, name: &str) -> Result<(), String> {
+        if self.rules.iter().any(|rule| rule.name == name) {
+            self.rules.retain(|rule| rule.name == name);
+            return Ok(());
+        }
+        let names = self.rules.iter().map(|rule| rule.name.as_str());
+        let nearest = names
+            .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+        let hint = nearest.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        Err(format!("no rule `{name}` is in force{hint}"))
+    }
+
+    /// Everything that met this verdict.
+    pub(super) fn total(&self, verdict: Verdict) -> Counted {
+        let rules = self.rules.iter().map(|rule| (rule.action, rule.counted));
+        let reasons = self.reasons.iter().map(|row| (row.verdict, row.counted));
+        let default = (self.default.action, self.default.counted);
+        let all = rules.chain(reasons).chain([default]);
+        let met = all.filter(|(met, _)| *met == verdict.name());
+        met.fold(Count::default().into(), |sum: Counted, (_, counted)| {
+            Counted {
+                packets: sum.packets + counted.packets,
+                bytes: sum.bytes + counted.bytes,
+                last_seen: sum.last_seen.max(counted.last_seen),
+            }
+        })
+    }
+}
+
+/// Every reason under the verdict that it has now, and under the other one if it ever had that.
+fn is_told(row: &ReasonCount, in_force: &Generation) -> bool {
+    let now = match row.reason {
+        Reason::Rule | Reason::Default => None,
+        Reason::Essential => Some(Verdict::Pass),
+        Reason::Internal => Some(Verdict::Drop),
+        Reason::NonIp => Some(in_force.non_ip),
+        _ if in_force.malformed == Verdict::Drop => Some(Verdict::Drop),
+        // Judged by addresses alone, then by the default.
+        _ => Some(in_force.default_action),
+    };
+    row.count.packets > 0 || now == Some(row.verdict)
+}
+
+fn rule(rule: &crate::datapath::RuleCount) -> Rule {
+    Rule {
+        name: rule.name.clone(),
+        action: rule.verdict.name(),
+        counted: rule.count.into(),
+    }
+}
+
+fn reason(row: &ReasonCount) -> ReasonRow {
+    ReasonRow {
+        reason: row.reason,
+        verdict: row.verdict.name(),
+        counted: row.count.into(),
+    }
+}
+
+/// Names and modes are netlink's. A link that followed its device into another namespace has a
+/// number of that namespace, which may be another device's here: then only the number is told.
+fn attached(snapshot: &Snapshot, interfaces: &[Interface]) -> Vec<Attached> {
+    let indexes = snapshot.interfaces.iter();
+    indexes
+        .map(|&ifindex| {
+            let here = interfaces.iter().find(|i| i.index == ifindex);
+            let ours = here.and_then(|interface| {
+                let xdp = interface.xdp?;
+                (xdp.program == snapshot.root_program).then_some((interface, xdp.mode))
+            });
+            Attached {
+                name: ours.map_or_else(|| format!("if{ifindex}"), |(i, _)| i.name.clone()),
+                mode: ours.map(|(_, mode)| mode.name()),
+                ifindex,
+            }
+        })
+        .collect()
+}
+
+impl From<Count> for Counted {
+    fn from(count: Count) -> Self {
+        Self {
+            packets: count.packets,
+            bytes: count.bytes,
+            last_seen: count.last_seen.map(Into::into),
+        }
+    }
+}
+
+fn name<S: serde::Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(reason.name())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::daemon::testing::snapshot;
+    use crate::interfaces::{XdpMode, XdpState};
+
+    pub(in crate::cli::stats) fn report() -> Report {
+        let interface = |index, name: &str, mode, program| Interface {
+            index,
+            name: name.to_owned(),
+            ethernet: true,
+            kind: None,
+            up: true,
+            mtu: 1500,
+            xdp: Some(XdpState { mode, program }),
+        };
+        let interfaces = [
+            interface(2, "eth0", XdpMode::Native, 42),
+            interface(5, "wan0", XdpMode::Generic, 42),
+        ];
+        Report::of(&snapshot(), &interfaces)
+    }
+
+    #[test]
+    fn json_keeps_its_contract() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&report()).unwrap());
+    }
+
+    #[test]
+    fn every_packet_is_told_once() {
+        let snapshot = snapshot();
+        let report = report();
+        let told: u64 = Verdict::ALL.map(|v| report.total(v).packets).iter().sum();
+        let rules: u64 = snapshot.rules.iter().map(|rule| rule.count.packets).sum();
+        let reasons: u64 = snapshot.reasons.iter().map(|row| row.count.packets).sum();
+        assert_eq!(told, rules + reasons);
+    }
+
+    #[test]
+    fn an_unknown_rule_gets_the_nearest_name() {
+        let error = report().keep("ssh-from-ofice").unwrap_err();
+        insta::assert_snapshot!(error, @"no rule `ssh-from-ofice` is in force; did you mean `ssh-from-office`?");
+    }
+
+    #[test]
+    fn an_interface_of_another_namespace_has_its_number_only() {
+        let report = Report::of(&snapshot(), &[]);
+        assert_eq!(report.interfaces[0].name, "if2");
+        assert_eq!(report.interfaces[0].mode, None);
+    }
+}

@@ -1,0 +1,167 @@
+//! `xdp-fw status`: what the daemon knows of itself.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use crate::daemon::control::client;
+use crate::daemon::{self, Interface, LastReload, Source, counted};
+use crate::timestamp::Timestamp;
+
+use super::{Exit, Failure, Places, block_on, output};
+
+/// Show whether the filter is in force, on which interfaces, and how the last reload went
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Asks the daemon; with the daemon stopped the exit code is 4, and `xdp-fw stats` still reads the \
+counters. The exit code is 1 while an interface that is configured is not filtered.
+
+Examples:
+  xdp-fw status
+  xdp-fw status --json | jq .last_reload.error")]
+pub(super) struct Status {
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
+        let status = block_on(client::status(&places.run_dir))??;
+        if self.json {
+            output::json(&status)?;
+        } else {
+            output::print(&text(&status, Timestamp::now()))?;
+        }
+        Ok(if status.degraded {
+            Exit::Failed
+        } else {
+            Exit::Ok
+        })
+    }
+}
+
+fn text(status: &daemon::Status, now: Timestamp) -> String {
+    let mut text = format!(
+        "xdp-fw {} (pid {}), started {} ago{}\n",
+        status.version,
+        status.pid,
+        status.started.age(now),
+        if status.degraded { ": DEGRADED" } else { "" }
+    );
+    let mut line = |label: &str, value: &str| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{label:<14} {value}");
+    };
+    line("in force", &in_force(status));
+    line("configuration", &configuration(status));
+    if let Some(reload) = &status.last_reload {
+        for (label, value) in last_reload(reload, now) {
+            line(label, &value);
+        }
+    }
+    line("metrics", &metrics(status));
+    for (index, interface) in status.interfaces.iter().enumerate() {
+        line(
+            if index == 0 { "interfaces" } else { "" },
+            &interface_line(interface),
+        );
+    }
+    for warning in &status.warnings {
+        line("warning", warning);
+    }
+    for error in &status.errors {
+        line("error", error);
+    }
+    text
+}
+
+fn in_force(status: &daemon::Status) -> String {
+    format!(
+        "generation {}: {}, {}",
+        status.generation,
+        counted(status.rules.into(), "rule"),
+        counted(status.prefixes, "prefix")
+    )
+}
+
+fn configuration(status: &daemon::Status) -> String {
+    let hash: String = status.config_hash.chars().take(12).collect();
+    match status.config_source {
+        Source::File => format!("{} (sha256 {hash})", status.config.display()),
+        Source::LastGood => format!(
+            "the last good one (sha256 {hash}), for {} cannot be used",
+            status.config.display()
+        ),
+    }
+}
+
+/// Each problem on a line of its own.
+fn last_reload(reload: &LastReload, now: Timestamp) -> Vec<(&'static str, String)> {
+    let outcome = if reload.ok { "ok" } else { "FAILED" };
+    let mut lines = vec![(
+        "last reload",
+        format!("{outcome}, {} ago", reload.at.age(now)),
+    )];
+    let error = reload.error.as_deref().unwrap_or_default();
+    lines.extend(error.lines().map(|line| ("", line.to_owned())));
+    lines
+}
+
+fn metrics(status: &daemon::Status) -> String {
+    match (&status.metrics.listen, &status.metrics.error) {
+        (_, Some(error)) => format!("none: {error}"),
+        (Some(address), None) => format!("http://{address}/metrics"),
+        (None, None) => "off".to_owned(),
+    }
+}
+
+fn interface_line(interface: &Interface) -> String {
+    match (&interface.mode, &interface.error) {
+        (Some(mode), None) => format!("{} {mode}", interface.name),
+        (Some(mode), Some(error)) => {
+            format!("{} {mode}, not as configured: {error}", interface.name)
+        }
+        // Its error begins with its name.
+        (None, Some(error)) => error.clone(),
+        (None, None) => format!("{} not attached yet", interface.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::testing::{now, status};
+
+    #[test]
+    fn all_is_well() {
+        insta::assert_snapshot!(text(&status(), now().into()));
+    }
+
+    #[test]
+    fn everything_is_wrong() {
+        let mut status = status();
+        status.degraded = true;
+        status.config_source = Source::LastGood;
+        status.warnings = vec!["/etc/xdp-fw.toml:9:1: rule `b` is never reached".to_owned()];
+        status.errors = vec!["watcher: too many watches; edits are not noticed".to_owned()];
+        status.metrics.error = Some("127.0.0.1:9798 is taken".to_owned());
+        status.interfaces[0].error = Some("eth0: cannot attach: no native XDP".to_owned());
+        status.interfaces[1] = Interface {
+            name: "wan0".to_owned(),
+            ifindex: None,
+            mode: None,
+            attached: false,
+            error: Some("wan0: no such interface; filtered as soon as it appears".to_owned()),
+        };
+        status.last_reload = Some(LastReload {
+            ok: false,
+            at: status.started,
+            error: Some(
+                "/etc/xdp-fw.toml:3:1: unknown key\n/etc/xdp-fw.toml:7:10: not a prefix".to_owned(),
+            ),
+            problems: Vec::new(),
+        });
+        insta::assert_snapshot!(text(&status, now().into()));
+    }
+}

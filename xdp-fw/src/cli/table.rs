@@ -1,0 +1,63 @@
+//! Tables: for a terminal within its width, else plain and as wide as need be.
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Row, Table};
+
+/// Width of a terminal that does not tell.
+const WIDTH: u16 = 80;
+
+/// For whom a table is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// A person with so many columns.
+    Terminal(u16),
+    /// A file or another program: one line a row.
+    Pipe,
+}
+
+impl Audience {
+    /// Who reads standard output.
+    pub(super) fn of_output() -> Self {
+        if super::output::to_terminal() {
+            Self::Terminal(Table::new().width().unwrap_or(WIDTH))
+        } else {
+            Self::Pipe
+        }
+    }
+}
+
+/// Lays out rows; columns from `right` on are numbers, and stand to the right.
+pub(super) fn render<R: Into<Row>>(
+    audience: Audience,
+    header: R,
+    rows: impl IntoIterator<Item = R>,
+    right: usize,
+) -> String {
+    let mut table = Table::new();
+    let mut style = NOTHING;
+    table.force_no_tty();
+    match audience {
+        Audience::Terminal(width) => {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(width);
+            style = style.header_separator(LineStyle::none().fill('─').junction('─'));
+        }
+        Audience::Pipe => {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+    }
+    table.load_style(style);
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if index >= right {
+            column.set_cell_alignment(CellAlignment::Right);
+            // Half a number is none; names give way.
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    table.trim_fmt() + "\n"
+}
