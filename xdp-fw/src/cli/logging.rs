@@ -35,13 +35,17 @@ impl From<Level> for LevelFilter {
     }
 }
 
+/// What `notify` has to say of directories that are gone is our daily work, and no news.
+fn directives(level: LevelFilter) -> String {
+    format!("{level},notify=error")
+}
+
 /// Starts logging. An option counts more than `RUST_LOG`, and that more than `info`.
 pub(super) fn start(level: Option<Level>) {
     let filter = match level {
-        Some(level) => EnvFilter::default().add_directive(LevelFilter::from(level).into()),
-        None => EnvFilter::builder()
-            .with_default_directive(LevelFilter::INFO.into())
-            .from_env_lossy(),
+        Some(level) => EnvFilter::new(directives(level.into())),
+        None => EnvFilter::try_from_default_env()
+            .unwrap_or_else(|_| EnvFilter::new(directives(LevelFilter::INFO))),
     };
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use crate::daemon::control::client;
-use crate::daemon::{self, Interface, LastReload, Source, counted};
+use crate::daemon::{self, Interface, LastReload, Source, State, counted};
 use crate::timestamp::Timestamp;
 
 use super::{Exit, Failure, Places, block_on, output};
@@ -14,7 +14,8 @@ use super::{Exit, Failure, Places, block_on, output};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Asks the daemon; with the daemon stopped the exit code is 4, and `xdp-fw stats` still reads the \
-counters. The exit code is 1 while an interface that is configured is not filtered.
+counters. The exit code is 1 while the daemon is starting, or an interface that is \
+configured is not filtered.
 
 Examples:
   xdp-fw status
@@ -33,11 +34,8 @@ impl Status {
         } else {
             output::print(&text(&status, Timestamp::now()))?;
         }
-        Ok(if status.degraded {
-            Exit::Failed
-        } else {
-            Exit::Ok
-        })
+        let well = status.state != State::Starting && !status.degraded;
+        Ok(if well { Exit::Ok } else { Exit::Failed })
     }
 }
 
@@ -47,7 +45,11 @@ fn text(status: &daemon::Status, now: Timestamp) -> String {
         status.version,
         status.pid,
         status.started.age(now),
-        if status.degraded { ": DEGRADED" } else { "" }
+        match (status.state, status.degraded) {
+            (State::Starting, _) => ": not ready yet",
+            (_, true) => ": DEGRADED",
+            (_, false) => "",
+        }
     );
     let mut line = |label: &str, value: &str| {
         // Writing to a string does not fail.

@@ -71,29 +71,21 @@ impl Owner {
     pub(super) async fn read(&mut self) -> Result<Loaded, Refusal> {
         let path = self.settings.config.clone();
         let read_at = SystemTime::now();
-        let result = blocking(move || candidate::read_file(&path)).await?;
-        let paths = match &result {
-            Ok(loaded) => loaded.files.iter().map(|file| file.path.clone()).collect(),
-            Err(refusal) => self.files_with(refusal),
-        };
+        let (result, mut paths) = blocking(move || candidate::read_file(&path)).await?;
+        if result.is_err() {
+            // What is in force may be wanted again.
+            let known = self.files.borrow().paths.clone();
+            let missing = known.iter().filter(|path| !paths.contains(path));
+            let missing: Vec<PathBuf> = missing.cloned().collect();
+            paths.extend(missing);
+        }
+        let paths: Arc<[PathBuf]> = paths.into();
         self.files.send_if_modified(|files| {
             let new = files.paths != paths;
             *files = Files { paths, read_at };
             new
         });
         result
-    }
-
-    /// A set file that is wrong or missing is part of a configuration that is not in force yet:
-    /// mending it must be noticed too.
-    fn files_with(&self, refusal: &Refusal) -> Arc<[PathBuf]> {
-        let mut paths = self.files.borrow().paths.to_vec();
-        for problem in refusal.problems() {
-            if !paths.contains(&problem.file) {
-                paths.push(problem.file);
-            }
-        }
-        paths.into()
     }
 
     /// Compiles, prepares, commits, and remembers as the last good configuration.
