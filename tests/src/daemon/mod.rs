@@ -135,6 +135,12 @@ impl<'a> Daemon<'a> {
         }
     }
 
+    /// Reads away what it has told its service manager: the socket holds ten messages, and then
+    /// whoever tells more waits.
+    pub fn forget_messages(&self) {
+        self.places.notify.drain();
+    }
+
     /// Runs `xdp-fw VERB …` against this daemon's directories, in its namespace.
     pub fn cli<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Output {
         let (verb, rest) = arguments.split_first().expect("a command has a verb");

@@ -1,7 +1,9 @@
 //! Two hosts on one link, and the daemon on one of them. Dropping the stage removes all of it.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -32,18 +34,26 @@ impl Namespace {
         ip(&[&["-n", &self.0], arguments].concat())
     }
 
-    /// A command that runs in it.
-    pub(super) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.0]).arg(program);
-        command
+    /// A command that runs in it. Not by `ip netns exec`, which mounts a /sys of its own and so
+    /// hides bpffs.
+    pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {
+        let namespace = self.open()?;
+        let mut command = Command::new(program);
+        // SAFETY: setns is one system call, safe between fork and exec.
+        unsafe {
+            command.pre_exec(move || Ok(setns(&namespace, CloneFlags::CLONE_NEWNET)?));
+        }
+        Ok(command)
+    }
+
+    fn open(&self) -> Result<File> {
+        let path = Path::new("/run/netns").join(&self.0);
+        File::open(&path).with_context(|| format!("cannot open {}", path.display()))
     }
 
     /// Moves the calling thread into it, for good.
     pub(super) fn enter(&self) -> Result<()> {
-        let path = Path::new("/run/netns").join(&self.0);
-        let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-        setns(file, CloneFlags::CLONE_NEWNET).context("cannot enter the network namespace")
+        setns(self.open()?, CloneFlags::CLONE_NEWNET).context("cannot enter the network namespace")
     }
 }
 
@@ -115,8 +125,8 @@ impl Stage {
     }
 
     /// `xdp-fw` with the directories of this stage, on the filtered host.
-    pub(super) fn xdp_fw(&self, verb: &str) -> Command {
-        let mut command = self.edge.command(&self.program);
+    pub(super) fn xdp_fw(&self, verb: &str) -> Result<Command> {
+        let mut command = self.edge.command(&self.program)?;
         command.arg(verb);
         for (option, path) in [
             ("--config", self.configuration()),
@@ -126,7 +136,7 @@ impl Stage {
         ] {
             command.arg(option).arg(path);
         }
-        command
+        Ok(command)
     }
 
     /// Starts the daemon and waits until it says that it filters.
@@ -134,9 +144,11 @@ impl Stage {
         let log = self.directory.join("log");
         let file = File::options().create(true).append(true).open(&log)?;
         let child = self
-            .xdp_fw("run")
+            .xdp_fw("run")?
             .stdin(Stdio::null())
             .stderr(file)
+            // Ctrl-C is for the demo, which ends the daemon itself.
+            .process_group(0)
             .spawn()
             .context("cannot start the daemon")?;
         let child = self.daemon.insert(child);
@@ -145,7 +157,7 @@ impl Stage {
         loop {
             interrupt::check()?;
             let status = self
-                .xdp_fw("status")
+                .xdp_fw("status")?
                 .output()
                 .context("cannot ask for the status")?;
             if status.status.success() {
@@ -177,7 +189,9 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         let _ = self.kill();
-        let _ = self.xdp_fw("unload").output();
+        if let Ok(mut unload) = self.xdp_fw("unload") {
+            let _ = unload.output();
+        }
         let _ = fs::remove_dir_all(&self.directory);
     }
 }

@@ -67,7 +67,7 @@ fn within<T: Send>(host: &Namespace, work: impl FnOnce() -> Result<T> + Send) ->
 
 fn ping(client: &Namespace, address: IpAddr) -> Result<bool> {
     let status = client
-        .command("ping")
+        .command("ping")?
         .args(["-n", "-q", "-c", "1", "-W", "1", &address.to_string()])
         .output()
         .context("cannot run ping")?;
