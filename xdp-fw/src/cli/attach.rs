@@ -66,8 +66,8 @@ fn find(name: &str) -> Result<Interface, Failure> {
         )));
     };
     if !interface.ethernet {
-        let kind = interface.kind.as_deref().unwrap_or("not Ethernet");
-        let message = format!("{name}: not an Ethernet interface ({kind}); it cannot be filtered");
+        let why = interface.why_not_ethernet();
+        let message = format!("{name}: {why}; it cannot be filtered");
         return Err(Failure::failed(message));
     }
     Ok(interface)

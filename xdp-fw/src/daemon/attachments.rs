@@ -1,21 +1,22 @@
 //! Which interfaces our program is on: brings the kernel in line with the plan.
 //!
-//! Owns the failures and when to try again. Never decides what should be attached (`plan` does),
-//! and never believes that it is: after every change netlink is asked again.
+//! Owns the failures and when to try again. Never decides what should be attached (`plan` does), and
+//! never believes that it is: after every change the kernel is asked again. How it is done is
+//! `actions`'.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::error;
 
-use crate::config::{Config, Mode};
-use crate::datapath::{self, AttachMode};
-use crate::interfaces::{self, Interface, XdpMode};
+use crate::config::Config;
+use crate::interfaces::Interface;
 
+use super::actions::{attach, change, look, remove};
 use super::kernel::Kernel;
-use super::plan::{Plan, Planned, Removal, Scene, State, plan};
-use super::refusal::{KernelError, chain};
+use super::plan::{Plan, Planned, State, plan};
+use super::refusal::KernelError;
 use super::status;
 
 /// Pause before the second attempt; it doubles with each further one.
@@ -33,7 +34,8 @@ pub(super) struct Attachments {
 struct Failure {
     message: String,
     attempts: u32,
-    due: Instant,
+    /// When to try again; `None` while only a change or the operator can bring that about.
+    due: Option<Instant>,
     /// The interface as it was. When it changes (another MTU, a foreign program gone), the cause
     /// may be gone as well.
     seen: Interface,
@@ -69,13 +71,16 @@ impl Attachments {
     /// Lets everything that failed be tried at once.
     pub(super) fn retry_now(&mut self) {
         for failure in self.failures.values_mut() {
-            failure.due = Instant::now();
+            failure.due = Some(Instant::now());
         }
     }
 
     /// When the next attempt is due.
     pub(super) fn next_attempt(&self) -> Option<Instant> {
-        self.failures.values().map(|failure| failure.due).min()
+        self.failures
+            .values()
+            .filter_map(|failure| failure.due)
+            .min()
     }
 
     /// A failure of an interface that is gone, or that nobody wants any more, would come due for
@@ -116,14 +121,18 @@ impl Attachments {
             if let Some(interface) = planned.state.interface() {
                 self.note(interface, result);
             }
+            if let State::OtherMode { interface, .. } = &planned.state {
+                self.wait_for_change(interface);
+            }
         }
         Ok(acted)
     }
 
     fn is_due(&self, interface: &Interface) -> bool {
-        self.failures
-            .get(&interface.index)
-            .is_none_or(|failure| failure.due <= Instant::now() || failure.seen != *interface)
+        let Some(failure) = self.failures.get(&interface.index) else {
+            return true;
+        };
+        failure.due.is_some_and(|due| due <= Instant::now()) || failure.seen != *interface
     }
 
     fn note(&mut self, interface: &Interface, result: Result<(), String>) {
@@ -133,17 +142,23 @@ impl Attachments {
         };
         let before = self.failures.get(&interface.index);
         let attempts = before.map_or(0, |failure| failure.attempts);
-        let pause = pause(attempts);
         if before.is_none_or(|failure| failure.message != message) {
-            error!(interface = interface.name, "{message}; trying again");
+            error!("{message}");
         }
         let failure = Failure {
             message,
             attempts: attempts + 1,
-            due: Instant::now() + pause,
+            due: Some(Instant::now() + pause(attempts)),
             seen: interface.clone(),
         };
         self.failures.insert(interface.index, failure);
+    }
+
+    /// To change a mode opens the interface for a moment: that is not done by the clock.
+    fn wait_for_change(&mut self, interface: &Interface) {
+        if let Some(failure) = self.failures.get_mut(&interface.index) {
+            failure.due = None;
+        }
     }
 
     /// No event tells that a foreign program is gone, so that is looked for as well.
@@ -210,98 +225,16 @@ fn pause(attempts: u32) -> Duration {
 fn foreign(name: &str, program: u32) -> String {
     format!(
         "{name}: another XDP program (id {program}) is attached, and is left alone; \
-         see `bpftool prog show id {program}`, or remove it with `ip link set dev {name} xdp off`"
+         `bpftool prog show id {program}` and `bpftool link` tell whose it is"
     )
 }
 
 fn not_ethernet(interface: &Interface) -> String {
-    let kind = interface.kind.as_deref().unwrap_or("not Ethernet");
     format!(
-        "{}: not an Ethernet interface ({kind}): not filtered; remove it from `interfaces`",
-        interface.name
+        "{}: {}; it is not filtered; remove it from `interfaces`",
+        interface.name,
+        interface.why_not_ethernet()
     )
-}
-
-async fn look(kernel: &mut Kernel) -> Result<Scene, KernelError> {
-    let links = kernel.run(|datapath| datapath.links()).await??;
-    let interfaces = interfaces::list().await?;
-    Ok(Scene { interfaces, links })
-}
-
-async fn remove(kernel: &mut Kernel, removal: Removal) -> Result<(), KernelError> {
-    let (link, what) = match removal {
-        Removal::Dead(link) => {
-            let what = format!("link {}, whose interface is gone", link.number);
-            (link, what)
-        }
-        Removal::NotConfigured { link, name } => (link, format!("{name}, no longer configured")),
-    };
-    match kernel.run(move |datapath| datapath.detach(&link)).await? {
-        Ok(()) => info!("detached {what}"),
-        Err(error) => error!("cannot detach {what}: {}", chain(&error)),
-    }
-    Ok(())
-}
-
-/// The inner result says what the kernel did not like.
-type Attempt = Result<Result<(), String>, KernelError>;
-
-async fn attach(kernel: &mut Kernel, interface: &Interface, mode: Mode) -> Attempt {
-    let name = &interface.name;
-    let result = match mode {
-        Mode::Native => attach_as(kernel, interface, AttachMode::Native).await?,
-        Mode::Generic => attach_as(kernel, interface, AttachMode::Generic).await?,
-        Mode::Auto => match attach_as(kernel, interface, AttachMode::Native).await? {
-            Ok(()) => Ok(()),
-            Err(native) => {
-                warn!("{}; trying generic", chain(&native));
-                attach_as(kernel, interface, AttachMode::Generic).await?
-            }
-        },
-    };
-    if result.is_ok() {
-        info!("attached {name}");
-    }
-    Ok(result.map_err(|error| chain(&error)))
-}
-
-async fn attach_as(
-    kernel: &mut Kernel,
-    interface: &Interface,
-    mode: AttachMode,
-) -> Result<Result<(), datapath::Error>, KernelError> {
-    let (index, name) = (interface.index, interface.name.clone());
-    kernel
-        .run(move |datapath| datapath.attach(index, &name, mode))
-        .await
-}
-
-/// The kernel does not have both modes on an interface at once: there is a moment without a
-/// filter. Should the new mode fail, the old one is better than none.
-async fn change(
-    kernel: &mut Kernel,
-    interface: &Interface,
-    link: datapath::Link,
-    now: XdpMode,
-    wanted: Mode,
-) -> Attempt {
-    let name = &interface.name;
-    warn!("{name}: changing mode from {now}; for a moment it is not filtered");
-    if let Err(error) = kernel.run(move |datapath| datapath.detach(&link)).await? {
-        return Ok(Err(chain(&error)));
-    }
-    let Err(error) = attach(kernel, interface, wanted).await? else {
-        return Ok(Ok(()));
-    };
-    let former = if now == XdpMode::Generic {
-        Mode::Generic
-    } else {
-        Mode::Native
-    };
-    Ok(Err(match attach(kernel, interface, former).await? {
-        Ok(()) => format!("{error}; it stays {now}"),
-        Err(again) => format!("{error}; and {now} mode cannot be restored: {again}"),
-    }))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 use super::*;
-use crate::interfaces::XdpState;
+use crate::config::Mode;
+use crate::datapath::Link;
+use crate::interfaces::{XdpMode, XdpState};
 
 fn interface(name: &str) -> Interface {
     Interface {
@@ -124,4 +126,32 @@ fn each_state_is_told_with_a_remedy() {
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mode_that_could_not_be_changed_is_not_tried_by_the_clock() {
+    let mut attachments = Attachments::default();
+    let interface = interface("wan0");
+    attachments.note(
+        &interface,
+        Err("no native XDP; it stays generic".to_owned()),
+    );
+    attachments.wait_for_change(&interface);
+    assert_eq!(attachments.next_attempt(), None);
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    assert!(!attachments.is_due(&interface));
+    let link = Link {
+        number: 0,
+        interface: Some(7),
+        program: 9,
+    };
+    let now = XdpMode::Generic;
+    let state = State::OtherMode {
+        interface: interface.clone(),
+        link,
+        now,
+    };
+    assert!(outcome(&attachments, planned(true, state)).degraded);
+    attachments.retry_now();
+    assert!(attachments.is_due(&interface));
 }

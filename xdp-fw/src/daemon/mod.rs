@@ -6,12 +6,13 @@
 //!
 //! - `owner`: the task that obeys; `start`, `reload`, `service`: what it does
 //! - `candidate`: a configuration on its way into force; `refusal`: why it does not get there
-//! - `plan`, `attachments`: which interfaces the program is on
+//! - `plan`, `attachments`, `actions`: which interfaces the program is on
 //! - `kernel`: the datapath on a thread that may block
 //! - `watcher`, `links`, `signals`: what makes commands
 //! - [`control`], `metrics`, `systemd`, `watchdog`: who is told
 //! - [`lock`]: one daemon for a run directory
 
+mod actions;
 mod attachments;
 mod candidate;
 mod command;

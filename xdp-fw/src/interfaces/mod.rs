@@ -32,6 +32,17 @@ pub struct Interface {
     pub xdp: Option<XdpState>,
 }
 
+impl Interface {
+    /// What to say of one that is not Ethernet.
+    #[must_use]
+    pub fn why_not_ethernet(&self) -> String {
+        match &self.kind {
+            Some(kind) => format!("not an Ethernet interface but {kind}"),
+            None => "not an Ethernet interface".to_owned(),
+        }
+    }
+}
+
 /// An XDP program on an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct XdpState {

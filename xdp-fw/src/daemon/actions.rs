@@ -1,0 +1,98 @@
+//! What is done to interfaces: attach, change the mode, remove.
+//!
+//! Owns the order of attempts. Never decides what is to be done.
+
+use tracing::{error, info, warn};
+
+use crate::config::Mode;
+use crate::datapath::{self, AttachMode};
+use crate::interfaces::{self, Interface, XdpMode};
+
+use super::kernel::Kernel;
+use super::plan::{Removal, Scene};
+use super::refusal::{KernelError, chain};
+
+/// What is there.
+pub(super) async fn look(kernel: &mut Kernel) -> Result<Scene, KernelError> {
+    let links = kernel.run(|datapath| datapath.links()).await??;
+    let interfaces = interfaces::list().await?;
+    Ok(Scene { interfaces, links })
+}
+
+/// Removes a link. Should that fail, it is tried again with the next event.
+pub(super) async fn remove(kernel: &mut Kernel, removal: Removal) -> Result<(), KernelError> {
+    let (link, what) = match removal {
+        Removal::Dead(link) => {
+            let what = format!("link {}, whose interface is gone", link.number);
+            (link, what)
+        }
+        Removal::NotConfigured { link, name } => (link, format!("{name}, no longer configured")),
+    };
+    match kernel.run(move |datapath| datapath.detach(&link)).await? {
+        Ok(()) => info!("detached {what}"),
+        Err(error) => error!("cannot detach {what}: {}", chain(&error)),
+    }
+    Ok(())
+}
+
+/// The inner result says what the kernel did not like.
+pub(super) type Attempt = Result<Result<(), String>, KernelError>;
+
+/// Attaches; `auto` tries the driver first.
+pub(super) async fn attach(kernel: &mut Kernel, interface: &Interface, mode: Mode) -> Attempt {
+    let name = &interface.name;
+    let result = match mode {
+        Mode::Native => attach_as(kernel, interface, AttachMode::Native).await?,
+        Mode::Generic => attach_as(kernel, interface, AttachMode::Generic).await?,
+        Mode::Auto => match attach_as(kernel, interface, AttachMode::Native).await? {
+            Ok(()) => Ok(()),
+            Err(native) => {
+                warn!("{}; trying generic", chain(&native));
+                attach_as(kernel, interface, AttachMode::Generic).await?
+            }
+        },
+    };
+    if result.is_ok() {
+        info!("attached {name}");
+    }
+    Ok(result.map_err(|error| chain(&error)))
+}
+
+async fn attach_as(
+    kernel: &mut Kernel,
+    interface: &Interface,
+    mode: AttachMode,
+) -> Result<Result<(), datapath::Error>, KernelError> {
+    let (index, name) = (interface.index, interface.name.clone());
+    kernel
+        .run(move |datapath| datapath.attach(index, &name, mode))
+        .await
+}
+
+/// The kernel does not have both modes on an interface at once: there is a moment without a
+/// filter. Should the new mode fail, the old one is better than none.
+pub(super) async fn change(
+    kernel: &mut Kernel,
+    interface: &Interface,
+    link: datapath::Link,
+    now: XdpMode,
+    wanted: Mode,
+) -> Attempt {
+    let name = &interface.name;
+    warn!("{name}: changing mode from {now}; for a moment it is not filtered");
+    if let Err(error) = kernel.run(move |datapath| datapath.detach(&link)).await? {
+        return Ok(Err(chain(&error)));
+    }
+    let Err(error) = attach(kernel, interface, wanted).await? else {
+        return Ok(Ok(()));
+    };
+    let former = if now == XdpMode::Generic {
+        Mode::Generic
+    } else {
+        Mode::Native
+    };
+    Ok(Err(match attach(kernel, interface, former).await? {
+        Ok(()) => format!("{error}; it stays {now}"),
+        Err(again) => format!("{error}; and {now} mode cannot be restored: {again}"),
+    }))
+}
