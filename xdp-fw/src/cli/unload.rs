@@ -12,9 +12,8 @@ use super::{Exit, Failure, Places, block_on, output};
 /// Stop filtering: detach every interface and remove the pins
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A running daemon does it itself, and ends. All counters are gone afterwards.
-
-Under systemd say `systemctl stop xdp-fw` first, or the unit starts again.")]
+A running daemon does it itself, and ends; systemd does not start it again. All counters are gone \
+afterwards. An enabled unit filters again after the next boot: see `systemctl disable`.")]
 pub(super) struct Unload {}
 
 impl Unload {

@@ -14,6 +14,7 @@ use super::command::Unloaded;
 use super::error::Error;
 use super::owner::Owner;
 use super::refusal::Refusal;
+use super::status::counted;
 
 /// Pause before a port that was taken, or netlink that did not answer, is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -95,7 +96,10 @@ impl Service {
     /// Stops filtering.
     pub(super) async fn unload(&mut self) -> Result<Unloaded, Refusal> {
         let links = self.owner.kernel.unload().await?;
-        warn!("unloaded: detached from {links} interfaces, nothing is filtered any more");
+        warn!(
+            "unloaded: detached from {}, nothing is filtered any more",
+            counted(links as u64, "interface")
+        );
         Ok(Unloaded { links })
     }
 
@@ -108,7 +112,8 @@ impl Service {
             ),
             OnStop::Detach => {
                 let links = self.owner.kernel.unload().await?;
-                info!("stopping; detached from {links} interfaces (on_stop = \"detach\")");
+                let interfaces = counted(links as u64, "interface");
+                info!("stopping; detached from {interfaces} (on_stop = \"detach\")");
             }
         }
         Ok(())
