@@ -66,6 +66,17 @@ impl Failure {
         }
     }
 
+    /// Not permitted if this process lacks rights: whatever the kernel said, that is the cause.
+    fn failed_for_want_of_rights(message: String) -> Self {
+        let missing = datapath::missing_capabilities();
+        if missing.is_empty() {
+            return Self::failed(message);
+        }
+        let missing = missing.join(", ");
+        let message = format!("{message}\nnot permitted: {missing} missing; run this as root");
+        Self::new(Exit::NotPermitted, message)
+    }
+
     /// Says why, and gives the code.
     #[must_use]
     pub fn report(self) -> Exit {
@@ -76,15 +87,7 @@ impl Failure {
 
 impl From<datapath::Error> for Failure {
     fn from(error: datapath::Error) -> Self {
-        let message = daemon::chain(&error);
-        // Whatever the kernel says to a process without rights, that is the cause.
-        let missing = datapath::missing_capabilities();
-        if missing.is_empty() {
-            return Self::failed(message);
-        }
-        let missing = missing.join(", ");
-        let message = format!("{message}\nnot permitted: {missing} missing; run this as root");
-        Self::new(Exit::NotPermitted, message)
+        Self::failed_for_want_of_rights(daemon::chain(&error))
     }
 }
 
@@ -96,15 +99,7 @@ impl From<interfaces::Error> for Failure {
 
 impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
-        let exit = match &error {
-            LockError::Io { source, .. }
-                if source.kind() == std::io::ErrorKind::PermissionDenied =>
-            {
-                Exit::NotPermitted
-            }
-            _ => Exit::Failed,
-        };
-        Self::new(exit, error.to_string())
+        Self::failed_for_want_of_rights(error.to_string())
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! The links hold a root program that reloads never change; it jumps to slot 0 of a pinned
 //! program array. Writing that slot is the only commit point. A reload builds a complete new
-//! [`generation`] beside the one in force first. The pins are the truth: a process that dies
+//! generation beside the one in force first. The pins are the truth: a process that dies
 //! leaves the filter in force, and the next one adopts it.
 
 mod counters;

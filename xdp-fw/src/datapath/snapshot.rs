@@ -1,9 +1,10 @@
 //! What the kernel says of the generation in force.
 
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::SystemTime;
 
-use aya::maps::MapInfo;
+use aya::maps::MapData;
 use aya::programs::ProgramInfo;
 use xdp_fw_common::wire::reason_slot;
 use xdp_fw_common::{Reason, Verdict};
@@ -171,10 +172,9 @@ pub(super) fn in_force(pins: &Pins) -> Result<Option<Described>, Error> {
     let read = |error: &(dyn std::error::Error + 'static)| {
         Error::kernel(format!("read {}", path.display()), error)
     };
-    let entry = MapInfo::from_pin(&path)
-        .and_then(|info| info.fd())
-        .map_err(|e| read(&e))?;
-    let slot = sys::program_in_slot(std::os::fd::AsFd::as_fd(&entry), 0).map_err(|e| read(&e))?;
+    // Not by id: opening one by its id takes CAP_SYS_ADMIN, which the unit does not have.
+    let entry = MapData::from_pin(&path).map_err(|e| read(&e))?;
+    let slot = sys::program_in_slot(entry.fd().as_fd(), 0).map_err(|e| read(&e))?;
     let Some(program) = slot else {
         return Ok(None);
     };
