@@ -3,6 +3,7 @@
 //! Owns a pin directory of its own, removed on drop. Attaches nothing: every packet is a test run
 //! of the `probe` entry point over freshly loaded tables.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -128,6 +129,17 @@ impl Kernel {
 
     fn rule(&self, index: u32) -> Option<String> {
         self.rules.get(index as usize).cloned()
+    }
+}
+
+/// `drop by rule denied`, `pass by essential`: short enough for a table of expectations.
+impl fmt::Display for Said {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} by {}", self.verdict, self.reason)?;
+        match &self.rule {
+            Some(rule) => write!(formatter, " {rule}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 
 pub mod cable;
 pub mod daemon;
+pub mod disguise;
 pub mod generate;
 pub mod kernel;
 pub mod netns;
