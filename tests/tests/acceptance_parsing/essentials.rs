@@ -1,14 +1,13 @@
 //! Fact 4: what a host cannot live without survives every rule, and only in its proper dress.
 
 use xdp_fw::config::{Action, Config};
+use xdp_fw_tests::court::{Court, by_default};
 use xdp_fw_tests::disguise::links;
 use xdp_fw_tests::packet::{
     Ipv4, Ipv6, Layer as _, Packet, arp, destination_options, fragment6, hop_by_hop, icmp, icmpv6,
     ipv4, ipv6, payload, payload_bytes, protocol, routing, tcp, udp, udplite,
 };
 use xdp_fw_tests::ruleset::{Criteria, config, drop};
-
-use crate::{Court, by_default};
 
 /// A packet from its network header on.
 type Row = (String, Packet);

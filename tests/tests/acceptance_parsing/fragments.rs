@@ -1,13 +1,12 @@
 //! Fact 2: a later fragment has payload where a header would be, and nobody reads a port there.
 
 use xdp_fw::config::Action;
+use xdp_fw_tests::court::{Court, by_default};
 use xdp_fw_tests::disguise::links;
 use xdp_fw_tests::packet::{
     Packet, destination_options, fragment6, hop_by_hop, ipv4, ipv6, payload_bytes, routing,
 };
 use xdp_fw_tests::ruleset::{Criteria, config, drop, pass};
-
-use crate::{Court, by_default};
 
 /// Protocols with ports.
 const WITH_PORTS: [u8; 5] = [6, 17, 33, 132, 136];

@@ -1,13 +1,12 @@
 //! Fact 5: both ends of a range belong to it, 0 and 65535 are ports, and `!` takes away.
 
+use xdp_fw_tests::court::Court;
 use xdp_fw_tests::disguise::links;
 use xdp_fw_tests::packet::{
     Packet, dccp, eth, hop_by_hop, ipv4, ipv6, payload, payload_bytes, protocol, sctp, tcp, udp,
     udplite,
 };
 use xdp_fw_tests::ruleset::{Criteria, config, drop};
-
-use crate::Court;
 
 /// A list of ports, some that are in it, some that are not.
 const PORTS: [(&str, &[u16], &[u16]); 16] = [

@@ -2,11 +2,10 @@
 //! that does not inherit what contains it gets this wrong.)
 
 use xdp_fw::config::Rule;
+use xdp_fw_tests::court::Court;
 use xdp_fw_tests::disguise::links;
 use xdp_fw_tests::packet::{Packet, ipv4, ipv6, tcp};
 use xdp_fw_tests::ruleset::{Criteria, config, drop, pass};
-
-use crate::Court;
 
 /// Prefixes, each inside the one before it, and an address that is in this one and in none of
 /// those behind it.

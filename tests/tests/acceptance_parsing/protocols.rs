@@ -1,11 +1,10 @@
 //! Fact 3: a rule without protocol holds for each of the 256, and a rule with one for that alone.
 
 use xdp_fw::config::{Action, Config};
+use xdp_fw_tests::court::Court;
 use xdp_fw_tests::disguise::{DENIED_V4, DENIED_V6, HOST_V4, HOST_V6, links};
 use xdp_fw_tests::packet::{Packet, ipv4, ipv6, payload, payload_bytes, protocol};
 use xdp_fw_tests::ruleset::{Criteria, config, drop};
-
-use crate::Court;
 
 /// IPv6 numbers that name a further header instead of a protocol; 0 only in the first place.
 const EXTENSION_HEADERS: [u8; 5] = [0, 43, 44, 51, 60];

@@ -1,10 +1,9 @@
 //! Fact 1: a rule on an address holds for every dress of a packet from or to it.
 
 use xdp_fw::config::{Action, Config, Rule};
+use xdp_fw_tests::court::{Court, by_default};
 use xdp_fw_tests::disguise::{self, Disguise};
 use xdp_fw_tests::ruleset::{Criteria, config, drop, pass, sets};
-
-use crate::{Court, by_default};
 
 /// Each way to name the denied addresses, as criteria of the rule `denied`. The documentation
 /// prefixes are the widest that traffic here has; `/0` is wider than any.

@@ -1,0 +1,6 @@
+//! Every reason but a rule: by name, under every policy that has a say, and counted once.
+
+mod counted;
+mod malformed;
+mod non_ip;
+mod tiny_fragments;
