@@ -76,7 +76,7 @@ impl Kernel {
             .prepare(&tables, [0; 32])
             .expect("the generation loads");
         Self {
-            probe: prepared.probe(pins.path()).expect("the probe opens"),
+            probe: prepared.probe().expect("the probe opens"),
             rules: tables.rules.iter().map(|rule| rule.name.clone()).collect(),
             prepared,
             tables,

@@ -1,17 +1,20 @@
-//! The pin directory: made, checked, adopted, refused, removed. No packet leaves a test run.
+//! The pin directory: made, checked, adopted, refused, removed.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 
 use bytemuck::Zeroable as _;
-use xdp_fw::datapath::{self, Datapath, Error};
+use xdp_fw::datapath::{self, AttachMode, Datapath, Error};
 use xdp_fw::policy::{AddressTable, NamedRule, Tables};
 use xdp_fw_common::wire::Settings;
 use xdp_fw_common::{Reason, Verdict};
+use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts};
 use xdp_fw_tests::kernel::PinDirectory;
+use xdp_fw_tests::packet::*;
 
 /// Match-all rules of these names; the first one decides.
 fn tables(names: &[&str]) -> Tables {
@@ -183,7 +186,7 @@ fn the_probe_tells_rule_and_reason_and_counts_nothing() {
     let pins = PinDirectory::new();
     let mut datapath = Datapath::open(pins.path()).unwrap();
     let prepared = datapath.prepare(&tables(&["a", "b"]), [7; 32]).unwrap();
-    let mut probe = prepared.probe(pins.path()).unwrap();
+    let mut probe = prepared.probe().unwrap();
     let mut frame = [0u8; 64];
     frame[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
     frame[17] = 50;
@@ -215,7 +218,7 @@ fn a_frame_whose_first_buffer_is_nearly_empty_is_read_across_buffers() {
     let pins = PinDirectory::new();
     let mut datapath = Datapath::open(pins.path()).unwrap();
     let prepared = datapath.prepare(&tables(&["a"]), [7; 32]).unwrap();
-    let mut probe = prepared.probe(pins.path()).unwrap();
+    let mut probe = prepared.probe().unwrap();
     let mut frame = vec![0u8; 9000];
     frame[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
     frame[16..18].copy_from_slice(&8986u16.to_be_bytes());
@@ -238,4 +241,142 @@ fn slots_of_removed_rules_come_free_after_the_next_commit_and_names_keep_theirs(
         commit(&mut datapath, &names);
     }
     assert_eq!(datapath::read(pins.path()).unwrap().generation.number, 6);
+}
+
+/// The index of the device under test, and a data path that is on it.
+fn attached(hosts: &Hosts, pins: &PinDirectory) -> (u32, Datapath) {
+    hosts.edge.within(|| {
+        let index = nix::net::if_::if_nametoindex(EDGE_DEVICE).unwrap();
+        let mut datapath = Datapath::open(pins.path()).unwrap();
+        commit(&mut datapath, &["a"]);
+        datapath
+            .attach(index, EDGE_DEVICE, AttachMode::Native)
+            .unwrap();
+        (index, datapath)
+    })
+}
+
+fn is_attached(hosts: &Hosts) -> bool {
+    let shown = hosts.edge.run("ip", ["link", "show", "dev", EDGE_DEVICE]);
+    shown.contains("prog/xdp")
+}
+
+/// A descriptor of a pinned object, as a monitoring agent would hold it.
+fn hold(pin: &Path) -> OwnedFd {
+    let path = std::ffi::CString::new(pin.as_os_str().as_encoded_bytes()).unwrap();
+    // BPF_OBJ_GET and its argument: the path, and zeros.
+    let argument = [path.as_ptr() as u64, 0];
+    // SAFETY: the layout of bpf(2); the path outlives the call.
+    let fd = unsafe { libc::syscall(libc::SYS_bpf, 7, argument.as_ptr(), 16) };
+    assert!(fd >= 0, "{}", std::io::Error::last_os_error());
+    // SAFETY: the kernel has just handed it out to us.
+    unsafe { OwnedFd::from_raw_fd(fd as i32) }
+}
+
+#[test]
+fn unload_detaches_even_where_another_process_holds_the_link() {
+    let hosts = Hosts::new("held");
+    let _cable = hosts.cable(1_500);
+    let pins = PinDirectory::new();
+    drop(attached(&hosts, &pins));
+    let link = pins.path().join("links/0");
+    let _held = hold(&link);
+    assert!(is_attached(&hosts));
+    assert_eq!(datapath::unload(pins.path()).unwrap(), 1);
+    assert!(!is_attached(&hosts));
+    assert!(!pins.path().exists());
+}
+
+#[test]
+fn attaching_what_is_attached_is_fine_and_without_a_generation_refused() {
+    let hosts = Hosts::new("attach");
+    let _cable = hosts.cable(1_500);
+    let pins = PinDirectory::new();
+    let attach =
+        |index| datapath::attach_pinned(pins.path(), index, EDGE_DEVICE, AttachMode::Native);
+    assert!(matches!(attach(2), Err(Error::NoGeneration { .. })));
+    let (index, datapath) = attached(&hosts, &pins);
+    hosts.edge.within(|| attach(index)).unwrap();
+    assert_eq!(datapath.links().unwrap().len(), 1);
+}
+
+#[test]
+fn an_interrupted_unload_can_be_finished() {
+    let pins = PinDirectory::new();
+    commit(&mut Datapath::open(pins.path()).unwrap(), &["a"]);
+    fs::remove_dir(pins.path().join("links")).unwrap();
+    assert_eq!(datapath::unload(pins.path()).unwrap(), 0);
+    assert!(!pins.path().exists());
+}
+
+#[test]
+fn a_lost_entry_pin_is_healed_by_the_next_commit() {
+    let hosts = Hosts::new("lost");
+    let _cable = hosts.cable(1_500);
+    let pins = PinDirectory::new();
+    drop(attached(&hosts, &pins));
+    fs::remove_file(pins.path().join("entry")).unwrap();
+
+    let mut wire = hosts.wire();
+    let frame = (eth() / ipv4("192.0.2.1", "198.51.100.1") / udp(1, 2)).bytes();
+    let mut datapath = Datapath::open(pins.path()).unwrap();
+    assert!(datapath.in_force().is_none());
+    let mut pass_all = tables(&[]);
+    pass_all.settings.default_action = Verdict::Pass as u32;
+    let prepared = datapath.prepare(&pass_all, [9; 32]).unwrap();
+    datapath.commit(prepared).unwrap();
+    assert_eq!(wire.exchange(&[&frame]).len(), 1);
+    let links = datapath.links().unwrap();
+    assert_eq!(links.first().unwrap().program, datapath.root_program());
+}
+
+#[test]
+fn of_two_prepared_generations_the_second_commit_is_refused() {
+    let pins = PinDirectory::new();
+    let mut datapath = Datapath::open(pins.path()).unwrap();
+    commit(&mut datapath, &["a"]);
+    let first = datapath.prepare(&tables(&["b"]), [1; 32]).unwrap();
+    drop(first);
+    let stale = datapath.prepare(&tables(&["c"]), [2; 32]).unwrap();
+    // The same number cannot be prepared twice at once.
+    assert!(datapath.prepare(&tables(&["d"]), [3; 32]).is_err() || stale.generation().number == 2);
+    datapath.commit(stale).unwrap();
+    assert_eq!(datapath::read(pins.path()).unwrap().rules[0].name, "c");
+}
+
+#[test]
+fn a_reader_never_fails_and_no_total_goes_back_while_generations_change() {
+    let hosts = Hosts::new("reader");
+    let _cable = hosts.cable(1_500);
+    let pins = PinDirectory::new();
+    let (_, mut datapath) = attached(&hosts, &pins);
+    let frame = (eth() / ipv4("192.0.2.1", "198.51.100.1") / udp(1, 2)).bytes();
+    let mut wire = hosts.wire();
+    wire.exchange(&vec![frame; 1_000]);
+
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let reads = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut reads = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let snapshot = datapath::read(pins.path()).unwrap();
+                let rules = snapshot.rules.iter().map(|rule| rule.count.packets);
+                let gone = snapshot
+                    .reasons
+                    .iter()
+                    .filter(|count| count.reason == Reason::Rule)
+                    .map(|count| count.count.packets);
+                assert_eq!(rules.sum::<u64>() + gone.sum::<u64>(), 1_000);
+                reads += 1;
+            }
+            reads
+        });
+        // Each commit removes the only rule; the one that counted is gone after the first.
+        for turn in 0..40 {
+            commit(&mut datapath, &[if turn % 2 == 0 { "b" } else { "c" }]);
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        reader.join().unwrap()
+    });
+    assert!(reads > 20, "{reads} reads");
 }

@@ -38,7 +38,11 @@ impl Decision {
 pub fn decide<F: Frame + ?Sized, T: Tables>(frame: &F, length: usize, tables: &T) -> Decision {
     let packet = Packet::parse(frame, length);
     match packet.malformed {
-        Some(Reason::Internal) => return Decision::because(Reason::Internal, Verdict::Drop),
+        // Under any policy. The stack takes off any number of tags with VLAN id 0, so more of them
+        // than we walk would carry any address past the rules.
+        Some(flaw @ (Reason::Internal | Reason::VlanDepth)) => {
+            return Decision::because(flaw, Verdict::Drop);
+        }
         Some(flaw) if tables.malformed() == Verdict::Drop => {
             return Decision::because(flaw, Verdict::Drop);
         }

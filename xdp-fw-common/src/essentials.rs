@@ -1,8 +1,8 @@
 //! The packets that a default-drop host cannot live without.
 //!
-//! Owns the list of DESIGN §3: address resolution, multicast membership, path MTU, address
-//! leases. Each is held to the form that its RFC prescribes, so that the exception cannot be used
-//! from off the link.
+//! Owns the list: address resolution, multicast membership, path MTU, address leases. Each is held
+//! to the form that its RFC prescribes. Neighbour discovery, MLD and DHCPv6 thus come from the link
+//! alone; path MTU messages come from anywhere, and DHCPv4 replies through relays.
 
 use crate::Packet;
 use crate::packet::{Address, Network, Transport, protocol};

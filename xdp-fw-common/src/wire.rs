@@ -16,7 +16,7 @@ pub const REASON_SLOTS: u32 = 128;
 pub const RULE_NAME_MAX: usize = 63;
 
 /// The slot under which `reason` with `verdict` is counted. No packet is ever counted under
-/// [`Reason::Rule`]: those two slots keep the totals of rules that are gone.
+/// [`Reason::Rule`]: rules have slots of their own.
 #[must_use]
 #[inline(always)]
 pub const fn reason_slot(reason: Reason, verdict: Verdict) -> u32 {
@@ -97,6 +97,9 @@ pub struct GenerationInfo {
     pub essentials: u32,
     /// Zero.
     pub reserved: u32,
+    /// What rules counted that are gone, by the number of their verdict. Those that this very
+    /// generation removed are not in it yet: packets may still be under way.
+    pub retired: [Counter; 2],
 }
 
 /// What the `probe` entry point decided over its last packet.
@@ -123,7 +126,7 @@ const _: () = {
     assert!(size_of::<crate::tables::Row>() == 520);
     assert!(size_of::<crate::tables::Rule>() == 8);
     assert!(size_of::<RuleEntry>() == 72);
-    assert!(size_of::<GenerationInfo>() == 80);
+    assert!(size_of::<GenerationInfo>() == 128);
     assert!(size_of::<ProbeResult>() == 24);
 };
 

@@ -116,9 +116,11 @@ pub fn judge(config: &Config, frame: &[u8]) -> Judgement {
     }
 }
 
-/// A packet that cannot be parsed: with `malformed = "pass"` its addresses alone are judged.
+/// A packet that cannot be parsed: with `malformed = "pass"` its addresses alone are judged; but a
+/// heap of VLAN tags, which the stack may take off one by one, never passes.
 fn malformed(config: &Config, reason: Reason, addresses: Option<read::Addresses>) -> Judgement {
     match config.malformed {
+        _ if reason == Reason::VlanDepth => by_reason(Action::Drop, reason),
         Action::Drop => by_reason(Action::Drop, reason),
         Action::Pass => {
             let subject = Subject {

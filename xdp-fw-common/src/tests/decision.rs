@@ -148,9 +148,24 @@ fn a_malformed_packet_without_addresses_is_in_no_prefix_and_not_outside_either()
             2,
         )
     };
-    let third_tag = eth() / vlan(1) / vlan(2) / vlan(3) / ipv4() / tcp(1, 2);
-    assert_rule(decided(&third_tag, &tables), 1, Verdict::Drop, 1001);
+    let cut_off = eth() / other(0x0800, &[0x45; 19]);
+    assert_rule(decided(&cut_off, &tables), 1, Verdict::Drop, 1001);
     assert_rule(decided(&ordinary(), &tables), 0, Verdict::Drop, 1000);
+}
+
+#[test]
+fn a_third_tag_drops_under_any_policy_for_the_stack_may_take_it_off() {
+    let tables = Plain {
+        malformed: Verdict::Pass,
+        default_action: Verdict::Pass,
+        ..default_drop()
+    };
+    let third_tag = eth() / vlan(0) / vlan(0) / vlan(0) / ipv4() / tcp(1, 2);
+    assert_because(
+        decided(&third_tag, &tables),
+        Reason::VlanDepth,
+        Verdict::Drop,
+    );
 }
 
 #[test]

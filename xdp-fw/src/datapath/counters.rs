@@ -1,4 +1,4 @@
-//! The shared counters, from user space: read, fold, zero.
+//! The shared counters, from user space: read, retire, zero.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -6,8 +6,7 @@ use std::time::{Duration, SystemTime};
 use aya::maps::{Map, MapData, MapType, PerCpuArray, PerCpuValues};
 use aya::util::nr_cpus;
 use nix::time::{ClockId, clock_gettime};
-use xdp_fw_common::Reason;
-use xdp_fw_common::wire::{COUNTER_SLOTS, Counter, reason_slot};
+use xdp_fw_common::wire::{COUNTER_SLOTS, Counter};
 
 use super::generation::Slot;
 use super::pins::{Shape, check_map};
@@ -45,12 +44,7 @@ impl Counters {
 
     /// One slot, summed over all CPUs.
     pub(super) fn read(&self, slot: u32) -> Result<Count, Error> {
-        let sum = self.sum(slot)?;
-        Ok(Count {
-            packets: sum.packets,
-            bytes: sum.bytes,
-            last_seen: self.clock.wall(sum.last_seen),
-        })
+        Ok(self.count(&self.sum(slot)?))
     }
 
     fn sum(&self, slot: u32) -> Result<Counter, Error> {
@@ -60,47 +54,51 @@ impl Counters {
             .map_err(|error| Error::kernel(format!("read counter {slot}"), &error))?;
         let mut sum = Counter::default();
         for value in values.iter() {
-            sum.packets = sum.packets.wrapping_add(value.packets);
-            sum.bytes = sum.bytes.wrapping_add(value.bytes);
-            sum.last_seen = sum.last_seen.max(value.last_seen);
+            add(&mut sum, value);
         }
         Ok(sum)
     }
 
-    /// Adds what rules counted that are gone to the totals of their verdict, and zeroes their
-    /// slots. No packet may be counted there any more.
-    pub(super) fn fold(&mut self, gone: &[Slot]) -> Result<(), Error> {
+    /// What rules counted that are gone, by the number of their verdict, on top of `before`.
+    pub(super) fn retire(
+        &self,
+        gone: &[Slot],
+        mut before: [Counter; 2],
+    ) -> Result<[Counter; 2], Error> {
         for rule in gone {
             let counted = self.sum(rule.slot)?;
-            let total_slot = reason_slot(Reason::Rule, rule.verdict);
-            let mut total = self.sum(total_slot)?;
-            total.packets = total.packets.wrapping_add(counted.packets);
-            total.bytes = total.bytes.wrapping_add(counted.bytes);
-            total.last_seen = total.last_seen.max(counted.last_seen);
-            self.write(rule.slot, Counter::default())?;
-            self.write(total_slot, total)?;
+            if let Some(total) = before.get_mut(rule.verdict as usize) {
+                add(total, &counted);
+            }
         }
-        Ok(())
+        Ok(before)
     }
 
-    /// Sets a slot to zero on every CPU.
+    /// A sum as the kernel keeps it, for people.
+    pub(super) fn count(&self, sum: &Counter) -> Count {
+        Count {
+            packets: sum.packets,
+            bytes: sum.bytes,
+            last_seen: self.clock.wall(sum.last_seen),
+        }
+    }
+
+    /// Sets a slot to zero on every CPU. No generation may refer to it.
     pub(super) fn zero(&mut self, slot: u32) -> Result<(), Error> {
-        self.write(slot, Counter::default())
-    }
-
-    /// Sets a slot's first CPU to `value` and all others to zero.
-    fn write(&mut self, slot: u32, value: Counter) -> Result<(), Error> {
         let action = || format!("write counter {slot}");
         let cpus = nr_cpus().map_err(|(_, error)| Error::kernel(action(), &error))?;
-        let mut values = vec![Counter::default(); cpus];
-        if let Some(first) = values.first_mut() {
-            *first = value;
-        }
-        let values = PerCpuValues::try_from(values).map_err(|e| Error::kernel(action(), &e))?;
+        let values = PerCpuValues::try_from(vec![Counter::default(); cpus])
+            .map_err(|error| Error::kernel(action(), &error))?;
         self.array
             .set(slot, values, 0)
             .map_err(|error| Error::kernel(action(), &error))
     }
+}
+
+fn add(sum: &mut Counter, value: &Counter) {
+    sum.packets = sum.packets.wrapping_add(value.packets);
+    sum.bytes = sum.bytes.wrapping_add(value.bytes);
+    sum.last_seen = sum.last_seen.max(value.last_seen);
 }
 
 /// Both clocks at one instant, to turn the kernel's into a date.

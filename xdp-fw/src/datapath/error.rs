@@ -11,6 +11,20 @@ pub enum Error {
         /// The pin directory.
         pins: PathBuf,
     },
+    /// A filter runs, but nothing says which.
+    #[error("{}: a filter is in force, but its pins are gone; restart the daemon", pins.display())]
+    Lost {
+        /// The pin directory.
+        pins: PathBuf,
+    },
+    /// Another generation was committed since this one was prepared.
+    #[error(
+        "generation {number} was prepared beside one that is no longer in force; prepare it anew"
+    )]
+    Stale {
+        /// The one that was to be committed.
+        number: u64,
+    },
     /// The pin directory is not on a BPF file system.
     #[error("{}: not on a BPF file system; mount one with `mount -t bpf bpf /sys/fs/bpf`", path.display())]
     NotBpffs {
@@ -136,8 +150,8 @@ fn remedy(errno: Option<i32>) -> &'static str {
         }
         Some(libc::EEXIST) => "another xdp-fw is at work in the same pin directory; stop it",
         Some(libc::EINVAL | libc::ENOTSUP) => {
-            "check with `uname -r` that the kernel is 5.10 or newer; if it is, please report this"
+            "check with `uname -r` that the kernel is 5.10 or newer, and that net.core.bpf_jit_enable has not changed since the start; if so, please report this"
         }
-        _ => "see the cause; nothing that was in force has changed",
+        _ => "see the cause, and `dmesg`",
     }
 }

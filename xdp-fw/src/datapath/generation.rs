@@ -4,7 +4,7 @@
 //! [`super::Datapath`]'s.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +15,7 @@ use aya::{Ebpf, EbpfLoader, Pod};
 use bytemuck::Zeroable as _;
 use xdp_fw_common::Verdict;
 use xdp_fw_common::tables::Rule;
-use xdp_fw_common::wire::{GenerationInfo, RULE_NAME_MAX, RuleEntry, Settings};
+use xdp_fw_common::wire::{Counter, GenerationInfo, RULE_NAME_MAX, RuleEntry, Settings};
 
 use super::object::{self, EntryPoint, Kernel, OBJECT};
 use super::pins::{Pins, Shape, check_map};
@@ -30,7 +30,7 @@ pub(super) mod pin {
     pub(crate) const RESULT: &str = "result";
     /// A [`super::RuleEntry`] per rule, in file order.
     pub(crate) const RULES: &str = "rules";
-    /// A [`super::RuleEntry`] per rule that the commit removed, until its count is folded.
+    /// A [`super::RuleEntry`] per rule that the commit removed.
     pub(crate) const GONE: &str = "gone";
     /// The [`super::GenerationInfo`]; pinned last, so what has it is whole.
     pub(crate) const INFO: &str = "info";
@@ -40,6 +40,8 @@ pub(super) mod pin {
 #[derive(Debug, Clone)]
 pub(super) struct Described {
     pub(super) generation: Generation,
+    /// What rules counted that were gone before this generation.
+    pub(super) retired: [Counter; 2],
     pub(super) rules: Vec<Slot>,
     pub(super) gone: Vec<Slot>,
 }
@@ -54,7 +56,10 @@ pub(super) struct Slot {
 
 /// What a new generation follows.
 pub(super) struct Predecessor<'a> {
-    pub(super) number: u64,
+    /// The number after which its own comes.
+    pub(super) last: u64,
+    /// The one in force, if any.
+    pub(super) in_force: Option<u64>,
     pub(super) rules: &'a [Slot],
     /// Slots that must not be handed out yet.
     pub(super) barred: BTreeSet<u32>,
@@ -65,11 +70,18 @@ pub(super) struct Built {
     pub(super) ebpf: Ebpf,
     pub(super) described: Described,
     pub(super) filter: &'static str,
-    directory: PathBuf,
+    /// The generation that was in force when it was built.
+    pub(super) follows: Option<u64>,
+    pins: Pins,
     kept: bool,
 }
 
 impl Built {
+    /// Where its pins are.
+    pub(super) fn directory(&self) -> PathBuf {
+        self.pins.generation(self.described.generation.number)
+    }
+
     /// From now on the pins stay.
     pub(super) fn keep(mut self) -> Described {
         self.kept = true;
@@ -81,19 +93,13 @@ impl Drop for Built {
     fn drop(&mut self) {
         if !self.kept {
             // What cannot be removed now is swept at the next start.
-            let _ = remove_pins(&self.directory);
+            let number = self.described.generation.number;
+            let _ = self.pins.remove_generation(number);
         }
     }
 }
 
-fn remove_pins(directory: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        fs::remove_file(entry?.path())?;
-    }
-    fs::remove_dir(directory)
-}
-
-/// Builds, fills, verifies and pins a generation.
+/// Builds, fills and verifies a generation. It is not pinned yet.
 pub(super) fn build(
     pins: &Pins,
     kernel: Kernel,
@@ -101,7 +107,7 @@ pub(super) fn build(
     config: [u8; 32],
     before: &Predecessor<'_>,
 ) -> Result<Built, Error> {
-    let number = before.number + 1;
+    let number = before.last + 1;
     let rules = assign_slots(&tables.rules, before)?;
     let gone = gone(&rules, before.rules);
 
@@ -112,20 +118,35 @@ pub(super) fn build(
     object::load(&mut ebpf, filter)?;
     object::load(&mut ebpf, probe)?;
 
-    let info = info(number, tables, config);
-    let mut built = Built {
+    Ok(Built {
         ebpf,
         described: Described {
-            generation: Generation::from_info(&info),
+            generation: Generation::from_info(&info(number, tables, config)),
+            retired: [Counter::default(); 2],
             rules,
             gone,
         },
         filter,
-        directory: pins.generation(number),
+        follows: before.in_force,
+        pins: pins.clone(),
         kept: false,
+    })
+}
+
+/// Pins what describes a built generation; `retired` is what it takes over.
+pub(super) fn pin_all(
+    built: &mut Built,
+    kernel: Kernel,
+    tables: &Tables,
+    retired: [Counter; 2],
+) -> Result<(), Error> {
+    let Generation { number, config, .. } = built.described.generation;
+    let info = GenerationInfo {
+        retired,
+        ..info(number, tables, config)
     };
-    pin_all(&mut built, &info, probe)?;
-    Ok(built)
+    built.described.retired = retired;
+    pin_pieces(built, &info, kernel.program_name(EntryPoint::Probe))
 }
 
 fn assign_slots(rules: &[NamedRule], before: &Predecessor<'_>) -> Result<Vec<Slot>, Error> {
@@ -168,6 +189,7 @@ fn info(number: u64, tables: &Tables, config: [u8; 32]) -> GenerationInfo {
         non_ip: tables.settings.non_ip,
         essentials: tables.settings.essentials,
         reserved: 0,
+        retired: [Counter::default(); 2],
     }
 }
 
@@ -268,9 +290,9 @@ where
     M::try_from(map).map_err(|error| broken(error.to_string()))
 }
 
-/// Pins what describes the generation, `info` last.
-fn pin_all(built: &mut Built, info: &GenerationInfo, probe: &str) -> Result<(), Error> {
-    let directory = built.directory.clone();
+/// Pins each piece, `info` last.
+fn pin_pieces(built: &mut Built, info: &GenerationInfo, probe: &str) -> Result<(), Error> {
+    let directory = built.directory();
     DirBuilder::new()
         .mode(0o700)
         .create(&directory)
@@ -294,24 +316,6 @@ fn pin_all(built: &mut Built, info: &GenerationInfo, probe: &str) -> Result<(), 
     )?;
     pin_array(&directory.join(pin::GONE), &entries(&built.described.gone))?;
     pin_array(&directory.join(pin::INFO), &[*info])
-}
-
-/// Empties the list of rules that the commit removed, once their counts are folded.
-pub(super) fn clear_gone(directory: &Path) -> Result<(), Error> {
-    let path = directory.join(pin::GONE);
-    let refused = |error: &(dyn std::error::Error + 'static)| {
-        Error::kernel(format!("clear {}", path.display()), error)
-    };
-    let mut array: Array<MapData, RuleEntry> = MapData::from_pin(&path)
-        .and_then(Map::from_map_data)
-        .and_then(Array::try_from)
-        .map_err(|e| refused(&e))?;
-    for index in 0..array.len() {
-        array
-            .set(index, RuleEntry::zeroed(), 0)
-            .map_err(|e| refused(&e))?;
-    }
-    Ok(())
 }
 
 fn entries(slots: &[Slot]) -> Vec<RuleEntry> {
@@ -350,6 +354,7 @@ pub(super) fn describe(directory: &Path) -> Result<Described, Error> {
     let info = info.first().copied().unwrap_or_else(GenerationInfo::zeroed);
     Ok(Described {
         generation: Generation::from_info(&info),
+        retired: info.retired,
         rules: read_slots(&directory.join(pin::RULES))?,
         gone: read_slots(&directory.join(pin::GONE))?,
     })

@@ -15,27 +15,29 @@ use super::{AttachMode, Error, Link, sys};
 
 /// Every pinned link, dead ones too.
 pub(super) fn list(pins: &Pins) -> Result<Vec<Link>, Error> {
-    pins.link_numbers()
-        .into_iter()
-        .map(|number| {
-            let path = pins.link(number);
-            let link = sys::pinned_link(&path).map_err(|error| {
-                Error::pin(
-                    &path,
-                    format!("not a link of ours: {error}"),
-                    format!("remove it: `rm {}`", path.display()),
-                )
-            })?;
-            Ok(Link {
+    let mut links = Vec::new();
+    for number in pins.link_numbers()? {
+        let path = pins.link(number);
+        match sys::pinned_link(&path) {
+            Ok(link) => links.push(Link {
                 number,
                 interface: (link.interface != 0).then_some(link.interface),
                 program: link.program,
-            })
-        })
-        .collect()
+            }),
+            // Detached since.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let problem = format!("not a link of ours: {error}");
+                let remedy = format!("remove it: `rm {}`", path.display());
+                return Err(Error::pin(&path, problem, remedy));
+            }
+        }
+    }
+    Ok(links)
 }
 
-/// Attaches `root` and pins the link under the first free number.
+/// Attaches `root` and pins the link under the first free number, unless the interface has a link
+/// already. The caller holds the lock on links.
 pub(super) fn attach(
     pins: &Pins,
     root: &mut Xdp,
@@ -43,6 +45,12 @@ pub(super) fn attach(
     name: &str,
     mode: AttachMode,
 ) -> Result<(), Error> {
+    if list(pins)?
+        .iter()
+        .any(|link| link.interface == Some(interface))
+    {
+        return Ok(());
+    }
     let flags = match mode {
         AttachMode::Native => XdpMode::Driver,
         AttachMode::Generic => XdpMode::Skb,
@@ -64,10 +72,9 @@ pub(super) fn attach(
     pin(pins, link)
 }
 
-/// Pins under the first free number. Only `xdp-fw attach` runs beside the owner of the directory;
-/// should both take the same number at once, the later one fails and its interface is tried again.
+/// Pins under the first free number.
 fn pin(pins: &Pins, link: FdLink) -> Result<(), Error> {
-    let taken = pins.link_numbers();
+    let taken = pins.link_numbers()?;
     let free = (0..)
         .find(|number| !taken.contains(number))
         .unwrap_or_default();
@@ -77,18 +84,18 @@ fn pin(pins: &Pins, link: FdLink) -> Result<(), Error> {
         .map_err(|error| Error::kernel(format!("pin {}", path.display()), &error))
 }
 
-/// Removes a link's pin. The descriptor is held across the unlink and closed last: that close is
-/// what detaches.
+/// Takes the program off the link's interface, and then removes the pin. In this order, and not by
+/// dropping the last reference: another process may hold one, and the kernel may free it late.
 pub(super) fn detach(pins: &Pins, number: u32) -> Result<(), Error> {
     let path = pins.link(number);
-    let refused = |error: &(dyn std::error::Error + 'static)| {
-        Error::kernel(format!("remove {}", path.display()), error)
-    };
-    match PinnedLink::from_pin(&path) {
-        Ok(link) => link.unpin().map(drop).map_err(|e| refused(&e)),
-        // Something else than a link in its place.
-        Err(_) => fs::remove_file(&path).map_err(|e| refused(&e)),
+    let refused =
+        |error: &std::io::Error| Error::kernel(format!("remove {}", path.display()), error);
+    match sys::detach_pinned_link(&path) {
+        // What is no link holds no interface.
+        Err(error) if error.raw_os_error() != Some(libc::EINVAL) => return Err(refused(&error)),
+        _ => {}
     }
+    fs::remove_file(&path).map_err(|error| refused(&error))
 }
 
 /// Points a pinned link at another root program, in one step.

@@ -29,7 +29,7 @@ pub use owner::{Datapath, Prepared};
 pub use probe::{Probe, Probed};
 pub use snapshot::{Count, Generation, ReasonCount, RuleCount, Snapshot, read};
 
-use pins::Pins;
+use pins::{Pins, exists};
 
 /// Where the pins live unless `--pin-dir` says otherwise; `v1` is the layout's version.
 pub const PIN_DIRECTORY: &str = "/sys/fs/bpf/xdp-fw/v1";
@@ -73,22 +73,17 @@ pub fn attach_pinned(
     mode: AttachMode,
 ) -> Result<(), Error> {
     let pins = Pins::new(pins);
-    if !pins.root_program().exists() {
-        return Err(Error::NoGeneration {
-            pins: pins.root().to_owned(),
-        });
+    let nothing = || Error::NoGeneration {
+        pins: pins.root().to_owned(),
+    };
+    if !exists(&pins.links())? {
+        return Err(nothing());
     }
     pins.check()?;
+    // Nothing is unloaded between the look and the link.
+    let _lock = pins.lock_links()?;
     if snapshot::in_force(&pins)?.is_none() {
-        return Err(Error::NoGeneration {
-            pins: pins.root().to_owned(),
-        });
-    }
-    if links::list(&pins)?
-        .iter()
-        .any(|link| link.interface == Some(interface))
-    {
-        return Ok(());
+        return Err(nothing());
     }
     let path = pins.root_program();
     let mut root = object::pinned(&path)
@@ -103,7 +98,7 @@ pub fn attach_pinned(
 /// [`Error::Busy`] while a daemon owns the directory.
 pub fn unload(pins: &Path) -> Result<usize, Error> {
     let pins = Pins::new(pins);
-    if !pins.root().exists() {
+    if !exists(pins.root())? {
         return Ok(0);
     }
     pins.check()?;

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 
-use aya::EbpfLoader;
 use aya::maps::{Map, MapData, MapType, ProgramArray};
 use aya::programs::{ProgramInfo, Xdp};
+use aya::{Ebpf, EbpfLoader};
 use nix::fcntl::Flock;
 
 use super::counters::{self, Counters};
 use super::generation::{self, Built, Described, Predecessor};
 use super::object::{self, EntryPoint, Kernel, OBJECT};
-use super::pins::{Pins, Shape, check_map};
+use super::pins::{Pins, Shape, check_map, exists};
 use super::{AttachMode, Error, Generation, Link, Probe, links, snapshot, sys};
 use crate::policy::Tables;
 
@@ -56,8 +56,8 @@ impl Prepared {
     ///
     /// # Errors
     /// [`Error::Kernel`] if its pins are gone.
-    pub fn probe(&self, pins: &Path) -> Result<Probe, Error> {
-        Probe::open(&Pins::new(pins).generation(self.generation().number))
+    pub fn probe(&self) -> Result<Probe, Error> {
+        Probe::open(&self.0.directory())
     }
 
     /// Instructions that the verifier walked through for the filter; `None` before Linux 5.16.
@@ -83,22 +83,26 @@ impl Datapath {
         check_map(&pins.entry(), &ENTRY)?;
         let kernel = Kernel::probe()?;
         let root = adopt_root(&pins, kernel)?;
-        let root_id = program_id(&root)?;
         let missing = |what: &Path| Error::pin(what, "vanished", "try again");
         let counters =
             Counters::open(&pins.counters())?.ok_or_else(|| missing(&pins.counters()))?;
-        let in_force = snapshot::in_force(&pins)?;
-        let datapath = Self {
+        let in_force = match snapshot::in_force(&pins) {
+            // It filters on; the next commit makes everything whole again.
+            Err(Error::Lost { .. }) => None,
+            other => other?,
+        };
+        let mut datapath = Self {
             entry: open_entry(&pins)?,
+            root_id: program_id(&root)?,
             pins,
             kernel,
             root,
-            root_id,
             counters,
             in_force,
             _lock: lock,
         };
-        datapath.sweep_generations();
+        datapath.sweep_generations()?;
+        datapath.align_links()?;
         Ok(datapath)
     }
 
@@ -122,26 +126,30 @@ impl Datapath {
     /// # Errors
     /// Whatever the kernel refuses; the generation in force stays.
     pub fn prepare(&mut self, tables: &Tables, config: [u8; 32]) -> Result<Prepared, Error> {
-        let (rules, gone) = match &self.in_force {
-            Some(described) => (&described.rules[..], &described.gone[..]),
+        let (rules, gone, retired) = match &self.in_force {
+            Some(described) => (&described.rules[..], &described.gone[..], described.retired),
             None => Default::default(),
         };
         let before = Predecessor {
-            number: self.last_number(),
+            last: self.last_number()?,
+            in_force: self.number_in_force(),
             rules,
             barred: gone.iter().map(|rule| rule.slot).collect(),
         };
-        let built = generation::build(&self.pins, self.kernel, tables, config, &before)?;
-        let held: BTreeSet<u32> = rules.iter().map(|rule| rule.slot).collect();
-        for rule in built
-            .described
-            .rules
-            .iter()
-            .filter(|rule| !held.contains(&rule.slot))
-        {
-            self.counters.zero(rule.slot)?;
+        let mut built = generation::build(&self.pins, self.kernel, tables, config, &before)?;
+        if !gone.is_empty() {
+            // A packet may still be on its way through the filter that the commit replaced.
+            // Kernels with nohz_full, and some sandboxes, do not wait; it has had milliseconds.
+            let _ = sys::wait_for_running_programs();
         }
-        self.fold_gone()?;
+        let retired = self.counters.retire(gone, retired)?;
+        generation::pin_all(&mut built, self.kernel, tables, retired)?;
+        let held: BTreeSet<u32> = rules.iter().map(|rule| rule.slot).collect();
+        for rule in &built.described.rules {
+            if !held.contains(&rule.slot) {
+                self.counters.zero(rule.slot)?;
+            }
+        }
         Ok(Prepared(built))
     }
 
@@ -150,7 +158,13 @@ impl Datapath {
     ///
     /// # Errors
     /// [`Error::Kernel`] if the write fails; the old generation is then still in force.
+    /// [`Error::Stale`] if another was committed since it was prepared.
     pub fn commit(&mut self, mut prepared: Prepared) -> Result<(), Error> {
+        if prepared.0.follows != self.number_in_force() {
+            return Err(Error::Stale {
+                number: prepared.generation().number,
+            });
+        }
         let filter = prepared.0.filter;
         let program = object::program(&mut prepared.0.ebpf, filter)?;
         let fd = program
@@ -160,7 +174,9 @@ impl Datapath {
             .set(0, fd, 0)
             .map_err(|error| Error::kernel("commit the new generation", &error))?;
         self.in_force = Some(prepared.0.keep());
-        self.sweep_generations();
+        // What is left over now is tried again with the next commit: this one has succeeded.
+        let _ = self.sweep_generations();
+        let _ = self.align_links();
         Ok(())
     }
 
@@ -183,6 +199,7 @@ impl Datapath {
                 pins: self.pins.root().to_owned(),
             });
         }
+        let _lock = self.pins.lock_links()?;
         links::attach(&self.pins, &mut self.root, interface, name, mode)
     }
 
@@ -191,6 +208,7 @@ impl Datapath {
     /// # Errors
     /// [`Error::Kernel`] if the pin cannot be removed.
     pub fn detach(&mut self, link: &Link) -> Result<(), Error> {
+        let _lock = self.pins.lock_links()?;
         links::detach(&self.pins, link.number)
     }
 
@@ -203,47 +221,48 @@ impl Datapath {
         remove_everything(&self.pins)
     }
 
-    /// Moves the counts of what the last commit removed to the totals, and frees the slots.
-    fn fold_gone(&mut self) -> Result<(), Error> {
-        let Some(in_force) = &mut self.in_force else {
-            return Ok(());
-        };
-        if in_force.gone.is_empty() {
-            return Ok(());
-        }
-        // A packet may still be on its way through the filter that the commit replaced. Kernels
-        // with nohz_full, and some sandboxes, do not wait for it; it has had milliseconds.
-        let _ = sys::wait_for_running_programs();
-        self.counters.fold(&in_force.gone)?;
-        in_force.gone.clear();
-        generation::clear_gone(&self.pins.generation(in_force.generation.number))
+    fn number_in_force(&self) -> Option<u64> {
+        self.in_force().map(|generation| generation.number)
     }
 
-    fn last_number(&self) -> u64 {
-        let pinned = self.pins.generation_numbers().last().copied();
-        let in_force = self
-            .in_force
-            .as_ref()
-            .map(|described| described.generation.number);
-        pinned.max(in_force).unwrap_or(0)
+    fn last_number(&self) -> Result<u64, Error> {
+        let pinned = self.pins.generation_numbers()?.last().copied();
+        Ok(pinned.max(self.number_in_force()).unwrap_or(0))
     }
 
-    /// Removes the pins of every generation but the one in force. What cannot be removed is tried
-    /// again with the next commit.
-    fn sweep_generations(&self) {
-        let in_force = self
-            .in_force
-            .as_ref()
-            .map(|described| described.generation.number);
-        for number in self.pins.generation_numbers() {
+    /// Removes the pins of every generation but the one in force.
+    fn sweep_generations(&self) -> Result<(), Error> {
+        let in_force = self.number_in_force();
+        for number in self.pins.generation_numbers()? {
             if Some(number) != in_force {
+                // What cannot be removed is tried again with the next commit.
                 let _ = self.pins.remove_generation(number);
             }
         }
+        Ok(())
+    }
+
+    /// Points every live link at our root, which it may not hold after an upgrade. Not before
+    /// there is a generation in force: until then our root drops everything.
+    fn align_links(&mut self) -> Result<(), Error> {
+        if self.in_force.is_none() {
+            return Ok(());
+        }
+        let _lock = self.pins.lock_links()?;
+        for link in links::list(&self.pins)? {
+            if link.interface.is_some() && link.program != self.root_id {
+                // Its old root jumps on, to the old slot or to ours; the next commit tries again.
+                if let Err(error) = links::replace(&self.pins, link.number, &mut self.root) {
+                    tracing::warn!("link {}: {error}", link.number);
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-/// The pinned root if it is the one of this version; else this version's, put behind every link.
+/// The pinned root if it is the one of this version over the maps that are pinned; else a new one
+/// in its place.
 fn adopt_root(pins: &Pins, kernel: Kernel) -> Result<Xdp, Error> {
     let name = kernel.program_name(EntryPoint::Root);
     let mut loader = EbpfLoader::new();
@@ -252,6 +271,7 @@ fn adopt_root(pins: &Pins, kernel: Kernel) -> Result<Xdp, Error> {
     let mut ebpf = loader
         .load(OBJECT)
         .map_err(|error| Error::kernel("create the shared maps", &error))?;
+    let shared = [map_id(&ebpf, "COUNTERS")?, map_id(&ebpf, "ENTRY")?];
     let fresh = object::load(&mut ebpf, name)?;
     let tag = fresh
         .info()
@@ -259,30 +279,47 @@ fn adopt_root(pins: &Pins, kernel: Kernel) -> Result<Xdp, Error> {
         .tag();
 
     let path = pins.root_program();
-    let pinned = ProgramInfo::from_pin(&path).ok().map(|info| info.tag());
-    if pinned != Some(tag) {
+    if !is_ours(&path, tag, &shared) {
         replace_root(pins, fresh)?;
     }
     object::pinned(&path).map_err(|error| Error::kernel(format!("open {}", path.display()), &error))
 }
 
-/// Pins a new root and points every live link at it. Both roots jump to the same slot, so an
-/// interruption leaves nothing unfiltered.
+/// Whether the pinned root has the same instructions, whose tag leaves out which maps they use, and
+/// uses the maps that are pinned.
+fn is_ours(path: &Path, tag: u64, shared: &[u32]) -> bool {
+    let Ok(info) = ProgramInfo::from_pin(path) else {
+        return false;
+    };
+    let maps = info.map_ids().ok().flatten().unwrap_or_default();
+    info.tag() == tag && shared.iter().all(|map| maps.contains(map))
+}
+
+fn map_id(ebpf: &Ebpf, name: &str) -> Result<u32, Error> {
+    let missing = || {
+        Error::kernel(
+            format!("find map {name}"),
+            &std::io::Error::other("it is not there"),
+        )
+    };
+    let data = match ebpf.map(name).ok_or_else(missing)? {
+        Map::PerCpuArray(data) | Map::ProgramArray(data) => data,
+        _ => return Err(missing()),
+    };
+    data.info()
+        .map(|info| info.id())
+        .map_err(|error| Error::kernel(format!("read the id of map {name}"), &error))
+}
+
+/// Pins a new root in the place of the old one, in one step.
 fn replace_root(pins: &Pins, fresh: &mut Xdp) -> Result<(), Error> {
-    let path = pins.root_program();
-    let beside = pins.root().join("root-new");
+    let (beside, path) = (pins.new_root_program(), pins.root_program());
     let refused = |error: &(dyn std::error::Error + 'static)| {
         Error::kernel(format!("pin {}", path.display()), error)
     };
     // Left over from an interrupted run.
     let _ = fs::remove_file(&beside);
     fresh.pin(&beside).map_err(|e| refused(&e))?;
-    for link in links::list(pins)?
-        .iter()
-        .filter(|link| link.interface.is_some())
-    {
-        links::replace(pins, link.number, fresh)?;
-    }
     fs::rename(&beside, &path).map_err(|e| refused(&e))
 }
 
@@ -304,14 +341,17 @@ fn program_id(program: &Xdp) -> Result<u32, Error> {
 /// Links first: the kernel clears the program array with its last reference, and a link behind an
 /// empty slot would drop everything.
 pub(super) fn remove_everything(pins: &Pins) -> Result<usize, Error> {
-    let links = pins.link_numbers();
-    for number in &links {
-        links::detach(pins, *number)?;
-    }
+    let removed = remove_links(pins)?;
     let refused = |path: &Path, error: std::io::Error| {
         Error::kernel(format!("remove {}", path.display()), &error)
     };
-    for path in [pins.root_program(), pins.entry(), pins.counters()] {
+    let shared = [
+        pins.new_root_program(),
+        pins.root_program(),
+        pins.entry(),
+        pins.counters(),
+    ];
+    for path in shared {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(refused(&path, error));
@@ -319,7 +359,7 @@ pub(super) fn remove_everything(pins: &Pins) -> Result<usize, Error> {
             _ => {}
         }
     }
-    for number in pins.generation_numbers() {
+    for number in pins.generation_numbers()? {
         pins.remove_generation(number)
             .map_err(|error| refused(&pins.generation(number), error))?;
     }
@@ -327,5 +367,25 @@ pub(super) fn remove_everything(pins: &Pins) -> Result<usize, Error> {
     for directory in [pins.links(), pins.generations(), pins.root().to_owned()] {
         let _ = fs::remove_dir(directory);
     }
-    Ok(links.len())
+    Ok(removed)
+}
+
+/// Removes every link, and leaves nobody a way to make another: under the lock, the slot that an
+/// attach looks for goes too.
+fn remove_links(pins: &Pins) -> Result<usize, Error> {
+    if !exists(&pins.links())? {
+        return Ok(0);
+    }
+    let _lock = pins.lock_links()?;
+    let links = pins.link_numbers()?;
+    for number in &links {
+        links::detach(pins, *number)?;
+    }
+    match fs::remove_file(pins.entry()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let action = format!("remove {}", pins.entry().display());
+            Err(Error::kernel(action, &error))
+        }
+        _ => Ok(links.len()),
+    }
 }

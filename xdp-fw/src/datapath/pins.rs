@@ -15,6 +15,7 @@ use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use nix::unistd::Uid;
 
 use super::Error;
+use super::error::errno;
 
 /// Paths under a pin directory.
 #[derive(Debug, Clone)]
@@ -51,6 +52,11 @@ impl Pins {
     /// The program array whose slot 0 is the commit point.
     pub(super) fn entry(&self) -> PathBuf {
         self.root.join("entry")
+    }
+
+    /// Where a new root program stands until it takes the old one's place.
+    pub(super) fn new_root_program(&self) -> PathBuf {
+        self.root.join("root-new")
     }
 
     /// The root program.
@@ -91,10 +97,13 @@ impl Pins {
         self.check()
     }
 
-    /// Checks owner and mode of the directory and of all above it on the same file system.
+    /// Checks owner and mode of what there is of the directory, and of all above it on the same
+    /// file system.
     pub(super) fn check(&self) -> Result<(), Error> {
         for directory in [&self.links(), &self.generations(), &self.root] {
-            check_directory(directory)?;
+            if exists(directory)? {
+                check_directory(directory)?;
+            }
         }
         for parent in self.root.ancestors().skip(1) {
             if !is_bpffs(parent) || parent.parent().is_none_or(|above| !is_bpffs(above)) {
@@ -130,13 +139,23 @@ impl Pins {
         })
     }
 
+    /// Waits until nobody else attaches or detaches, and keeps others from it for as long as the
+    /// result lives: `xdp-fw attach` runs beside the owner of the directory.
+    pub(super) fn lock_links(&self) -> Result<Flock<File>, Error> {
+        let links = self.links();
+        let refused = |error: &io::Error| Error::kernel(format!("lock {}", links.display()), error);
+        let directory = File::open(&links).map_err(|error| refused(&error))?;
+        Flock::lock(directory, FlockArg::LockExclusive)
+            .map_err(|(_, errno)| refused(&io::Error::from(errno)))
+    }
+
     /// Numbers of the generations that have a directory, ascending.
-    pub(super) fn generation_numbers(&self) -> Vec<u64> {
+    pub(super) fn generation_numbers(&self) -> Result<Vec<u64>, Error> {
         numbers(&self.generations())
     }
 
     /// Numbers of the pinned links, ascending.
-    pub(super) fn link_numbers(&self) -> Vec<u32> {
+    pub(super) fn link_numbers(&self) -> Result<Vec<u32>, Error> {
         numbers(&self.links())
     }
 
@@ -151,15 +170,29 @@ impl Pins {
 }
 
 /// Entries of a directory that are plain numbers, ascending; none if it is not there.
-fn numbers<N: std::str::FromStr + Ord>(directory: &Path) -> Vec<N> {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return Vec::new();
+fn numbers<N: std::str::FromStr + Ord>(directory: &Path) -> Result<Vec<N>, Error> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            let action = format!("read {}", directory.display());
+            return Err(Error::kernel(action, &error));
+        }
     };
     let mut numbers: Vec<N> = entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .collect();
     numbers.sort_unstable();
-    numbers
+    Ok(numbers)
+}
+
+/// Whether there is something at `path`. That one may not look is not an answer.
+pub(super) fn exists(path: &Path) -> Result<bool, Error> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::kernel(format!("look at {}", path.display()), &error)),
+    }
 }
 
 fn is_bpffs(path: &Path) -> bool {
@@ -167,35 +200,42 @@ fn is_bpffs(path: &Path) -> bool {
 }
 
 fn check_directory(path: &Path) -> Result<(), Error> {
-    let remedy = || format!("look at what is there, then `rm -r {}`", path.display());
     let metadata = fs::symlink_metadata(path)
-        .map_err(|error| Error::pin(path, format!("cannot be read: {error}"), remedy()))?;
+        .map_err(|error| Error::kernel(format!("look at {}", path.display()), &error))?;
+    let shown = path.display();
     if !metadata.is_dir() {
-        return Err(Error::pin(path, "not a directory", remedy()));
+        let remedy = format!("remove it: `rm {shown}`");
+        return Err(Error::pin(path, "not a directory", remedy));
     }
     if metadata.uid() != Uid::effective().as_raw() {
         let problem = format!("owned by uid {}, not by us", metadata.uid());
-        return Err(Error::pin(path, problem, remedy()));
+        let remedy = format!("if nothing foreign is in it: `chown root {shown}`");
+        return Err(Error::pin(path, problem, remedy));
     }
     if metadata.mode() & 0o077 != 0 {
         let problem = format!("open to others (mode {:04o})", metadata.mode() & 0o7777);
-        return Err(Error::pin(path, problem, remedy()));
+        let remedy = format!("if nothing foreign is in it: `chmod 0700 {shown}`");
+        return Err(Error::pin(path, problem, remedy));
     }
     Ok(())
 }
 
 /// Checks a pinned map's shape; a missing one is `Ok(false)`.
 pub(super) fn check_map(path: &Path, shape: &Shape) -> Result<bool, Error> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        _ => {}
+    if !exists(path)? {
+        return Ok(false);
     }
     let refuse = |problem: String| {
         let remedy = "it is not one that this version made: remove it, or run `xdp-fw unload` \
                       with the version that did";
         Error::pin(path, problem, remedy)
     };
-    let info = MapInfo::from_pin(path).map_err(|_| refuse("not a BPF map".to_owned()))?;
+    let info = match MapInfo::from_pin(path) {
+        Ok(info) => info,
+        // Removed since, by a commit.
+        Err(error) if errno(&error) == Some(libc::ENOENT) => return Ok(false),
+        Err(_) => return Err(refuse("not a BPF map".to_owned())),
+    };
     let kind = info
         .map_type()
         .map_err(|_| refuse("a map of unknown type".to_owned()))?;

@@ -12,11 +12,11 @@ use xdp_fw_common::{Reason, Verdict};
 use super::counters::Counters;
 use super::generation::{Described, describe, pin};
 use super::owner::ENTRY;
-use super::pins::{Pins, check_map};
+use super::pins::{Pins, check_map, exists};
 use super::{Error, links, sys};
 
 /// How often a read starts anew because a commit removed what it was reading.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 20;
 
 /// What a generation is, as it is pinned with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,23 +96,27 @@ pub struct Snapshot {
 /// [`Error::NoGeneration`] where nothing is loaded, [`Error::Pin`] for pins that are not ours.
 pub fn read(pins: &Path) -> Result<Snapshot, Error> {
     let pins = Pins::new(pins);
-    let mut attempt = 1;
-    loop {
-        match read_once(&pins) {
-            Err(Error::Kernel { .. }) if attempt < ATTEMPTS => attempt += 1,
-            result => return result,
+    if !exists(&pins.entry())? {
+        return Err(Error::NoGeneration {
+            pins: pins.root().to_owned(),
+        });
+    }
+    pins.check()?;
+    for _ in 1..ATTEMPTS {
+        let before = program_in_force(&pins)?;
+        let snapshot = read_once(&pins);
+        // A commit in between took the pins away, or moved counts to a generation not read.
+        if program_in_force(&pins)? == before {
+            return snapshot;
         }
     }
+    read_once(&pins)
 }
 
 fn read_once(pins: &Pins) -> Result<Snapshot, Error> {
     let nothing = || Error::NoGeneration {
         pins: pins.root().to_owned(),
     };
-    if !pins.entry().exists() {
-        return Err(nothing());
-    }
-    pins.check()?;
     let described = in_force(pins)?.ok_or_else(nothing)?;
     let counters = Counters::open(&pins.counters())?.ok_or_else(nothing)?;
     let rules = described.rules.iter().map(|rule| {
@@ -137,10 +141,14 @@ fn read_once(pins: &Pins) -> Result<Snapshot, Error> {
 }
 
 fn read_reasons(counters: &Counters, described: &Described) -> Result<Vec<ReasonCount>, Error> {
+    let retired = counters.retire(&described.gone, described.retired)?;
     let mut counts = Vec::with_capacity(Reason::ALL.len() * 2);
     for reason in Reason::ALL {
-        for verdict in Verdict::ALL {
-            let count = counters.read(reason_slot(reason, verdict))?;
+        for (verdict, retired) in Verdict::ALL.into_iter().zip(&retired) {
+            let count = match reason {
+                Reason::Rule => counters.count(retired),
+                _ => counters.read(reason_slot(reason, verdict))?,
+            };
             counts.push(ReasonCount {
                 reason,
                 verdict,
@@ -148,23 +156,47 @@ fn read_reasons(counters: &Counters, described: &Described) -> Result<Vec<Reason
             });
         }
     }
-    // Not folded yet: packets that were on their way at the commit may still be counted there.
-    for rule in &described.gone {
-        let counted = counters.read(rule.slot)?;
-        let total = counts
-            .iter_mut()
-            .find(|count| count.reason == Reason::Rule && count.verdict == rule.verdict);
-        if let Some(ReasonCount { count, .. }) = total {
-            count.packets = count.packets.wrapping_add(counted.packets);
-            count.bytes = count.bytes.wrapping_add(counted.bytes);
-            count.last_seen = count.last_seen.max(counted.last_seen);
-        }
-    }
     Ok(counts)
 }
 
 /// The generation whose filter stands in slot 0.
+///
+/// # Errors
+/// [`Error::Lost`] where a filter stands there whose pins are gone.
 pub(super) fn in_force(pins: &Pins) -> Result<Option<Described>, Error> {
+    let mut missed = None;
+    loop {
+        let Some(program) = program_in_force(pins)? else {
+            return Ok(None);
+        };
+        let found = find(pins, program);
+        if let Ok(Some(described)) = found {
+            return Ok(Some(described));
+        }
+        // Twice the same: no commit took it away in between.
+        if missed == Some(program) {
+            found?;
+            return Err(Error::Lost {
+                pins: pins.root().to_owned(),
+            });
+        }
+        missed = Some(program);
+    }
+}
+
+fn find(pins: &Pins, program: u32) -> Result<Option<Described>, Error> {
+    for number in pins.generation_numbers()? {
+        let directory = pins.generation(number);
+        let filter = ProgramInfo::from_pin(directory.join(pin::FILTER));
+        if filter.is_ok_and(|filter| filter.id() == program) {
+            return describe(&directory).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// The id of the program in slot 0.
+fn program_in_force(pins: &Pins) -> Result<Option<u32>, Error> {
     let path = pins.entry();
     if !check_map(&path, &ENTRY)? {
         return Ok(None);
@@ -174,16 +206,5 @@ pub(super) fn in_force(pins: &Pins) -> Result<Option<Described>, Error> {
     };
     // Not by id: opening one by its id takes CAP_SYS_ADMIN, which the unit does not have.
     let entry = MapData::from_pin(&path).map_err(|e| read(&e))?;
-    let slot = sys::program_in_slot(entry.fd().as_fd(), 0).map_err(|e| read(&e))?;
-    let Some(program) = slot else {
-        return Ok(None);
-    };
-    for number in pins.generation_numbers() {
-        let directory = pins.generation(number);
-        let filter = ProgramInfo::from_pin(directory.join(pin::FILTER));
-        if filter.is_ok_and(|filter| filter.id() == program) {
-            return describe(&directory).map(Some);
-        }
-    }
-    Ok(None)
+    sys::program_in_slot(entry.fd().as_fd(), 0).map_err(|e| read(&e))
 }

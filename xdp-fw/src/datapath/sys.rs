@@ -12,6 +12,7 @@ use std::path::Path;
 const BPF_MAP_LOOKUP_ELEM: libc::c_int = 1;
 const BPF_OBJ_GET: libc::c_int = 7;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+const BPF_LINK_DETACH: libc::c_int = 34;
 const BPF_LINK_TYPE_XDP: u32 = 6;
 
 #[repr(C)]
@@ -118,6 +119,18 @@ pub(super) fn pinned_link(path: &Path) -> io::Result<XdpLink> {
         program: info.program,
         interface: info.interface,
     })
+}
+
+/// Takes the program off the interface of a pinned link, whoever else holds the link: when this
+/// returns, no packet meets the program any more. A dead link is fine.
+pub(super) fn detach_pinned_link(path: &Path) -> io::Result<()> {
+    let link = object(path)?;
+    let mut argument = link.as_raw_fd() as u32;
+    // SAFETY: BPF_LINK_DETACH takes the descriptor alone.
+    match unsafe { bpf(BPF_LINK_DETACH, &mut argument) } {
+        Err(error) if error.raw_os_error() != Some(libc::ENOLINK) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Opens whatever is pinned at `path`.

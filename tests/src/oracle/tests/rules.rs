@@ -287,10 +287,9 @@ fn no_address_criterion_matches_where_addresses_are_unknown() {
         malformed: Action::Pass,
         ..config([rule])
     };
-    let unreadable: [Packet; 5] = [
+    let unreadable: [Packet; 4] = [
         eth() / truncate(13),
         eth() / vlan(7) / truncate(16),
-        eth() / vlan(0) / vlan(0) / vlan(0) / v4() / tcp(1, 2),
         eth() / v4() / truncate(33),
         eth() / v6().version(4) / tcp(1, 2),
     ];
