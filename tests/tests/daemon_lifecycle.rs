@@ -7,6 +7,7 @@ use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, config, packets, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::veth::{End, Veth};
+use xdp_fw_tests::wire::Wire;
 
 fn denied() -> Packet {
     eth() / ipv4("192.0.2.1", "198.51.100.1") / udp(1, 2)
@@ -91,6 +92,24 @@ fn unload_goes_through_a_running_daemon() {
     assert!(unload.status.success(), "{unload:?}");
     assert!(passes(&mut wire, &denied()));
     assert!(!is_attached(&hosts));
+}
+
+#[test]
+fn attach_puts_the_filter_on_another_interface_without_the_daemon() {
+    let hosts = Hosts::new("attach");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = Daemon::start(&hosts.edge, &deny());
+    daemon.stop();
+    let _other = Veth::new(End::new(&hosts.client, "c1"), End::new(&hosts.edge, "e1"));
+    let mut wire = Wire::new((&hosts.client, "c1"), (&hosts.edge, "e1"));
+    assert!(passes(&mut wire, &denied()));
+    let attach = daemon.cli(&["attach", "e1"]);
+    assert!(attach.status.success(), "{attach:?}");
+    assert!(!passes(&mut wire, &denied()));
+    // Attached already: said, and fine.
+    assert!(daemon.cli(&["attach", "e1"]).status.success());
+    let interfaces = daemon.stats().pointer("/interfaces").unwrap().to_string();
+    assert!(interfaces.contains("\"e1\""), "{interfaces}");
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! `/metrics`: what Prometheus reads is what was counted, and how the last reload went.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, rule};
+use xdp_fw_tests::daemon::Daemon;
+use xdp_fw_tests::netns::Netns;
+use xdp_fw_tests::packet::*;
+
+const LISTEN: &str = "127.0.0.1:9798";
+
+fn scrape(netns: &Netns) -> String {
+    netns.within(|| {
+        let mut stream = TcpStream::connect(LISTEN).expect("metrics listen");
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nHost: {LISTEN}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    })
+}
+
+/// The value of a sample, named with its labels as in the text.
+fn sample(text: &str, name: &str) -> f64 {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let Some(value) = line.and_then(|value| value.parse().ok()) else {
+        panic!("no {name} in\n{text}");
+    };
+    value
+}
+
+fn config(rules: &str) -> String {
+    format!("interfaces = [\"{EDGE_DEVICE}\"]\nmetrics.listen = \"{LISTEN}\"\n{rules}")
+}
+
+#[test]
+fn metrics_tell_rules_reasons_interfaces_and_the_last_reload() {
+    let hosts = Hosts::new("metrics");
+    let _cable = hosts.cable(1_500);
+    let deny = rule("deny", "drop", "source = \"192.0.2.0/24\"");
+    let mut daemon = Daemon::start(&hosts.edge, &config(&deny));
+    let mut wire = hosts.wire();
+    let denied = (eth() / ipv4("192.0.2.1", "198.51.100.1") / udp(1, 2)).bytes();
+    let other = (eth() / ipv4("203.0.113.1", "198.51.100.1") / udp(1, 2)).bytes();
+    wire.exchange(&vec![denied.clone(); 9]);
+    wire.exchange(&vec![other; 4]);
+
+    let text = scrape(&hosts.edge);
+    let rule = "{rule=\"deny\",action=\"drop\"}";
+    assert_eq!(
+        sample(&text, &format!("xdp_fw_rule_packets_total{rule}")),
+        9.0
+    );
+    let bytes = 9.0 * denied.len() as f64;
+    assert_eq!(
+        sample(&text, &format!("xdp_fw_rule_bytes_total{rule}")),
+        bytes
+    );
+    let total = "xdp_fw_packets_total{verdict=\"drop\",reason=\"rule\"}";
+    assert_eq!(sample(&text, total), 9.0);
+    assert_eq!(
+        sample(
+            &text,
+            "xdp_fw_packets_total{verdict=\"pass\",reason=\"default\"}"
+        ),
+        4.0
+    );
+    let attached =
+        format!("xdp_fw_interface_attached{{interface=\"{EDGE_DEVICE}\",mode=\"native\"}}");
+    assert_eq!(sample(&text, &attached), 1.0);
+    assert_eq!(sample(&text, "xdp_fw_rules"), 1.0);
+    assert_eq!(sample(&text, "xdp_fw_config_last_reload_successful"), 1.0);
+    assert!(sample(&text, "xdp_fw_config_last_reload_success_timestamp_seconds") > 1.7e9);
+
+    // A rule that is gone leaves its packets in the total, which never goes back.
+    daemon.edit(&config(""));
+    let text = scrape(&hosts.edge);
+    assert_eq!(sample(&text, total), 9.0);
+    assert!(!text.contains("rule=\"deny\""), "{text}");
+
+    daemon.edit("interfaces = 7\n");
+    let text = scrape(&hosts.edge);
+    assert_eq!(sample(&text, "xdp_fw_config_last_reload_successful"), 0.0);
+}
+
+#[test]
+fn a_metrics_port_that_is_taken_is_said_and_keeps_nobody_from_filtering() {
+    let hosts = Hosts::new("taken");
+    let _cable = hosts.cable(1_500);
+    let _taken = hosts
+        .edge
+        .within(|| std::net::TcpListener::bind(LISTEN).expect("the port is free"));
+    let deny = rule("deny", "drop", "source = \"192.0.2.0/24\"");
+    let daemon = Daemon::start(&hosts.edge, &config(&deny));
+    let denied = (eth() / ipv4("192.0.2.1", "198.51.100.1") / udp(1, 2)).bytes();
+    assert!(hosts.wire().exchange(&[denied]).is_empty());
+    let status = daemon.status().to_string();
+    assert!(status.contains("127.0.0.1:9798 is taken"), "{status}");
+}
