@@ -58,7 +58,7 @@ pub fn probe_frags(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn enter(ctx: &XdpContext, length: usize) -> u32 {
     // SAFETY: the map is a program array and the context is the one that was handed in.
-    let _ = unsafe { ENTRY.tail_call(ctx, 0) };
+    unsafe { ENTRY.tail_call(ctx, 0) };
     // Only reached if the slot is empty, which no commit leaves behind.
     count(reason_slot(Reason::Internal, Verdict::Drop), length);
     xdp_action::XDP_DROP
