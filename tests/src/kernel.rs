@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use xdp_fw::config::{Action, Config};
 use xdp_fw::datapath::{self, Datapath, Prepared, Probe};
 use xdp_fw::policy::{HostTables, Policy, Tables, compile};
-use xdp_fw_common::{Reason, Verdict, decide};
+use xdp_fw_common::{Ingress, Reason, Verdict, decide};
 
 use crate::oracle;
 
@@ -70,7 +70,8 @@ impl Kernel {
     #[must_use]
     pub fn load(config: &Config) -> Self {
         let pins = PinDirectory::new();
-        let tables = compile(&Policy::from_config(config)).expect("the configuration compiles");
+        let tables =
+            compile(&Policy::from_config(config), &[]).expect("the configuration compiles");
         let mut datapath = Datapath::open(pins.path()).expect("the pin directory opens");
         let prepared = datapath
             .prepare(&tables, [0; 32])
@@ -94,7 +95,7 @@ impl Kernel {
     pub fn judge_split(&mut self, frame: &[u8], first_buffer: Option<u32>) -> Said {
         let probed = self
             .probe
-            .run(frame, first_buffer)
+            .run(frame, first_buffer, 0)
             .expect("the kernel takes the frame");
         assert_eq!(
             probed.length,
@@ -111,7 +112,11 @@ impl Kernel {
     /// What the host build of the same core does with it.
     #[must_use]
     pub fn judge_on_host(&self, frame: &[u8]) -> Said {
-        let decision = decide(frame, frame.len(), &HostTables::new(&self.tables));
+        let ingress = Ingress {
+            interface: 0,
+            length: frame.len(),
+        };
+        let decision = decide(frame, &ingress, &HostTables::new(&self.tables));
         Said {
             verdict: decision.verdict.name(),
             reason: decision.reason.name(),

@@ -61,17 +61,7 @@ pub fn drop(name: impl Display) -> Rule {
 
 /// A rule without criteria.
 pub fn rule(name: impl Display, action: Action) -> Rule {
-    Rule {
-        name: name.to_string(),
-        action,
-        enabled: true,
-        source: None,
-        destination: None,
-        protocol: None,
-        source_port: None,
-        destination_port: None,
-        position: nowhere(),
-    }
+    Rule::without_criteria(name.to_string(), action, nowhere())
 }
 
 /// Criteria, each a list as in the file, separated by commas: `"22, 8000-8099, !8080"`.

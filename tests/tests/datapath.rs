@@ -30,12 +30,15 @@ fn tables(names: &[&str]) -> Tables {
             .map(|name| NamedRule {
                 name: (*name).to_owned(),
                 verdict: Verdict::Drop,
+                shadow: false,
             })
             .collect(),
         source: AddressTable::default(),
         destination: AddressTable::default(),
-        narrow: Vec::new(),
-        wide: Vec::new(),
+        interfaces: Vec::new(),
+        source_macs: Vec::new(),
+        destination_macs: Vec::new(),
+        numbers: Vec::new(),
         rows: Vec::new(),
         prefixes: 0,
     }
@@ -190,7 +193,7 @@ fn the_probe_tells_rule_and_reason_and_counts_nothing() {
     let mut frame = [0u8; 64];
     frame[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
     frame[17] = 50;
-    let probed = probe.run(&frame, None).unwrap();
+    let probed = probe.run(&frame, None, 0).unwrap();
     assert_eq!(probed.verdict, Verdict::Drop);
     assert_eq!(probed.reason, Some(Reason::Rule));
     assert_eq!(probed.rule, Some(0));
@@ -198,7 +201,7 @@ fn the_probe_tells_rule_and_reason_and_counts_nothing() {
 
     frame[14] = 0x65;
     assert_eq!(
-        probe.run(&frame, None).unwrap().reason,
+        probe.run(&frame, None, 0).unwrap().reason,
         Some(Reason::IpVersion)
     );
 
@@ -223,7 +226,7 @@ fn a_frame_whose_first_buffer_is_nearly_empty_is_read_across_buffers() {
     frame[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
     frame[16..18].copy_from_slice(&8986u16.to_be_bytes());
     for first_buffer in [14, 20, 33, 34, 35, 3000] {
-        let probed = probe.run(&frame, Some(first_buffer)).unwrap();
+        let probed = probe.run(&frame, Some(first_buffer), 0).unwrap();
         assert_eq!(probed.reason, Some(Reason::Rule), "{first_buffer}");
         assert_eq!(probed.length, 9000, "{first_buffer}");
     }

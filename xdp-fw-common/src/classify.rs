@@ -3,9 +3,10 @@
 //! Cost: a class look-up and a row per dimension in use, then one word per dimension for each set
 //! bit of the summary that turns out empty. It does not grow with prefixes.
 
-use crate::packet::{Address, Network, Transport};
-use crate::tables::{CLASS_ABSENT, ROW_WORDS, Row, Rule};
-use crate::verifier::bit_index;
+use crate::decide::Ingress;
+use crate::packet::{Address, MAC_UNKNOWN, Mac, Network, Transport, protocol};
+use crate::tables::{CLASS_ABSENT, ROW_WORDS, Row, Rule, SHADOW_RULES_MAX, icmp_value};
+use crate::verifier::{bit_index, forget};
 use crate::{Dimension, Packet, Tables};
 
 /// What the rules say of a packet.
@@ -26,12 +27,12 @@ pub enum Match {
 
 /// Finds the first rule that matches.
 #[inline(always)]
-pub fn first_match<T: Tables>(packet: &Packet, tables: &T) -> Match {
+pub fn first_match<T: Tables>(packet: &Packet, ingress: &Ingress, tables: &T) -> Match {
     if !tables.has_rules() {
         return Match::Nothing;
     }
-    match Rows::look_up(packet, tables) {
-        Some(rows) => walk(&rows, tables),
+    match Rows::look_up(packet, ingress, tables) {
+        Some(rows) => walk(&rows, ingress, tables),
         None => Match::Broken,
     }
 }
@@ -46,8 +47,12 @@ macro_rules! rows {
         impl<'a> Rows<'a> {
             /// `None` if a table is broken.
             #[inline(always)]
-            fn look_up<T: Tables>(packet: &Packet, tables: &'a T) -> Option<Self> {
-                Some(Self { $($field: row(packet, tables, Dimension::$dimension)?,)+ })
+            fn look_up<T: Tables>(
+                packet: &Packet,
+                ingress: &Ingress,
+                tables: &'a T,
+            ) -> Option<Self> {
+                Some(Self { $($field: row(packet, ingress, tables, Dimension::$dimension)?,)+ })
             }
 
             #[inline(always)]
@@ -71,6 +76,17 @@ rows! {
     protocol: Protocol,
     source_port: SourcePort,
     destination_port: DestinationPort,
+    interface: Interface,
+    family: Family,
+    vlan: Vlan,
+    icmp: Icmp,
+    tcp_flags: TcpFlags,
+    fragment: Fragment,
+    length: Length,
+    ttl: Ttl,
+    dscp: Dscp,
+    source_mac: SourceMac,
+    destination_mac: DestinationMac,
 }
 
 /// The row of the packet's class in `dimension`: `Some(None)` if that is not in use, `None` if a
@@ -78,19 +94,23 @@ rows! {
 #[inline(always)]
 fn row<'a, T: Tables>(
     packet: &Packet,
+    ingress: &Ingress,
     tables: &'a T,
     dimension: Dimension,
 ) -> Option<Option<&'a Row>> {
     if !tables.uses(dimension) {
         return Some(None);
     }
-    let class = class(packet, tables, dimension)?;
+    let class = class(packet, ingress, tables, dimension)?;
     Some(Some(tables.row(dimension, class)?))
 }
 
 /// Looks at the words that the summary leaves, lowest first.
 #[inline(always)]
-fn walk<T: Tables>(rows: &Rows<'_>, tables: &T) -> Match {
+fn walk<T: Tables>(rows: &Rows<'_>, ingress: &Ingress, tables: &T) -> Match {
+    if tables.has_shadow_rules() {
+        return walk_past_shadows(rows, ingress, tables);
+    }
     let mut summary = rows.summary();
     let mut steps = 0;
     while steps < ROW_WORDS {
@@ -116,18 +136,66 @@ fn walk<T: Tables>(rows: &Rows<'_>, tables: &T) -> Match {
     }
 }
 
+/// Words and shadow rules that a walk may look at.
+const STEPS_MAX: usize = ROW_WORDS + SHADOW_RULES_MAX + 2;
+
+/// The same, where some rules are only counted and do not decide.
+#[inline(always)]
+fn walk_past_shadows<T: Tables>(rows: &Rows<'_>, ingress: &Ingress, tables: &T) -> Match {
+    let mut summary = rows.summary();
+    let mut word = 0;
+    let mut candidates = 0;
+    let mut steps = 0;
+    while steps < STEPS_MAX {
+        // Both ways round the loop must look the same to the verifier, or they double each time.
+        summary = forget(summary as usize, ingress.length) as u64;
+        candidates = forget(candidates as usize, ingress.length) as u64;
+        word = forget(word as usize, ingress.length) as u32;
+        if candidates == 0 {
+            if summary == 0 {
+                return Match::Nothing;
+            }
+            word = lowest_bit(summary);
+            summary &= summary - 1;
+            candidates = rows.word(word as usize);
+        } else {
+            let index = word * 64 + lowest_bit(candidates);
+            let Some(rule) = tables.rule(index) else {
+                return Match::Broken;
+            };
+            if rule.shadow == 0 {
+                return Match::Rule { index, rule };
+            }
+            tables.count_shadow(rule.slot, ingress.length);
+            candidates &= candidates - 1;
+        }
+        steps += 1;
+    }
+    Match::Broken
+}
+
 /// The class of what the packet has in `dimension`; `None` if a table is broken.
 #[inline(always)]
-fn class<T: Tables>(packet: &Packet, tables: &T, dimension: Dimension) -> Option<u32> {
-    match dimension {
-        Dimension::Source => Some(address(packet, tables, dimension, &packet.source)),
-        Dimension::Destination => Some(address(packet, tables, dimension, &packet.destination)),
-        Dimension::Protocol => match u8::try_from(packet.protocol) {
-            Ok(protocol) => tables.class_narrow(dimension, protocol),
-            Err(_) => Some(CLASS_ABSENT),
-        },
-        Dimension::SourcePort => port(packet, tables, dimension, packet.source_port),
-        Dimension::DestinationPort => port(packet, tables, dimension, packet.destination_port),
+fn class<T: Tables>(
+    packet: &Packet,
+    ingress: &Ingress,
+    tables: &T,
+    dimension: Dimension,
+) -> Option<u32> {
+    let (present, value) = match dimension {
+        Dimension::Source => return Some(address(packet, tables, dimension, &packet.source)),
+        Dimension::Destination => {
+            return Some(address(packet, tables, dimension, &packet.destination));
+        }
+        Dimension::Interface => return Some(tables.class_interface(ingress.interface)),
+        Dimension::SourceMac => return Some(mac(tables, dimension, packet.source_mac)),
+        Dimension::DestinationMac => return Some(mac(tables, dimension, packet.destination_mac)),
+        _ => number(packet, dimension),
+    };
+    if present {
+        tables.class_number(dimension, value)
+    } else {
+        Some(CLASS_ABSENT)
     }
 }
 
@@ -141,6 +209,58 @@ fn address<T: Tables>(packet: &Packet, tables: &T, dimension: Dimension, address
 }
 
 #[inline(always)]
+fn mac<T: Tables>(tables: &T, dimension: Dimension, address: Mac) -> u32 {
+    if address == MAC_UNKNOWN {
+        CLASS_ABSENT
+    } else {
+        tables.class_mac(dimension, address)
+    }
+}
+
+/// Whether the packet has the number that `dimension` classifies, and the number.
+#[inline(always)]
+fn number(packet: &Packet, dimension: Dimension) -> (bool, u32) {
+    let whole = packet.malformed.is_none();
+    let ports = packet.transport == Transport::Ports;
+    match dimension {
+        Dimension::Protocol => (
+            packet.protocol < protocol::UNKNOWN,
+            u32::from(packet.protocol),
+        ),
+        Dimension::SourcePort => (ports, u32::from(packet.source_port)),
+        Dimension::DestinationPort => (ports, u32::from(packet.destination_port)),
+        Dimension::Icmp => icmp(packet),
+        Dimension::TcpFlags => (
+            packet.has_transport(protocol::TCP, Transport::Ports),
+            u32::from(packet.tcp_flags),
+        ),
+        Dimension::Family => match packet.network {
+            Network::V4 => (true, 4),
+            Network::V6 => (true, 6),
+            _ => (false, 0),
+        },
+        Dimension::Vlan => (packet.has_vlan(), u32::from(packet.vlan)),
+        Dimension::Fragment => (whole, u32::from(packet.fragment)),
+        Dimension::Length => (whole, u32::from(packet.length)),
+        Dimension::Ttl => (whole, u32::from(packet.hop_limit)),
+        Dimension::Dscp => (whole, u32::from(packet.dscp)),
+        _ => (false, 0),
+    }
+}
+
+/// Only ICMP in IPv4 and ICMPv6 in IPv6: the other way round the numbers mean nothing.
+#[inline(always)]
+fn icmp(packet: &Packet) -> (bool, u32) {
+    let v6 = packet.network == Network::V6;
+    let number = if v6 { protocol::ICMPV6 } else { protocol::ICMP };
+    let (kind, code) = (packet.source_port as u8, packet.destination_port as u8);
+    (
+        packet.has_transport(number, Transport::Icmp),
+        icmp_value(v6, kind, code),
+    )
+}
+
+#[inline(always)]
 const fn v4_bytes(address: &Address) -> [u8; 4] {
     let [a, b, c, d, ..] = address[0].to_ne_bytes();
     [a, b, c, d]
@@ -149,14 +269,6 @@ const fn v4_bytes(address: &Address) -> [u8; 4] {
 #[inline(always)]
 fn v6_bytes(address: &Address) -> [u8; 16] {
     bytemuck::cast(*address)
-}
-
-#[inline(always)]
-fn port<T: Tables>(packet: &Packet, tables: &T, dimension: Dimension, port: u16) -> Option<u32> {
-    if packet.transport != Transport::Ports {
-        return Some(CLASS_ABSENT);
-    }
-    tables.class_wide(dimension, port)
 }
 
 /// Index of the lowest set bit of `word`, which is not zero.

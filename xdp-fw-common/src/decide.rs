@@ -6,7 +6,7 @@ use crate::classify::{Match, first_match};
 use crate::essentials::is_essential;
 use crate::packet::Network;
 use crate::wire::reason_slot;
-use crate::{Frame, Packet, Reason, Tables, Verdict};
+use crate::{Dimension, Frame, Packet, Reason, Tables, Verdict};
 
 /// A packet's fate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +33,19 @@ impl Decision {
     }
 }
 
-/// Decides over one frame. `length` is [`Frame::length`], taken once by the caller, which counts it.
+/// Where a frame came in, and how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ingress {
+    /// Index of the interface.
+    pub interface: u32,
+    /// [`Frame::length`], taken once by the caller, which counts it.
+    pub length: usize,
+}
+
+/// Decides over one frame.
 #[inline(always)]
-pub fn decide<F: Frame + ?Sized, T: Tables>(frame: &F, length: usize, tables: &T) -> Decision {
-    let packet = Packet::parse(frame, length);
+pub fn decide<F: Frame + ?Sized, T: Tables>(frame: &F, ingress: &Ingress, tables: &T) -> Decision {
+    let mut packet = Packet::parse(frame, ingress.length);
     match packet.malformed {
         // Under any policy. The stack takes off any number of tags with VLAN id 0, so more of them
         // than we walk would carry any address past the rules.
@@ -56,7 +65,14 @@ pub fn decide<F: Frame + ?Sized, T: Tables>(frame: &F, length: usize, tables: &T
             }
         }
     }
-    match first_match(&packet, tables) {
+    // What few rules ask for is read only then.
+    if tables.uses(Dimension::SourceMac) || tables.uses(Dimension::DestinationMac) {
+        packet.read_macs(frame);
+    }
+    if tables.uses(Dimension::TcpFlags) && !packet.read_tcp_flags(frame) {
+        return Decision::because(Reason::Internal, Verdict::Drop);
+    }
+    match first_match(&packet, ingress, tables) {
         Match::Rule { index, rule } => Decision {
             verdict: Verdict::from_wire(rule.verdict),
             reason: Reason::Rule,

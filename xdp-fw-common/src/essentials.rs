@@ -25,11 +25,11 @@ pub fn is_essential(packet: &Packet) -> bool {
 #[inline(always)]
 fn is_essential_v4(packet: &Packet) -> bool {
     // Destination unreachable, fragmentation needed (RFC 1191).
-    if is(packet, protocol::ICMP, Transport::Icmp) {
+    if packet.has_transport(protocol::ICMP, Transport::Icmp) {
         return packet.source_port == 3 && packet.destination_port == 4;
     }
     // DHCP server to client (RFC 2131).
-    is(packet, protocol::UDP, Transport::Ports)
+    packet.has_transport(protocol::UDP, Transport::Ports)
         && packet.source_port == 67
         && packet.destination_port == 68
         && packet.fragment == 0
@@ -37,7 +37,7 @@ fn is_essential_v4(packet: &Packet) -> bool {
 
 #[inline(always)]
 fn is_essential_v6(packet: &Packet) -> bool {
-    if is(packet, protocol::ICMPV6, Transport::Icmp) {
+    if packet.has_transport(protocol::ICMPV6, Transport::Icmp) {
         return match packet.source_port {
             // Packet too big (RFC 8201).
             2 => true,
@@ -54,16 +54,11 @@ fn is_essential_v6(packet: &Packet) -> bool {
         };
     }
     // DHCPv6 server to client (RFC 8415).
-    is(packet, protocol::UDP, Transport::Ports)
+    packet.has_transport(protocol::UDP, Transport::Ports)
         && packet.source_port == 547
         && packet.destination_port == 546
         && packet.fragment == 0
         && is_link_local(&packet.source)
-}
-
-#[inline(always)]
-fn is(packet: &Packet, protocol: u8, transport: Transport) -> bool {
-    packet.protocol == u16::from(protocol) && packet.transport == transport
 }
 
 /// In fe80::/10.

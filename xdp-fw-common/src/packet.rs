@@ -9,6 +9,7 @@ mod transport;
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::tables::VLAN_NONE;
 use crate::verifier::forget;
 use crate::{Frame, Reason};
 
@@ -51,6 +52,12 @@ pub enum Network {
 /// them, the others zero.
 pub type Address = [u64; 2];
 
+/// An Ethernet address: its bytes in network order, the first one the most significant of 48 bits.
+pub type Mac = u64;
+
+/// No Ethernet address: it was not asked for, or the frame ends inside it.
+pub const MAC_UNKNOWN: Mac = u64::MAX;
+
 /// Bits of [`Packet::fragment`]: which part of a datagram a packet is. None set: all of it.
 pub mod fragment {
     /// It says that it is a fragment; alone, an IPv6 atomic fragment (RFC 6946).
@@ -75,6 +82,16 @@ pub struct Packet {
     pub source: Address,
     /// Destination address of the same.
     pub destination: Address,
+    /// Source address of the Ethernet header, once [`Packet::read_macs`] was asked for it.
+    pub source_mac: Mac,
+    /// Destination address of the Ethernet header, likewise.
+    pub destination_mac: Mac,
+    /// VLAN id of the outermost tag that has one, or [`VLAN_NONE`]; see [`Packet::has_vlan`].
+    pub vlan: u16,
+    /// Length of the IP packet in bytes, header included; 65,535 for what is longer.
+    pub length: u16,
+    /// Differentiated services code point.
+    pub dscp: u8,
     /// TTL or hop limit.
     pub hop_limit: u8,
     /// Whether any IPv6 extension header precedes the upper layer.
@@ -89,6 +106,10 @@ pub struct Packet {
     pub source_port: u16,
     /// Destination port of [`Transport::Ports`], code of [`Transport::Icmp`].
     pub destination_port: u16,
+    /// Where the transport header begins, bytes from the start of the frame.
+    pub transport_at: usize,
+    /// Flags of TCP, once [`Packet::read_tcp_flags`] was asked for them.
+    pub tcp_flags: u8,
 }
 
 impl Packet {
@@ -97,6 +118,11 @@ impl Packet {
         network: Network::Unknown,
         source: [0; 2],
         destination: [0; 2],
+        source_mac: MAC_UNKNOWN,
+        destination_mac: MAC_UNKNOWN,
+        vlan: VLAN_NONE,
+        length: 0,
+        dscp: 0,
         hop_limit: 0,
         extended: false,
         fragment: 0,
@@ -104,6 +130,8 @@ impl Packet {
         transport: Transport::Absent,
         source_port: 0,
         destination_port: 0,
+        transport_at: 0,
+        tcp_flags: 0,
     };
 
     /// Reads a frame. `length` is [`Frame::length`], taken once by the caller, which counts it.
@@ -120,7 +148,7 @@ impl Packet {
 
     #[inline(always)]
     fn read<F: Frame + ?Sized>(&mut self, frame: &F, length: usize) -> Result<(), Reason> {
-        let (ethertype, at) = ethernet(frame)?;
+        let (ethertype, at) = self.read_tags(frame)?;
         let at = forget(at, length);
         match ethertype {
             ETHERTYPE_IPV4 => self.read_ipv4(frame, at, length),
@@ -135,6 +163,54 @@ impl Packet {
             }
         }
     }
+
+    /// The EtherType behind all VLAN tags, and where its header begins.
+    #[inline(always)]
+    fn read_tags<F: Frame + ?Sized>(&mut self, frame: &F) -> Result<(u16, usize), Reason> {
+        let Some(ethertype) = frame.load::<u16>(ETHERNET_HEADER - 2) else {
+            return Err(Reason::TruncatedEthernet);
+        };
+        let mut ethertype = u16::from_be(ethertype);
+        let mut at = ETHERNET_HEADER;
+        let mut tags = 0;
+        while is_tag(ethertype) {
+            if tags == VLAN_TAGS_MAX {
+                return Err(Reason::VlanDepth);
+            }
+            let Some(tag) = frame.load::<Tag>(at) else {
+                return Err(Reason::TruncatedVlan);
+            };
+            // VLAN id 0 only carries a priority: the stack takes the frame as untagged.
+            let id = u16::from_be(tag.control) & VLAN_ID;
+            if self.vlan == VLAN_NONE && id != 0 {
+                self.vlan = id;
+            }
+            ethertype = u16::from_be(tag.ethertype);
+            at += size_of::<Tag>();
+            tags += 1;
+        }
+        Ok((ethertype, at))
+    }
+
+    /// Whether all tags were read: only then is [`Packet::vlan`] what the stack would see.
+    #[inline(always)]
+    pub(crate) const fn has_vlan(&self) -> bool {
+        !matches!(
+            self.malformed,
+            Some(Reason::TruncatedEthernet | Reason::TruncatedVlan | Reason::VlanDepth)
+        )
+    }
+
+    /// Reads the Ethernet addresses, for those who ask for them.
+    #[inline(always)]
+    pub fn read_macs<F: Frame + ?Sized>(&mut self, frame: &F) {
+        if let Some(macs) = frame.load::<Macs>(0) {
+            self.destination_mac = u64::from(u32::from_be(macs.destination_high)) << 16
+                | u64::from(u16::from_be(macs.destination_low));
+            self.source_mac = u64::from(u16::from_be(macs.source_high)) << 32
+                | u64::from(u32::from_be(macs.source_low));
+        }
+    }
 }
 
 /// What follows an 802.1Q or 802.1ad EtherType; big endian.
@@ -145,27 +221,17 @@ struct Tag {
     ethertype: u16,
 }
 
-/// The EtherType behind all VLAN tags, and where its header begins.
-#[inline(always)]
-fn ethernet<F: Frame + ?Sized>(frame: &F) -> Result<(u16, usize), Reason> {
-    let Some(ethertype) = frame.load::<u16>(ETHERNET_HEADER - 2) else {
-        return Err(Reason::TruncatedEthernet);
-    };
-    let mut ethertype = u16::from_be(ethertype);
-    let mut at = ETHERNET_HEADER;
-    let mut tags = 0;
-    while is_tag(ethertype) {
-        if tags == VLAN_TAGS_MAX {
-            return Err(Reason::VlanDepth);
-        }
-        let Some(tag) = frame.load::<Tag>(at) else {
-            return Err(Reason::TruncatedVlan);
-        };
-        ethertype = u16::from_be(tag.ethertype);
-        at += size_of::<Tag>();
-        tags += 1;
-    }
-    Ok((ethertype, at))
+/// Bits of a tag's control field that are the VLAN id.
+const VLAN_ID: u16 = 0x0fff;
+
+/// The addresses of the Ethernet header; big endian.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Macs {
+    destination_high: u32,
+    destination_low: u16,
+    source_high: u16,
+    source_low: u32,
 }
 
 #[inline(always)]

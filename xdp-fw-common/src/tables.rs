@@ -7,6 +7,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::Verdict;
+use crate::packet::Mac;
 
 /// Rules of one policy, at most.
 pub const RULES_MAX: usize = 4096;
@@ -19,10 +20,25 @@ pub const CLASS_ABSENT: u32 = 0;
 /// Class of an address that no prefix of the policy contains.
 pub const CLASS_OUTSIDE: u32 = 1;
 
-/// What of a packet is classified. The number is the index into [`crate::wire::Settings`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Dimension {
+macro_rules! dimensions {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $number:literal,)+) => {
+        /// What of a packet is classified. The number is the index into
+        /// [`crate::wire::Settings`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Dimension { $($(#[doc = $doc])+ $variant = $number),+ }
+
+        impl Dimension {
+            /// Every dimension, by number.
+            pub const ALL: [Self; [$($number),+].len()] = [$(Self::$variant),+];
+
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
+        }
+    };
+}
+
+dimensions! {
     /// Source address, both families.
     Source = 0,
     /// Destination address, both families.
@@ -33,20 +49,77 @@ pub enum Dimension {
     SourcePort = 3,
     /// Destination port.
     DestinationPort = 4,
+    /// Index of the interface that the packet came in by.
+    Interface = 5,
+    /// IP version: 4 or 6.
+    Family = 6,
+    /// VLAN id of the outermost tag that has one, or [`VLAN_NONE`].
+    Vlan = 7,
+    /// Family, type and code of ICMP: see [`icmp_value`].
+    Icmp = 8,
+    /// The eight flags of TCP.
+    TcpFlags = 9,
+    /// Bits of [`mod@crate::packet::fragment`].
+    Fragment = 10,
+    /// Length of the IP packet in bytes, header included; the largest is 65,535.
+    Length = 11,
+    /// Time to live, or hop limit.
+    Ttl = 12,
+    /// Differentiated services code point, 0 to 63.
+    Dscp = 13,
+    /// Source address of the Ethernet header.
+    SourceMac = 14,
+    /// Destination address of the Ethernet header.
+    DestinationMac = 15,
+}
+
+/// How a dimension's values are looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domain {
+    /// IP addresses: longest prefix match.
+    Address,
+    /// This many small numbers, from 0: an array.
+    Numbers(u32),
+    /// Few of very many values: a hash.
+    Key,
 }
 
 impl Dimension {
-    /// Every dimension, by number.
-    pub const ALL: [Self; 5] = [
-        Self::Source,
-        Self::Destination,
-        Self::Protocol,
-        Self::SourcePort,
-        Self::DestinationPort,
-    ];
+    /// Whether the filter for simple policies has it: addresses, protocol, ports.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_basic(self) -> bool {
+        self as u8 <= Self::DestinationPort as u8
+    }
 
-    /// How many there are.
-    pub const COUNT: usize = Self::ALL.len();
+    /// How its values are looked up.
+    #[must_use]
+    #[inline(always)]
+    pub const fn domain(self) -> Domain {
+        match self {
+            Self::Source | Self::Destination => Domain::Address,
+            Self::Interface | Self::SourceMac | Self::DestinationMac => Domain::Key,
+            Self::Protocol
+            | Self::Family
+            | Self::TcpFlags
+            | Self::Fragment
+            | Self::Ttl
+            | Self::Dscp => Domain::Numbers(1 << 8),
+            Self::Vlan => Domain::Numbers(VLAN_NONE as u32 + 1),
+            Self::SourcePort | Self::DestinationPort | Self::Length => Domain::Numbers(1 << 16),
+            Self::Icmp => Domain::Numbers(1 << 17),
+        }
+    }
+}
+
+/// The value of [`Dimension::Vlan`] for a frame without a VLAN id.
+pub const VLAN_NONE: u16 = 4096;
+
+/// The value of [`Dimension::Icmp`].
+#[must_use]
+#[inline(always)]
+pub const fn icmp_value(v6: bool, kind: u8, code: u8) -> u32 {
+    (v6 as u32) << 16 | (kind as u32) << 8 | code as u32
 }
 
 /// One bit per rule that has no say against a class, with a summary on top.
@@ -88,22 +161,31 @@ impl Row {
     }
 }
 
+/// Rules of one policy that match but do not decide, at most.
+pub const SHADOW_RULES_MAX: usize = 256;
+
 /// What a matched rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Rule {
     /// A [`Verdict`].
     pub verdict: u8,
+    /// 1 for a shadow rule, which is counted and does not decide.
+    pub shadow: u8,
     /// Zero.
-    pub reserved: [u8; 3],
+    pub reserved: [u8; 2],
     /// Its counter's slot.
     pub slot: u32,
 }
 
-/// Elements of 16-bit classes in one table value; keeps a value within a cache line.
-pub const WIDE_PACK: usize = 32;
-/// Table values that hold the classes of one 16-bit dimension.
-pub const WIDE_VALUES: usize = (1 << 16) / WIDE_PACK;
+/// Classes in one value of the number table, which thus fills a cache line.
+pub const NUMBERS_PACK: usize = 32;
+
+/// Table values that hold the classes of `values` numbers.
+#[must_use]
+pub const fn number_values(values: u32) -> usize {
+    (values as usize).div_ceil(NUMBERS_PACK)
+}
 
 /// The compiled policy as [`crate::decide()`] sees it: map look-ups in the kernel, vectors on the
 /// host. Every method with a dimension is called with a constant one, and only if it is in use.
@@ -118,6 +200,8 @@ pub trait Tables {
     fn essentials(&self) -> bool;
     /// Whether there is any rule.
     fn has_rules(&self) -> bool;
+    /// Whether any rule is a shadow rule.
+    fn has_shadow_rules(&self) -> bool;
     /// Whether any rule has a criterion on `dimension`.
     fn uses(&self, dimension: Dimension) -> bool;
 
@@ -125,13 +209,17 @@ pub trait Tables {
     fn class_v4(&self, dimension: Dimension, address: [u8; 4]) -> u32;
     /// Class of an IPv6 address, in network byte order; [`CLASS_OUTSIDE`] if in no prefix.
     fn class_v6(&self, dimension: Dimension, address: [u8; 16]) -> u32;
-    /// Class of an 8-bit value; `None` only if the table is broken.
-    fn class_narrow(&self, dimension: Dimension, value: u8) -> Option<u32>;
-    /// Class of a 16-bit value; `None` only if the table is broken.
-    fn class_wide(&self, dimension: Dimension, value: u16) -> Option<u32>;
+    /// Class of a small number; `None` only if the table is broken.
+    fn class_number(&self, dimension: Dimension, value: u32) -> Option<u32>;
+    /// Class of an interface index; [`CLASS_OUTSIDE`] if no rule names it.
+    fn class_interface(&self, interface: u32) -> u32;
+    /// Class of an Ethernet address; [`CLASS_OUTSIDE`] if no rule names it.
+    fn class_mac(&self, dimension: Dimension, address: Mac) -> u32;
 
     /// The row of a class; `None` only if the table is broken.
     fn row(&self, dimension: Dimension, class: u32) -> Option<&Row>;
     /// The rule at `index` in file order; `None` only if the table is broken.
     fn rule(&self, index: u32) -> Option<Rule>;
+    /// Counts a packet of `length` bytes that a shadow rule matched.
+    fn count_shadow(&self, slot: u32, length: usize);
 }

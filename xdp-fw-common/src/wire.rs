@@ -51,13 +51,15 @@ pub struct Settings {
     pub essentials: u32,
     /// Rules, 0 to 4,096.
     pub rules: u32,
+    /// 1 where a rule is a shadow rule.
+    pub shadow: u32,
     /// 1 where the kernel has `bpf_ktime_get_coarse_ns` (5.11).
     pub coarse_clock: u32,
     /// Per [`Dimension`]: 1 where a rule has a criterion on it.
     pub used: [u32; Dimension::COUNT],
     /// Per [`Dimension`]: index of its class 0 in the row table.
     pub rows: [u32; Dimension::COUNT],
-    /// Per [`Dimension`]: index of its first value in the table of its width; 0 for addresses.
+    /// Per [`Dimension`]: index of its first value in the number table; 0 for others.
     pub values: [u32; Dimension::COUNT],
 }
 
@@ -70,7 +72,9 @@ pub struct RuleEntry {
     /// Its counter's slot.
     pub slot: u32,
     /// A [`Verdict`].
-    pub verdict: u32,
+    pub verdict: u16,
+    /// 1 for a shadow rule.
+    pub shadow: u16,
 }
 
 /// What a generation is.
@@ -116,6 +120,10 @@ pub struct ProbeResult {
     pub slot: u32,
     /// Length that was seen, bytes.
     pub length: u64,
+    /// Asked, not told: the interface that the packet is to have come in by.
+    pub interface: u32,
+    /// Zero.
+    pub padding: u32,
 }
 
 /// In [`ProbeResult::rule`]: no rule decided.
@@ -127,7 +135,7 @@ const _: () = {
     assert!(size_of::<crate::tables::Rule>() == 8);
     assert!(size_of::<RuleEntry>() == 72);
     assert!(size_of::<GenerationInfo>() == 128);
-    assert!(size_of::<ProbeResult>() == 24);
+    assert!(size_of::<ProbeResult>() == 32);
 };
 
 #[cfg(feature = "aya")]

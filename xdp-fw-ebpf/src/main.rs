@@ -12,7 +12,7 @@ mod maps;
 
 use aya_ebpf::{bindings::xdp_action, helpers, macros::xdp, programs::XdpContext};
 use xdp_fw_common::{
-    Decision, Frame as _, Reason, Verdict, decide,
+    Decision, Frame as _, Ingress, Reason, Tables, Verdict, decide,
     wire::{NO_RULE, ProbeResult, reason_slot},
 };
 
@@ -34,13 +34,25 @@ pub fn root_frags(ctx: XdpContext) -> u32 {
 /// A generation: decides and counts.
 #[xdp]
 pub fn filter(ctx: XdpContext) -> u32 {
-    judge(Buffers::<false>(&ctx))
+    judge(Buffers::<false>(&ctx), &Maps::<true, true>)
 }
 
 /// [`filter`] for frames of several buffers.
 #[xdp(frags)]
 pub fn filter_frags(ctx: XdpContext) -> u32 {
-    judge(Buffers::<true>(&ctx))
+    judge(Buffers::<true>(&ctx), &Maps::<true, true>)
+}
+
+/// [`filter`] for policies over addresses, protocol and ports alone.
+#[xdp]
+pub fn filter_basic(ctx: XdpContext) -> u32 {
+    judge(Buffers::<false>(&ctx), &Maps::<true, false>)
+}
+
+/// [`filter_basic`] for frames of several buffers.
+#[xdp(frags)]
+pub fn filter_basic_frags(ctx: XdpContext) -> u32 {
+    judge(Buffers::<true>(&ctx), &Maps::<true, false>)
 }
 
 /// The same decision over the same tables, told instead of counted: live state is not touched.
@@ -65,9 +77,13 @@ fn enter(ctx: &XdpContext, length: usize) -> u32 {
 }
 
 #[inline(always)]
-fn judge<const FRAGS: bool>(frame: Buffers<'_, FRAGS>) -> u32 {
-    let length = frame.length();
-    let decision = decide(&frame, length, &Maps);
+fn judge<const FRAGS: bool>(frame: Buffers<'_, FRAGS>, tables: &impl Tables) -> u32 {
+    let ingress = Ingress {
+        interface: frame.0.ingress_ifindex() as u32,
+        length: frame.length(),
+    };
+    let decision = decide(&frame, &ingress, tables);
+    let length = ingress.length;
     if !count(decision.slot, length) {
         count(reason_slot(Reason::Internal, Verdict::Drop), length);
         return xdp_action::XDP_DROP;
@@ -77,8 +93,11 @@ fn judge<const FRAGS: bool>(frame: Buffers<'_, FRAGS>) -> u32 {
 
 #[inline(always)]
 fn tell<const FRAGS: bool>(frame: Buffers<'_, FRAGS>) -> u32 {
-    let length = frame.length();
-    let decision = decide(&frame, length, &Maps);
+    let ingress = Ingress {
+        interface: PROBE.get(0).map_or(0, |asked| asked.interface),
+        length: frame.length(),
+    };
+    let decision = decide(&frame, &ingress, &Maps::<false, true>);
     if let Some(result) = PROBE.get_ptr_mut(0) {
         // SAFETY: the pointer is to a live map value of this type, and the verifier checked it.
         unsafe {
@@ -87,7 +106,9 @@ fn tell<const FRAGS: bool>(frame: Buffers<'_, FRAGS>) -> u32 {
                 reason: decision.reason as u32,
                 rule: decision.rule.unwrap_or(NO_RULE),
                 slot: decision.slot,
-                length: length as u64,
+                length: ingress.length as u64,
+                interface: ingress.interface,
+                padding: 0,
             });
         }
     }

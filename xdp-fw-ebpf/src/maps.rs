@@ -2,13 +2,15 @@
 //!
 //! Sizes here are placeholders: the loader creates each rule map at the size of its data.
 
+use crate::count;
 use aya_ebpf::{
-    btf_maps::{Array, LpmTrie, PerCpuArray, ProgramArray, lpm_trie::Key},
+    btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, ProgramArray, lpm_trie::Key},
     macros::btf_map,
 };
 use xdp_fw_common::{
     Dimension, Tables, Verdict,
-    tables::{CLASS_OUTSIDE, Row, Rule, WIDE_PACK},
+    packet::Mac,
+    tables::{CLASS_OUTSIDE, NUMBERS_PACK, Row, Rule},
     wire::{COUNTER_SLOTS, Counter, ProbeResult, Settings},
 };
 
@@ -41,13 +43,21 @@ static DESTINATION_V4: LpmTrie<[u8; 4], u32, 1> = LpmTrie::new();
 #[btf_map]
 static DESTINATION_V6: LpmTrie<[u8; 16], u32, 1> = LpmTrie::new();
 
-/// Dimension's base -> class of each 8-bit value.
+/// Interface index -> class.
 #[btf_map]
-static NARROW: Array<[u16; 256], 1> = Array::new();
+static INTERFACES: HashMap<u32, u32, 1> = HashMap::new();
 
-/// Dimension's base + value / 32 -> classes of 32 neighbouring 16-bit values.
+/// Ethernet address -> class of the source.
 #[btf_map]
-static WIDE: Array<[u16; WIDE_PACK], 1> = Array::new();
+static SOURCE_MACS: HashMap<Mac, u32, 1> = HashMap::new();
+
+/// Ethernet address -> class of the destination.
+#[btf_map]
+static DESTINATION_MACS: HashMap<Mac, u32, 1> = HashMap::new();
+
+/// Dimension's base + number / 32 -> classes of 32 neighbouring numbers.
+#[btf_map]
+static NUMBERS: Array<[u16; NUMBERS_PACK], 1> = Array::new();
 
 /// Dimension's base + class -> row.
 #[btf_map]
@@ -65,6 +75,7 @@ pub static SETTINGS: Settings = Settings {
     non_ip: 0,
     essentials: 0,
     rules: 0,
+    shadow: 0,
     coarse_clock: 0,
     used: [0; Dimension::COUNT],
     rows: [0; Dimension::COUNT],
@@ -80,10 +91,12 @@ macro_rules! setting {
 }
 pub(crate) use setting;
 
-/// The rule maps of this generation.
-pub struct Maps;
+/// The rule maps of this generation. With `COUNT`, shadow rules are counted. Without `FULL`, only
+/// addresses, protocol and ports are dimensions: what the verifier would remove still costs
+/// registers and stack, which LLVM shared out before.
+pub struct Maps<const COUNT: bool, const FULL: bool>;
 
-impl Tables for Maps {
+impl<const COUNT: bool, const FULL: bool> Tables for Maps<COUNT, FULL> {
     #[inline(always)]
     fn default_action(&self) -> Verdict {
         Verdict::from_wire(setting!(default_action) as u8)
@@ -110,8 +123,13 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
+    fn has_shadow_rules(&self) -> bool {
+        FULL && setting!(shadow) == 1
+    }
+
+    #[inline(always)]
     fn uses(&self, dimension: Dimension) -> bool {
-        setting!(used[dimension as usize]) == 1
+        (FULL || dimension.is_basic()) && setting!(used[dimension as usize]) == 1
     }
 
     #[inline(always)]
@@ -135,17 +153,30 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn class_narrow(&self, dimension: Dimension, value: u8) -> Option<u32> {
-        let classes = NARROW.get(setting!(values[dimension as usize]))?;
-        classes.get(usize::from(value)).copied().map(u32::from)
+    fn class_number(&self, dimension: Dimension, value: u32) -> Option<u32> {
+        let base = setting!(values[dimension as usize]);
+        let classes = NUMBERS.get(base + value / NUMBERS_PACK as u32)?;
+        let class = classes.get(value as usize % NUMBERS_PACK)?;
+        Some(u32::from(*class))
     }
 
     #[inline(always)]
-    fn class_wide(&self, dimension: Dimension, value: u16) -> Option<u32> {
-        let value = usize::from(value);
-        let base = setting!(values[dimension as usize]);
-        let classes = WIDE.get(base + (value / WIDE_PACK) as u32)?;
-        classes.get(value % WIDE_PACK).copied().map(u32::from)
+    fn class_interface(&self, interface: u32) -> u32 {
+        // SAFETY: nothing removes entries while a program may read them.
+        let class = unsafe { INTERFACES.get(&interface) };
+        class.copied().unwrap_or(CLASS_OUTSIDE)
+    }
+
+    #[inline(always)]
+    fn class_mac(&self, dimension: Dimension, address: Mac) -> u32 {
+        // SAFETY: filled before the commit and never changed after it.
+        let class = unsafe {
+            match dimension {
+                Dimension::SourceMac => SOURCE_MACS.get(&address),
+                _ => DESTINATION_MACS.get(&address),
+            }
+        };
+        class.copied().unwrap_or(CLASS_OUTSIDE)
     }
 
     #[inline(always)]
@@ -156,5 +187,12 @@ impl Tables for Maps {
     #[inline(always)]
     fn rule(&self, index: u32) -> Option<Rule> {
         RULES.get(index).copied()
+    }
+
+    #[inline(always)]
+    fn count_shadow(&self, slot: u32, length: usize) {
+        if COUNT {
+            count(slot, length);
+        }
     }
 }

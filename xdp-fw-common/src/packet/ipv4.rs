@@ -44,6 +44,8 @@ impl Packet {
         self.source = address(header.source);
         self.destination = address(header.destination);
         self.hop_limit = header.time_to_live;
+        self.dscp = header.traffic_class >> 2;
+        self.length = u16::from_be(header.total_length);
         let size = usize::from(header.version_and_length & 15) * 4;
         if size < size_of::<Header>() {
             return Err(Reason::IpHeaderLength);

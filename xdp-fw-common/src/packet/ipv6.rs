@@ -53,11 +53,13 @@ impl Packet {
         self.source = header.source;
         self.destination = header.destination;
         self.hop_limit = header.hop_limit;
+        self.dscp = (u32::from_be(header.version_class_and_flow) >> 22 & 0x3f) as u8;
         let size = size_of::<Header>();
         let total = size + usize::from(u16::from_be(header.payload_length));
         if total > length.saturating_sub(at) {
             return Err(Reason::IpLength);
         }
+        self.length = total.min(usize::from(u16::MAX)) as u16;
         self.walk(frame, header.next, at + size, at + total, length)
     }
 

@@ -92,6 +92,7 @@ impl Packet {
                 Ok(())
             };
         }
+        self.transport_at = at;
         let start = frame.load::<Start>(at).ok_or(Reason::Internal)?;
         let (first, second) = (u16::from_be(start.first), u16::from_be(start.second));
         if matches!(protocol, protocol::ICMP | protocol::ICMPV6) {
@@ -105,7 +106,31 @@ impl Packet {
         }
         Ok(())
     }
+
+    /// Whether the whole fixed header of `protocol` is there.
+    #[inline(always)]
+    pub(crate) fn has_transport(&self, protocol: u8, transport: Transport) -> bool {
+        self.protocol == u16::from(protocol) && self.transport == transport
+    }
+
+    /// Reads the flags of TCP, for those who ask for them. False if a read failed that cannot.
+    #[inline(always)]
+    pub fn read_tcp_flags<F: Frame + ?Sized>(&mut self, frame: &F) -> bool {
+        if !self.has_transport(protocol::TCP, Transport::Ports) {
+            return true;
+        }
+        match frame.load::<u16>(self.transport_at + TCP_FLAGS) {
+            Some(offset_and_flags) => {
+                self.tcp_flags = u16::from_be(offset_and_flags) as u8;
+                true
+            }
+            None => false,
+        }
+    }
 }
+
+/// Offset of data offset and flags in a TCP header (RFC 9293 §3.1).
+const TCP_FLAGS: usize = 12;
 
 /// A later fragment has no header; one that would overwrite TCP's flags on reassembly is an
 /// attack (RFC 3128). `offset` counts 8-byte units.

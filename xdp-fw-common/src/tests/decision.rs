@@ -6,14 +6,14 @@ use super::stack::{
     Ipv4, Ipv6, Stack, eth, extension, icmp, ipv4, ipv4_fragment, ipv6, other, tcp, vlan,
 };
 use super::tables::{Plain, default_drop, row, rule};
+use super::{INTERFACE, decide_bytes};
 use crate::packet::ETHERTYPE_ARP;
 use crate::tables::{ROW_WORDS, RULES_MAX};
 use crate::wire::reason_slot;
-use crate::{Decision, Dimension, Frame, Reason, Verdict, decide};
+use crate::{Decision, Dimension, Frame, Ingress, Reason, Verdict, decide};
 
 fn decided(stack: &Stack, tables: &Plain) -> Decision {
-    let frame = stack.bytes();
-    decide(frame.as_slice(), frame.len(), tables)
+    decide_bytes(&stack.bytes(), tables)
 }
 
 /// That no rule decided, and that it is counted where it should.
@@ -58,12 +58,20 @@ fn with_rules(used: &[Dimension], rows: [&[usize]; 3], rules: u32) -> Plain {
         default_action: Verdict::Pass,
         address: 2,
         number: Some(2),
+        key: 2,
         ..default_drop()
     };
     for &dimension in used {
         tables.used[dimension as usize] = true;
     }
     tables
+}
+
+/// The dimensions that a TCP packet has.
+fn of_tcp() -> Vec<Dimension> {
+    let all = Dimension::ALL.into_iter();
+    all.filter(|&dimension| dimension != Dimension::Icmp)
+        .collect()
 }
 
 #[test]
@@ -201,7 +209,7 @@ fn a_malformed_packet_is_never_essential() {
 
 #[test]
 fn the_lowest_rule_left_by_every_dimension_decides() {
-    let mut tables = with_rules(&Dimension::ALL, [&[], &[], &[]], RULES_MAX as u32);
+    let mut tables = with_rules(&of_tcp(), [&[], &[], &[]], RULES_MAX as u32);
     for first in [0, 1, 63, 64, 65, 2111, RULES_MAX - 1] {
         tables.rows[2] = row(&[first, RULES_MAX - 1]);
         let index = first as u32;
@@ -251,7 +259,7 @@ fn broken_tables_drop_as_internal_whatever_the_default() {
     let sound = Plain {
         default_action: Verdict::Pass,
         malformed: Verdict::Pass,
-        ..with_rules(&Dimension::ALL, [&[], &[], &[0]], 1)
+        ..with_rules(&of_tcp(), [&[], &[], &[0]], 1)
     };
     let broken = [
         Plain {
@@ -272,6 +280,10 @@ fn broken_tables_drop_as_internal_whatever_the_default() {
         },
         Plain {
             address: 3,
+            ..sound.clone()
+        },
+        Plain {
+            key: 3,
             ..sound.clone()
         },
     ];
@@ -297,7 +309,7 @@ fn every_reason_is_met_by_some_frame() {
     let tables = default_drop();
     let ruled = with_rules(&[], [&[]; 3], 1);
     let frame = ordinary().bytes();
-    let of = |frame: &[u8], tables: &Plain| decide(frame, frame.len(), tables).reason;
+    let of = |frame: &[u8], tables: &Plain| decide_bytes(frame, tables).reason;
     let version = Ipv4 {
         version: 5,
         ..ipv4()
@@ -349,6 +361,13 @@ impl Frame for Failing<'_> {
     }
 }
 
+fn ingress(frame: &impl Frame) -> Ingress {
+    Ingress {
+        interface: INTERFACE,
+        length: frame.length(),
+    }
+}
+
 #[test]
 fn a_read_that_fails_anywhere_never_passes_by_accident() {
     let options = extension(60, 0);
@@ -366,7 +385,7 @@ fn a_read_that_fails_anywhere_never_passes_by_accident() {
                 bytes: &frame,
                 reads: succeed.into(),
             };
-            let decision = decide(&frame, frame.length(), &tables);
+            let decision = decide(&frame, &ingress(&frame), &tables);
             assert_eq!(decision.verdict == Verdict::Pass, succeed == reads);
         }
         // Even where malformed packets may pass, a read inside the packet cannot fail.
@@ -378,7 +397,7 @@ fn a_read_that_fails_anywhere_never_passes_by_accident() {
             malformed: Verdict::Pass,
             ..tables
         };
-        let decision = decide(&frame, frame.length(), &tables);
+        let decision = decide(&frame, &ingress(&frame), &tables);
         assert_because(decision, Reason::Internal, Verdict::Drop);
     }
 }

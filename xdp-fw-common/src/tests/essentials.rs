@@ -1,5 +1,6 @@
 //! The packets that pass before the rules, each next to what is almost one.
 
+use super::decide_bytes;
 use super::stack::{
     Layer, Stack, eth, extension, fragment, icmp, icmp6, ipv4, ipv4_fragment, ipv6, ipv6_from,
     other, tcp, udp, vlan,
@@ -7,14 +8,13 @@ use super::stack::{
 use super::tables::default_drop;
 use crate::packet::ETHERTYPE_ARP;
 use crate::packet::protocol::{DESTINATION_OPTIONS, HOP_BY_HOP};
-use crate::{Reason, Verdict, decide};
+use crate::{Reason, Verdict};
 
 const LINK_LOCAL: &str = "fe80::1";
 
 /// Whether a host that drops by default lets it through, as an essential.
 fn is_essential(stack: &Stack) -> bool {
-    let frame = stack.bytes();
-    let decision = decide(frame.as_slice(), frame.len(), &default_drop());
+    let decision = decide_bytes(&stack.bytes(), &default_drop());
     let essential = decision.reason == Reason::Essential;
     assert_eq!(decision.verdict == Verdict::Pass, essential);
     essential

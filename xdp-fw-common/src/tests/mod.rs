@@ -6,16 +6,19 @@
 mod decision;
 mod essentials;
 mod ethernet;
+mod fields;
 mod fragments;
 mod ipv4;
 mod ipv6;
 mod properties;
+mod shadows;
 mod stack;
 mod tables;
 
-use crate::Packet;
 use crate::packet::{Address, Network};
+use crate::{Decision, Ingress, Packet, decide};
 use stack::Stack;
+use tables::Plain;
 
 /// Parses the frame of a stack.
 fn parse(stack: &Stack) -> Packet {
@@ -25,6 +28,17 @@ fn parse(stack: &Stack) -> Packet {
 fn parse_bytes(frame: &[u8]) -> Packet {
     Packet::parse(frame, frame.len())
 }
+
+/// The decision over a frame that came in by interface [`INTERFACE`].
+fn decide_bytes(frame: &[u8], tables: &Plain) -> Decision {
+    let ingress = Ingress {
+        interface: INTERFACE,
+        length: frame.len(),
+    };
+    decide(frame, &ingress, tables)
+}
+
+const INTERFACE: u32 = 77;
 
 /// An address of [`stack`] as a packet holds it.
 fn v4(text: &str) -> Address {

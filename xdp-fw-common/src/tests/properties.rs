@@ -4,16 +4,16 @@ use etherparse::{IpNumber, PacketBuilder};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::parse_bytes;
 use super::stack::{
     Ipv4, Layer, Stack, eth, extension, fragment, icmp, icmp6, ipv4_fragment, ipv6, service_vlan,
     tcp, udp, upper, vlan, with_ports,
 };
-use super::tables::Plain;
+use super::tables::{Plain, default_drop};
+use super::{decide_bytes, parse_bytes};
 use crate::packet::{Network, Transport};
 use crate::tables::{Row, Rule};
 use crate::wire::reason_slot;
-use crate::{Decision, Packet, Reason, Verdict, decide};
+use crate::{Decision, Dimension, Packet, Reason, Verdict};
 
 fn transport() -> impl Strategy<Value = Layer> {
     prop_oneof![
@@ -94,9 +94,10 @@ fn corrupt_tables() -> impl Strategy<Value = Plain> {
         }
         row
     });
-    let rule = any::<(u8, u32)>().prop_map(|(verdict, slot)| Rule {
+    let rule = any::<(u8, u8, u32)>().prop_map(|(verdict, shadow, slot)| Rule {
         verdict,
-        reserved: [0; 3],
+        shadow: shadow % 3,
+        reserved: [0; 2],
         slot,
     });
     let policies = (
@@ -105,8 +106,14 @@ fn corrupt_tables() -> impl Strategy<Value = Plain> {
         verdict(),
         any::<bool>(),
         any::<bool>(),
+        any::<bool>(),
     );
-    let classes = (any::<[bool; 5]>(), 0..5_u32, prop::option::of(0..5_u32));
+    let classes = (
+        any::<[bool; Dimension::COUNT]>(),
+        0..5_u32,
+        prop::option::of(0..5_u32),
+        0..5_u32,
+    );
     let tables = (
         prop::collection::vec(row, 0..4),
         prop::collection::vec(rule, 0..200),
@@ -120,8 +127,11 @@ fn corrupt_tables() -> impl Strategy<Value = Plain> {
         used: classes.0,
         address: classes.1,
         number: classes.2,
+        key: classes.3,
+        has_shadow_rules: policies.5,
         rows: tables.0,
         rules: tables.1,
+        ..default_drop()
     })
 }
 
@@ -168,7 +178,7 @@ proptest! {
         tables in corrupt_tables(),
     ) {
         check_packet(&parse_bytes(&frame))?;
-        let decision = decide(frame.as_slice(), frame.len(), &tables);
+        let decision = decide_bytes(&frame, &tables);
         check(&decision, &tables)?;
     }
 

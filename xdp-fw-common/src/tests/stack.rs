@@ -7,6 +7,8 @@ use std::ops::Div;
 
 use crate::packet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN, protocol};
 
+pub(super) const SOURCE_MAC: [u8; 6] = [2, 0, 0x5e, 0, 0x53, 1];
+pub(super) const DESTINATION_MAC: [u8; 6] = [2, 0, 0x5e, 0, 0x53, 0xfe];
 pub(super) const SOURCE_V4: &str = "192.0.2.1";
 pub(super) const DESTINATION_V4: &str = "198.51.100.2";
 pub(super) const SOURCE_V6: &str = "2001:db8::1";
@@ -36,6 +38,8 @@ pub(super) struct Ipv4 {
     /// Instead of the true length, bytes.
     pub(super) total: Option<u16>,
     pub(super) flags_and_offset: u16,
+    /// Code point and congestion bits.
+    pub(super) traffic_class: u8,
     pub(super) ttl: u8,
     pub(super) source: Ipv4Addr,
     pub(super) destination: Ipv4Addr,
@@ -46,6 +50,8 @@ pub(super) struct Ipv6 {
     pub(super) version: u8,
     /// Instead of the true length, bytes.
     pub(super) payload: Option<u16>,
+    /// Code point and congestion bits.
+    pub(super) traffic_class: u8,
     pub(super) hop_limit: u8,
     pub(super) source: Ipv6Addr,
     pub(super) destination: Ipv6Addr,
@@ -74,6 +80,7 @@ pub(super) fn ipv4() -> Ipv4 {
         words: 5,
         total: None,
         flags_and_offset: 0,
+        traffic_class: 0,
         ttl: 64,
         source: SOURCE_V4.parse().unwrap(),
         destination: DESTINATION_V4.parse().unwrap(),
@@ -92,6 +99,7 @@ pub(super) fn ipv6() -> Ipv6 {
     Ipv6 {
         version: 6,
         payload: None,
+        traffic_class: 0,
         hop_limit: 64,
         source: SOURCE_V6.parse().unwrap(),
         destination: DESTINATION_V6.parse().unwrap(),
@@ -130,6 +138,14 @@ pub(super) fn tcp(source: u16, destination: u16) -> Layer {
 
 pub(super) fn udp(source: u16, destination: u16) -> Layer {
     with_ports(protocol::UDP, source, destination, 8)
+}
+
+/// A TCP header with these flags; the data offset beside them is 15, the reserved bits are ones.
+pub(super) fn tcp_flags(flags: u8) -> Layer {
+    let mut bytes = [0; 20];
+    bytes[12] = 0xff;
+    bytes[13] = flags;
+    upper(protocol::TCP, &bytes)
 }
 
 /// A header of `size` bytes that begins with two ports.
@@ -194,7 +210,7 @@ impl Stack {
         for layer in self.layers.iter().rev() {
             inner = layer.wrap(inner.0, &inner.1);
         }
-        let mut frame = vec![2; 12];
+        let mut frame = [DESTINATION_MAC, SOURCE_MAC].concat();
         frame.extend(inner.0.to_be_bytes());
         frame.extend(inner.1);
         frame.extend(&self.padding);
@@ -227,7 +243,7 @@ impl Ipv4 {
         // Options of ones: a port read from them is 0x0101.
         let options = vec![1; usize::from(self.words.saturating_sub(5)) * 4];
         let length = (20 + options.len() + inner.len()) as u16;
-        let mut bytes = vec![self.version << 4 | self.words, 0];
+        let mut bytes = vec![self.version << 4 | self.words, self.traffic_class];
         bytes.extend(self.total.unwrap_or(length).to_be_bytes());
         bytes.extend([0, 1]);
         bytes.extend(self.flags_and_offset.to_be_bytes());
@@ -242,7 +258,12 @@ impl Ipv4 {
 
 impl Ipv6 {
     fn wrap(&self, next: u8, inner: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![self.version << 4, 0, 0, 0];
+        let mut bytes = vec![
+            self.version << 4 | self.traffic_class >> 4,
+            self.traffic_class << 4 | 0x0f,
+            0xff,
+            0xff,
+        ];
         bytes.extend(self.payload.unwrap_or(inner.len() as u16).to_be_bytes());
         bytes.extend([next, self.hop_limit]);
         bytes.extend(self.source.octets());

@@ -1,5 +1,8 @@
 //! Tables that answer every question the same way.
 
+use std::cell::RefCell;
+
+use crate::packet::Mac;
 use crate::tables::{Row, Rule};
 use crate::{Dimension, Tables, Verdict};
 
@@ -16,9 +19,16 @@ pub(super) struct Plain {
     pub(super) address: u32,
     /// Class of every number.
     pub(super) number: Option<u32>,
+    /// Class of every interface and every Ethernet address.
+    pub(super) key: u32,
+    pub(super) has_shadow_rules: bool,
     /// Rows of every dimension.
     pub(super) rows: Vec<Row>,
     pub(super) rules: Vec<Rule>,
+    /// What was asked for, by dimension: numbers, interfaces, Ethernet addresses.
+    pub(super) asked: RefCell<Vec<(Dimension, u64)>>,
+    /// What was counted for shadow rules: slots and lengths.
+    pub(super) shadows: RefCell<Vec<(u32, usize)>>,
 }
 
 /// No rules; everything else as by default, with `default_action = "drop"`.
@@ -32,8 +42,12 @@ pub(super) fn default_drop() -> Plain {
         used: [false; Dimension::COUNT],
         address: 1,
         number: Some(1),
+        key: 1,
+        has_shadow_rules: false,
         rows: Vec::new(),
         rules: Vec::new(),
+        asked: RefCell::default(),
+        shadows: RefCell::default(),
     }
 }
 
@@ -50,8 +64,17 @@ pub(super) fn row(rules: &[usize]) -> Row {
 pub(super) fn rule(verdict: Verdict, slot: u32) -> Rule {
     Rule {
         verdict: verdict as u8,
-        reserved: [0; 3],
+        shadow: 0,
+        reserved: [0; 2],
         slot,
+    }
+}
+
+/// One that is only counted, in `slot`.
+pub(super) fn shadow(slot: u32) -> Rule {
+    Rule {
+        shadow: 1,
+        ..rule(Verdict::Drop, slot)
     }
 }
 
@@ -76,6 +99,10 @@ impl Tables for Plain {
         self.has_rules
     }
 
+    fn has_shadow_rules(&self) -> bool {
+        self.has_shadow_rules
+    }
+
     fn uses(&self, dimension: Dimension) -> bool {
         self.used[dimension as usize]
     }
@@ -88,12 +115,20 @@ impl Tables for Plain {
         self.address
     }
 
-    fn class_narrow(&self, _: Dimension, _: u8) -> Option<u32> {
+    fn class_number(&self, dimension: Dimension, value: u32) -> Option<u32> {
+        self.asked.borrow_mut().push((dimension, value.into()));
         self.number
     }
 
-    fn class_wide(&self, _: Dimension, _: u16) -> Option<u32> {
-        self.number
+    fn class_interface(&self, interface: u32) -> u32 {
+        let asked = (Dimension::Interface, interface.into());
+        self.asked.borrow_mut().push(asked);
+        self.key
+    }
+
+    fn class_mac(&self, dimension: Dimension, address: Mac) -> u32 {
+        self.asked.borrow_mut().push((dimension, address));
+        self.key
     }
 
     fn row(&self, _: Dimension, class: u32) -> Option<&Row> {
@@ -102,5 +137,9 @@ impl Tables for Plain {
 
     fn rule(&self, index: u32) -> Option<Rule> {
         self.rules.get(index as usize).copied()
+    }
+
+    fn count_shadow(&self, slot: u32, length: usize) {
+        self.shadows.borrow_mut().push((slot, length));
     }
 }

@@ -43,7 +43,7 @@ impl Check {
 /// What there is to say of a good configuration, and its warnings.
 fn check(path: &Path) -> Result<(String, Vec<String>), String> {
     let loaded = config::load(path, &Disk).map_err(|problems| problems.to_string())?;
-    let tables = compile(&Policy::from_config(&loaded.config))
+    let tables = compile(&Policy::from_config(&loaded.config), &[])
         .map_err(|error| format!("{}: {error}", path.display()))?;
     let rules = counted(tables.rules.len() as u64, "rule");
     let prefixes = counted(tables.prefixes, "prefix");

@@ -125,8 +125,65 @@ pub struct Rule {
     pub source_port: Option<NumberList<u16>>,
     /// Destination ports of the same.
     pub destination_port: Option<NumberList<u16>>,
+    /// Whether it only counts what it would have done, and the next rule is asked.
+    pub shadow: bool,
+    /// Interfaces that the packet came in by.
+    pub interface: Option<InterfaceList>,
+    /// IP versions: 4, 6.
+    pub family: Option<NumberList<u8>>,
+    /// VLAN ids 1 to 4094 of the outermost tag that has one; 4096 (`VLAN_NONE`) for no tag.
+    pub vlan: Option<NumberList<u16>>,
+    /// Types of ICMP in IPv4 and of ICMPv6 in IPv6.
+    pub icmp_type: Option<IcmpTypeList>,
+    /// Codes of the same.
+    pub icmp_code: Option<NumberList<u8>>,
+    /// Flags of TCP: one of these combinations.
+    pub tcp_flags: Option<Vec<TcpFlags>>,
+    /// Which part of a datagram the packet is.
+    pub fragment: Option<FragmentList>,
+    /// Lengths of the IP packet in bytes, header included.
+    pub length: Option<NumberList<u16>>,
+    /// Times to live, hop limits.
+    pub ttl: Option<NumberList<u8>>,
+    /// Differentiated services code points, 0 to 63.
+    pub dscp: Option<NumberList<u8>>,
+    /// Source addresses of the Ethernet header.
+    pub source_mac: Option<MacList>,
+    /// Destination addresses of the Ethernet header.
+    pub destination_mac: Option<MacList>,
     /// Where the rule's table begins.
     pub position: Position,
+}
+
+impl Rule {
+    /// A rule that every packet matches.
+    #[must_use]
+    pub fn without_criteria(name: String, action: Action, position: Position) -> Self {
+        Self {
+            name,
+            action,
+            enabled: true,
+            shadow: false,
+            source: None,
+            destination: None,
+            protocol: None,
+            source_port: None,
+            destination_port: None,
+            interface: None,
+            family: None,
+            vlan: None,
+            icmp_type: None,
+            icmp_code: None,
+            tcp_flags: None,
+            fragment: None,
+            length: None,
+            ttl: None,
+            dscp: None,
+            source_mac: None,
+            destination_mac: None,
+            position,
+        }
+    }
 }
 
 /// A set of addresses: the union of the plain entries (with none: every address of both
@@ -176,6 +233,85 @@ pub struct NumberEntry<T> {
     pub negated: bool,
     /// Inclusive at both ends.
     pub range: RangeInclusive<T>,
+}
+
+/// A set of interfaces by the same rule: plain patterns (with none: every interface) minus the
+/// negated ones.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct InterfaceList(pub Vec<InterfaceEntry>);
+
+/// One entry of an [`InterfaceList`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct InterfaceEntry {
+    /// Written with a leading `!`.
+    pub negated: bool,
+    /// Name or glob.
+    pub pattern: String,
+}
+
+/// A set of ICMP types by the same rule as [`NumberList`], over both families.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IcmpTypeList(pub Vec<IcmpTypeEntry>);
+
+/// One entry of an [`IcmpTypeList`]: a name stands for its number in each family that has it, a
+/// number for itself in both.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IcmpTypeEntry {
+    /// Written with a leading `!`.
+    pub negated: bool,
+    /// Types of ICMP in IPv4, inclusive at both ends.
+    pub v4: Option<RangeInclusive<u8>>,
+    /// Types of ICMPv6.
+    pub v6: Option<RangeInclusive<u8>>,
+}
+
+/// `"syn,!ack"`: flags that must be set, and flags that must not; of the others nothing is said.
+/// Bits as in the TCP header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TcpFlags {
+    /// Flags that must be set.
+    pub set: u8,
+    /// Flags that must not be set.
+    pub clear: u8,
+}
+
+/// A set of fragment kinds by the same rule.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FragmentList(pub Vec<FragmentEntry>);
+
+/// One entry of a [`FragmentList`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FragmentEntry {
+    /// Written with a leading `!`.
+    pub negated: bool,
+    /// What it names; `"any"` is all but [`FragmentKind::None`].
+    pub kinds: Vec<FragmentKind>,
+}
+
+/// Which part of a datagram a packet is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FragmentKind {
+    /// No fragment: `"none"`.
+    None,
+    /// An IPv6 fragment header around a whole datagram (RFC 6946): `"atomic"`.
+    Atomic,
+    /// The first of several: `"first"`.
+    First,
+    /// A later one: `"later"`.
+    Later,
+}
+
+/// A set of Ethernet addresses by the same rule.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct MacList(pub Vec<MacEntry>);
+
+/// One entry of a [`MacList`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct MacEntry {
+    /// Written with a leading `!`.
+    pub negated: bool,
+    /// Bytes in network order.
+    pub address: [u8; 6],
 }
 
 /// `[metrics]`.

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use crate::config::snapshot::LastGood;
-use crate::config::{self, Disk, FileError, Files, Loaded, Role};
+use crate::config::{self, Config, Disk, FileError, Files, Loaded, Role};
 use crate::policy::{Policy, Tables, compile};
 
 use super::refusal::Refusal;
@@ -40,10 +40,14 @@ pub(super) fn read_last_good(state_dir: &Path) -> Result<Loaded, Refusal> {
     Ok(config::load(snapshot.main(), &snapshot)?)
 }
 
-/// Compiles what was read.
-pub(super) fn tables(path: &Path, loaded: &Loaded) -> Result<Tables, Refusal> {
-    let policy = Policy::from_config(&loaded.config);
-    compile(&policy).map_err(|source| Refusal::Policy {
+/// Compiles a configuration for the interfaces that there are, by index and name.
+pub(super) fn tables(
+    path: &Path,
+    config: &Config,
+    interfaces: &[(u32, String)],
+) -> Result<Tables, Refusal> {
+    let policy = Policy::from_config(config);
+    compile(&policy, interfaces).map_err(|source| Refusal::Policy {
         path: path.to_owned(),
         source,
     })

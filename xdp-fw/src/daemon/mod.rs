@@ -132,6 +132,7 @@ impl Settings {
                 files,
                 exporter,
                 attachments: Attachments::default(),
+                named: Vec::new(),
                 troubles: std::collections::BTreeMap::new(),
             },
         })

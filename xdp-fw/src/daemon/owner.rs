@@ -42,6 +42,8 @@ pub(super) struct Owner {
     pub(super) files: watch::Sender<Files>,
     pub(super) exporter: Exporter,
     pub(super) attachments: Attachments,
+    /// The interfaces by index and name that the rules in force were compiled for.
+    pub(super) named: Vec<(u32, String)>,
     /// What keeps parts of the daemon from their work.
     pub(super) troubles: BTreeMap<&'static str, String>,
 }

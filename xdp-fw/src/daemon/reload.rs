@@ -9,8 +9,9 @@ use std::time::SystemTime;
 
 use tracing::{error, info, warn};
 
-use crate::config::{Loaded, snapshot};
+use crate::config::{Config, Loaded, snapshot};
 use crate::datapath::{Error as DatapathError, Generation};
+use crate::interfaces;
 
 use super::candidate;
 use super::command::{Cause, Reloaded};
@@ -97,13 +98,31 @@ impl Owner {
         for warning in &loaded.warnings {
             warn!("{warning}");
         }
+        let hash = loaded.hash();
+        let (config, generation) = self.commit(loaded.config, hash).await?;
+        let loaded = Loaded { config, ..loaded };
+        self.announce(&generation, &loaded, source);
+        if source == Source::File {
+            return self.remember(loaded).await;
+        }
+        Ok(loaded)
+    }
+
+    /// Compiles for the interfaces that there are, prepares and commits.
+    async fn commit(
+        &mut self,
+        config: Config,
+        hash: [u8; 32],
+    ) -> Result<(Config, Generation), Refusal> {
+        let named = interfaces_for(&config).await?;
         let path = self.settings.config.clone();
-        let (loaded, tables) = blocking(move || {
-            let tables = candidate::tables(&path, &loaded);
-            (loaded, tables)
+        let names = named.clone();
+        let (config, tables) = blocking(move || {
+            let tables = candidate::tables(&path, &config, &names);
+            (config, tables)
         })
         .await?;
-        let (tables, hash) = (tables?, loaded.hash());
+        let tables = tables?;
         let work = move |datapath: &mut crate::datapath::Datapath| {
             let prepared = datapath.prepare(&tables, hash)?;
             let generation = prepared.generation().clone();
@@ -111,11 +130,8 @@ impl Owner {
             Ok::<Generation, DatapathError>(generation)
         };
         let generation = self.kernel.run(work).await?.map_err(KernelError::from)?;
-        self.announce(&generation, &loaded, source);
-        if source == Source::File {
-            return self.remember(loaded).await;
-        }
-        Ok(loaded)
+        self.named = named;
+        Ok((config, generation))
     }
 
     fn announce(&self, generation: &Generation, loaded: &Loaded, source: Source) {
@@ -145,6 +161,52 @@ impl Owner {
         );
         Ok(loaded)
     }
+}
+
+impl Service {
+    /// Rules name interfaces, the kernel numbers them: where an interface has come or changed its
+    /// name since, the rules are put into force anew, before it is attached.
+    pub(super) async fn follow_names(&mut self) {
+        match interfaces_for(&self.config).await {
+            Ok(named) if named == self.owner.named => self.owner.trouble("interface rules", None),
+            Ok(_) => {
+                let result = self.owner.commit(self.config.clone(), self.hash).await;
+                let error = result.as_ref().err().map(ToString::to_string);
+                if let Ok((_, generation)) = result {
+                    info!(
+                        generation = generation.number,
+                        "interfaces have changed: in force"
+                    );
+                    let source = self.owner.status.borrow().config_source;
+                    self.owner
+                        .status
+                        .send_modify(|status| status.in_force(&generation, source));
+                }
+                self.owner.trouble("interface rules", error);
+            }
+            Err(error) => self
+                .owner
+                .trouble("interface rules", Some(error.to_string())),
+        }
+    }
+}
+
+/// The interfaces by index and name, if a rule names any; else none, for none matter.
+async fn interfaces_for(config: &Config) -> Result<Vec<(u32, String)>, KernelError> {
+    let names_any = config
+        .rules
+        .iter()
+        .any(|rule| rule.enabled && rule.interface.is_some());
+    if !names_any {
+        return Ok(Vec::new());
+    }
+    let interfaces = interfaces::list().await?;
+    let mut named: Vec<_> = interfaces
+        .into_iter()
+        .map(|it| (it.index, it.name))
+        .collect();
+    named.sort_unstable();
+    Ok(named)
 }
 
 /// How a reload went, now.

@@ -48,6 +48,7 @@ impl Service {
 
     /// Attaches and detaches as configured.
     pub(super) async fn reconcile(&mut self) {
+        self.follow_names().await;
         let owner = &mut self.owner;
         match owner
             .attachments

@@ -82,6 +82,7 @@ pub(crate) fn snapshot() -> Snapshot {
     let rule = |name: &str, verdict, packets, bytes, last_seen| RuleCount {
         name: name.to_owned(),
         verdict,
+        shadow: false,
         count: Count {
             packets,
             bytes,

@@ -59,13 +59,14 @@ impl Counters {
         Ok(sum)
     }
 
-    /// What rules counted that are gone, by the number of their verdict, on top of `before`.
+    /// What rules counted that are gone, by the number of their verdict, on top of `before`. What a
+    /// shadow rule counted was counted elsewhere too, and is forgotten.
     pub(super) fn retire(
         &self,
         gone: &[Slot],
         mut before: [Counter; 2],
     ) -> Result<[Counter; 2], Error> {
-        for rule in gone {
+        for rule in gone.iter().filter(|rule| !rule.shadow) {
             let counted = self.sum(rule.slot)?;
             if let Some(total) = before.get_mut(rule.verdict as usize) {
                 add(total, &counted);

@@ -1,7 +1,7 @@
-//! A generation: fresh rule maps sized to the data, and programs bound to them.
+//! A generation: fresh rule maps and programs bound to them.
 //!
-//! Owns building one beside the one in force and pinning what describes it. The commit is
-//! [`super::Datapath`]'s.
+//! Owns building one beside the one in force and pinning what describes it. The maps are
+//! [`super::fill`]'s, the commit is [`super::Datapath`]'s.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::DirBuilder;
@@ -9,18 +9,16 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aya::maps::lpm_trie::Key;
-use aya::maps::{Array, LpmTrie, Map, MapData, MapError, MapType};
-use aya::{Ebpf, EbpfLoader, Pod};
+use aya::maps::{Array, Map, MapData, MapType};
+use aya::{Ebpf, Pod};
 use bytemuck::Zeroable as _;
-use xdp_fw_common::Verdict;
-use xdp_fw_common::tables::Rule;
-use xdp_fw_common::wire::{Counter, GenerationInfo, RULE_NAME_MAX, RuleEntry, Settings};
+use xdp_fw_common::wire::{Counter, GenerationInfo, RULE_NAME_MAX, RuleEntry};
+use xdp_fw_common::{Dimension, Verdict};
 
-use super::object::{self, EntryPoint, Kernel, OBJECT};
+use super::object::{self, EntryPoint, Kernel};
 use super::pins::{Pins, Shape, check_map};
-use super::{Error, Generation, slots};
-use crate::policy::{AddressTable, NamedRule, Tables};
+use super::{Error, Generation, fill, slots};
+use crate::policy::{NamedRule, Tables};
 
 /// Names of the pins in a generation's directory.
 pub(super) mod pin {
@@ -52,6 +50,8 @@ pub(super) struct Slot {
     pub(super) name: String,
     pub(super) slot: u32,
     pub(super) verdict: Verdict,
+    /// Whether what it counts is counted elsewhere too.
+    pub(super) shadow: bool,
 }
 
 /// What a new generation follows.
@@ -111,9 +111,9 @@ pub(super) fn build(
     let rules = assign_slots(&tables.rules, before)?;
     let gone = gone(&rules, before.rules);
 
-    let mut ebpf = create(pins, kernel, tables)?;
-    fill(&mut ebpf, tables, &rules)?;
-    let filter = kernel.program_name(EntryPoint::Filter);
+    let mut ebpf = fill::create(pins, kernel, tables)?;
+    fill::fill(&mut ebpf, tables, &rules)?;
+    let filter = kernel.program_name(filter(tables));
     let probe = kernel.program_name(EntryPoint::Probe);
     object::load(&mut ebpf, filter)?;
     object::load(&mut ebpf, probe)?;
@@ -149,18 +149,40 @@ pub(super) fn pin_all(
     pin_pieces(built, &info, kernel.program_name(EntryPoint::Probe))
 }
 
+/// The smallest filter that has what the tables need: see `docs/adr/0008`.
+fn filter(tables: &Tables) -> EntryPoint {
+    let settings = &tables.settings;
+    let mut used = Dimension::ALL.into_iter().zip(settings.used);
+    if settings.shadow == 0 && used.all(|(dimension, used)| used == 0 || dimension.is_basic()) {
+        EntryPoint::BasicFilter
+    } else {
+        EntryPoint::Filter
+    }
+}
+
+/// A rule keeps its slot with its name. One that becomes a shadow rule, or ceases to be one,
+/// counts something else from then on and takes a new slot: see `docs/adr/0006`.
 fn assign_slots(rules: &[NamedRule], before: &Predecessor<'_>) -> Result<Vec<Slot>, Error> {
-    let held: HashMap<String, u32> = before
-        .rules
+    let shadows: HashMap<&str, bool> = rules
         .iter()
-        .map(|rule| (rule.name.clone(), rule.slot))
+        .map(|rule| (rule.name.as_str(), rule.shadow))
         .collect();
+    let mut held = HashMap::new();
+    let mut barred = before.barred.clone();
+    for rule in before.rules {
+        if shadows.get(rule.name.as_str()) == Some(&!rule.shadow) {
+            barred.insert(rule.slot);
+        } else {
+            held.insert(rule.name.clone(), rule.slot);
+        }
+    }
     let names = rules.iter().map(|rule| rule.name.as_str());
-    let slots = slots::assign(names, &held, &before.barred)?;
+    let slots = slots::assign(names, &held, &barred)?;
     let rules = rules.iter().zip(slots).map(|(rule, slot)| Slot {
         name: rule.name.clone(),
         slot,
         verdict: rule.verdict,
+        shadow: rule.shadow,
     });
     Ok(rules.collect())
 }
@@ -191,103 +213,6 @@ fn info(number: u64, tables: &Tables, config: [u8; 32]) -> GenerationInfo {
         reserved: 0,
         retired: [Counter::default(); 2],
     }
-}
-
-/// Creates the maps at the size of their data. Nothing is loaded yet.
-fn create(pins: &Pins, kernel: Kernel, tables: &Tables) -> Result<Ebpf, Error> {
-    let settings = Settings {
-        coarse_clock: u32::from(kernel.coarse_clock),
-        ..tables.settings
-    };
-    let mut loader = EbpfLoader::new();
-    loader.override_global("SETTINGS", &settings, true);
-    loader.map_pin_path("COUNTERS", pins.counters());
-    loader.map_pin_path("ENTRY", pins.entry());
-    for (map, length) in [
-        ("SOURCE_V4", tables.source.v4.len()),
-        ("SOURCE_V6", tables.source.v6.len()),
-        ("DESTINATION_V4", tables.destination.v4.len()),
-        ("DESTINATION_V6", tables.destination.v6.len()),
-        ("NARROW", tables.narrow.len()),
-        ("WIDE", tables.wide.len()),
-        ("ROWS", tables.rows.len()),
-        ("RULES", tables.rules.len()),
-    ] {
-        let length = u32::try_from(length).map_err(|_| Error::Kernel {
-            action: format!("create map {map}"),
-            cause: format!("{length} entries"),
-            remedy: "use fewer or shorter prefix lists".to_owned(),
-        })?;
-        loader.map_max_entries(map, length.max(1));
-    }
-    loader
-        .load(OBJECT)
-        .map_err(|error| Error::kernel("create the rule maps", &error))
-}
-
-fn fill(ebpf: &mut Ebpf, tables: &Tables, rules: &[Slot]) -> Result<(), Error> {
-    fill_addresses(ebpf, ["SOURCE_V4", "SOURCE_V6"], &tables.source)?;
-    fill_addresses(
-        ebpf,
-        ["DESTINATION_V4", "DESTINATION_V6"],
-        &tables.destination,
-    )?;
-    fill_array(ebpf, "NARROW", tables.narrow.iter().copied())?;
-    fill_array(ebpf, "WIDE", tables.wide.iter().copied())?;
-    fill_array(ebpf, "ROWS", tables.rows.iter().copied())?;
-    let rules = rules.iter().map(|rule| Rule {
-        verdict: rule.verdict as u8,
-        reserved: [0; 3],
-        slot: rule.slot,
-    });
-    fill_array(ebpf, "RULES", rules)
-}
-
-fn fill_addresses(ebpf: &mut Ebpf, [v4, v6]: [&str; 2], table: &AddressTable) -> Result<(), Error> {
-    let refused = |map: &str, error: &MapError| Error::kernel(format!("fill map {map}"), error);
-    let mut trie: LpmTrie<_, [u8; 4], u32> = map(ebpf, v4)?;
-    for (address, length, class) in &table.v4 {
-        let key = Key::new(u32::from(*length), address.octets());
-        trie.insert(&key, class, 0)
-            .map_err(|error| refused(v4, &error))?;
-    }
-    let mut trie: LpmTrie<_, [u8; 16], u32> = map(ebpf, v6)?;
-    for (address, length, class) in &table.v6 {
-        let key = Key::new(u32::from(*length), address.octets());
-        trie.insert(&key, class, 0)
-            .map_err(|error| refused(v6, &error))?;
-    }
-    Ok(())
-}
-
-fn fill_array<V: Pod>(
-    ebpf: &mut Ebpf,
-    name: &str,
-    values: impl Iterator<Item = V>,
-) -> Result<(), Error> {
-    let mut array: Array<_, V> = map(ebpf, name)?;
-    for (index, value) in (0..).zip(values) {
-        array
-            .set(index, value, 0)
-            .map_err(|error| Error::kernel(format!("fill map {name}"), &error))?;
-    }
-    Ok(())
-}
-
-/// The map `name` of the object, as the type `M`.
-fn map<'a, M>(ebpf: &'a mut Ebpf, name: &str) -> Result<M, Error>
-where
-    M: TryFrom<&'a mut Map, Error = MapError>,
-{
-    let broken = |cause: String| Error::Kernel {
-        action: format!("find map {name} in the BPF object"),
-        cause,
-        remedy: "this build is broken: rebuild it".to_owned(),
-    };
-    let map = ebpf
-        .map_mut(name)
-        .ok_or_else(|| broken("it is not there".to_owned()))?;
-    M::try_from(map).map_err(|error| broken(error.to_string()))
 }
 
 /// Pins each piece, `info` last.
@@ -329,7 +254,8 @@ fn entries(slots: &[Slot]) -> Vec<RuleEntry> {
             RuleEntry {
                 name,
                 slot: slot.slot,
-                verdict: slot.verdict as u32,
+                verdict: slot.verdict as u16,
+                shadow: u16::from(slot.shadow),
             }
         })
         .collect()
@@ -371,6 +297,7 @@ fn read_slots(path: &Path) -> Result<Vec<Slot>, Error> {
             name: name.to_owned(),
             slot: entry.slot,
             verdict: Verdict::from_wire(entry.verdict as u8),
+            shadow: entry.shadow == 1,
         })
     });
     Ok(slots.collect())

@@ -10,6 +10,7 @@
 
 mod counters;
 mod error;
+mod fill;
 mod generation;
 mod links;
 mod object;

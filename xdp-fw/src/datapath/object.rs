@@ -28,6 +28,8 @@ pub(super) struct Kernel {
 pub(super) enum EntryPoint {
     Root,
     Filter,
+    /// For policies over addresses, protocol and ports alone.
+    BasicFilter,
     Probe,
 }
 
@@ -54,6 +56,8 @@ impl Kernel {
             (EntryPoint::Root, true) => "root_frags",
             (EntryPoint::Filter, false) => "filter",
             (EntryPoint::Filter, true) => "filter_frags",
+            (EntryPoint::BasicFilter, false) => "filter_basic",
+            (EntryPoint::BasicFilter, true) => "filter_basic_frags",
             (EntryPoint::Probe, false) => "probe",
             (EntryPoint::Probe, true) => "probe_frags",
         }

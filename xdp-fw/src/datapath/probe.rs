@@ -5,6 +5,7 @@ use std::path::Path;
 use aya::maps::{Array, Map, MapData};
 use aya::programs::Xdp;
 use aya::{TestRun as _, TestRunOptions};
+use bytemuck::Zeroable as _;
 use xdp_fw_common::wire::{NO_RULE, ProbeResult};
 use xdp_fw_common::{Reason, Verdict};
 
@@ -61,19 +62,30 @@ impl Probe {
         Ok(Self { program, result })
     }
 
-    /// Runs one frame of at least 14 bytes. `first_buffer` is how many of its bytes are in the
+    /// Runs one frame of at least 14 bytes, as if it came in by the interface of index
+    /// `interface`, which need not exist. `first_buffer` is how many of its bytes are in the
     /// first buffer, the others following in fragments; `None` leaves that to the kernel.
     ///
     /// # Errors
     /// [`Error::Kernel`] if the kernel does not take the frame.
-    pub fn run(&mut self, frame: &[u8], first_buffer: Option<u32>) -> Result<Probed, Error> {
+    pub fn run(
+        &mut self,
+        frame: &[u8],
+        first_buffer: Option<u32>,
+        interface: u32,
+    ) -> Result<Probed, Error> {
         let refused = |error: &(dyn std::error::Error + 'static)| {
             Error::kernel(format!("test-run a frame of {} bytes", frame.len()), error)
         };
         let context = first_buffer.map(|data_end| Context {
             data_end,
-            ..bytemuck::Zeroable::zeroed()
+            ..Context::zeroed()
         });
+        let asked = ProbeResult {
+            interface,
+            ..ProbeResult::zeroed()
+        };
+        self.result.set(0, asked, 0).map_err(|e| refused(&e))?;
         let run = self
             .program
             .test_run(TestRunOptions {

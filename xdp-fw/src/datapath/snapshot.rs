@@ -59,6 +59,8 @@ pub struct RuleCount {
     pub name: String,
     /// What it does.
     pub verdict: Verdict,
+    /// Whether it only counts what it would have done: packets that were counted elsewhere too.
+    pub shadow: bool,
     /// What it counted.
     pub count: Count,
 }
@@ -123,6 +125,7 @@ fn read_once(pins: &Pins) -> Result<Snapshot, Error> {
         Ok(RuleCount {
             name: rule.name.clone(),
             verdict: rule.verdict,
+            shadow: rule.shadow,
             count: counters.read(rule.slot)?,
         })
     });

@@ -1,19 +1,22 @@
 //! A policy to the tables of one generation.
 //!
 //! Owns which dimensions are in use and where each one's rows and values begin. Never decides what
-//! a list contains (`addresses`, `numbers`) nor which rules a class leaves (`criteria`).
+//! a list contains (`addresses`, `numbers`, `keys`) nor which rules a class leaves (`criteria`).
 
 use std::hash::Hash;
 
 use xdp_fw_common::Dimension;
-use xdp_fw_common::tables::{RULES_MAX, WIDE_PACK};
+use xdp_fw_common::tables::{
+    CLASS_ABSENT, Domain, NUMBERS_PACK, RULES_MAX, SHADOW_RULES_MAX, number_values,
+};
 use xdp_fw_common::wire::Settings;
 
 use super::addresses;
 use super::criteria::{Criteria, Membership};
-use super::model::{AddressList, Policy, Rule};
-use super::numbers::{self, Numbers};
-use super::ranges::Ranges;
+use super::keys;
+use super::model::{AddressList, Policy};
+use super::numbers;
+use super::rule::Rule;
 use super::tables::{AddressTable, NamedRule, Tables};
 
 /// A policy that does not fit the tables.
@@ -23,6 +26,12 @@ pub enum CompileError {
     #[error("{count} rules are enabled, {RULES_MAX} fit; disable or join some")]
     Rules {
         /// Enabled rules.
+        count: usize,
+    },
+    /// More shadow rules than a packet may meet.
+    #[error("{count} rules are shadow rules, {SHADOW_RULES_MAX} fit; disable or remove some")]
+    ShadowRules {
+        /// Enabled shadow rules.
         count: usize,
     },
     /// More kinds of values on one dimension than a class id can tell apart.
@@ -48,7 +57,9 @@ pub enum CompileError {
     },
 }
 
-/// Compiles a policy.
+/// Compiles a policy for the interfaces that exist now, by index and name. One that appears later
+/// counts as an interface that no rule names until the policy is compiled anew
+/// ([`Policy::names_interfaces`] tells whether that matters).
 ///
 /// [`Tables::prefixes`] counts what its rules name: every set once, however many lists name it,
 /// with its repetitions as read; and every other prefix once for each distinct list of prefixes
@@ -56,23 +67,36 @@ pub enum CompileError {
 ///
 /// # Errors
 /// [`CompileError`] where the policy does not fit the tables.
-pub fn compile(policy: &Policy) -> Result<Tables, CompileError> {
+pub fn compile(policy: &Policy, interfaces: &[(u32, String)]) -> Result<Tables, CompileError> {
     let rules = policy.rules.as_slice();
     if rules.len() > RULES_MAX {
         return Err(CompileError::Rules { count: rules.len() });
+    }
+    let shadows = rules.iter().filter(|rule| rule.shadow).count();
+    if shadows > SHADOW_RULES_MAX {
+        return Err(CompileError::ShadowRules { count: shadows });
     }
     let mut tables = Tables {
         settings: settings(policy),
         rules: rules.iter().map(named).collect(),
         source: AddressTable::default(),
         destination: AddressTable::default(),
-        narrow: Vec::new(),
-        wide: Vec::new(),
+        interfaces: Vec::new(),
+        source_macs: Vec::new(),
+        destination_macs: Vec::new(),
+        numbers: Vec::new(),
         rows: Vec::new(),
         prefixes: policy.groups.iter().map(|group| group.len() as u64).sum(),
     };
     for dimension in Dimension::ALL {
-        tables.add(dimension, policy)?;
+        match dimension.domain() {
+            Domain::Address => tables.add_addresses(dimension, policy)?,
+            Domain::Numbers(count) => tables.add_numbers(dimension, policy, count)?,
+            Domain::Key if dimension == Dimension::Interface => {
+                tables.add_interfaces(policy, interfaces)?;
+            }
+            Domain::Key => tables.add_macs(dimension, policy)?,
+        }
     }
     Ok(tables)
 }
@@ -85,6 +109,7 @@ fn settings(policy: &Policy) -> Settings {
         essentials: u32::from(policy.essentials),
         // At most RULES_MAX.
         rules: policy.rules.len() as u32,
+        shadow: u32::from(policy.rules.iter().any(|rule| rule.shadow)),
         coarse_clock: 0,
         used: [0; Dimension::COUNT],
         rows: [0; Dimension::COUNT],
@@ -96,32 +121,14 @@ fn named(rule: &Rule) -> NamedRule {
     NamedRule {
         name: rule.name.clone(),
         verdict: rule.verdict,
+        shadow: rule.shadow,
     }
 }
 
+/// Each of these adds a dimension's classes and rows, if any rule has a criterion on it.
 impl Tables {
-    /// Adds a dimension's classes and rows, if any rule has a criterion on it.
-    fn add(&mut self, dimension: Dimension, policy: &Policy) -> Result<(), CompileError> {
-        match dimension {
-            Dimension::Source => self.add_addresses(dimension, policy, |rule| &rule.source),
-            Dimension::Destination => {
-                self.add_addresses(dimension, policy, |rule| &rule.destination)
-            }
-            Dimension::Protocol => self.add_numbers(dimension, policy, |rule| &rule.protocol),
-            Dimension::SourcePort => self.add_numbers(dimension, policy, |rule| &rule.source_port),
-            Dimension::DestinationPort => {
-                self.add_numbers(dimension, policy, |rule| &rule.destination_port)
-            }
-        }
-    }
-
-    fn add_addresses(
-        &mut self,
-        dimension: Dimension,
-        policy: &Policy,
-        criterion: fn(&Rule) -> &Option<usize>,
-    ) -> Result<(), CompileError> {
-        let criteria = policy.rules.iter().map(|rule| criterion(rule).as_ref());
+    fn add_addresses(&mut self, dimension: Dimension, policy: &Policy) -> Result<(), CompileError> {
+        let criteria = policy.rules.iter().map(|rule| rule.addresses(dimension));
         let Some(criteria) = Criteria::collect(criteria) else {
             return Ok(());
         };
@@ -141,37 +148,53 @@ impl Tables {
         &mut self,
         dimension: Dimension,
         policy: &Policy,
-        criterion: fn(&Rule) -> &Option<Ranges>,
+        count: u32,
     ) -> Result<(), CompileError> {
-        let criteria = policy.rules.iter().map(|rule| criterion(rule).as_ref());
+        let criteria = policy.rules.iter().map(|rule| rule.numbers(dimension));
         let Some(criteria) = Criteria::collect(criteria) else {
             return Ok(());
         };
-        let key = key(dimension);
-        let classify = |domain| {
-            numbers::classify(&criteria.lists, domain)
-                .map_err(|count| CompileError::Classes { key, count })
+        let mut classified =
+            numbers::classify(&criteria.lists, count as usize).map_err(|count| {
+                let key = key(dimension);
+                CompileError::Classes { key, count }
+            })?;
+        let first = self.numbers.len();
+        let mut values = std::mem::take(&mut classified.classes);
+        // What is beyond the domain is never asked for.
+        values.resize(number_values(count) * NUMBERS_PACK, CLASS_ABSENT as u16);
+        self.numbers.extend_from_slice(values.as_chunks().0);
+        // A few thousand values per dimension.
+        set(&mut self.settings.values, dimension, first as u32);
+        self.add_rows(dimension, &criteria, &classified.memberships)
+    }
+
+    fn add_interfaces(
+        &mut self,
+        policy: &Policy,
+        interfaces: &[(u32, String)],
+    ) -> Result<(), CompileError> {
+        let criteria = policy.rules.iter().map(|rule| rule.interface.as_ref());
+        let Some(criteria) = Criteria::collect(criteria) else {
+            return Ok(());
         };
-        let (values, memberships) = if dimension == Dimension::Protocol {
-            let Numbers {
-                classes,
-                memberships,
-            } = classify(NARROW)?;
-            let first = self.narrow.len();
-            self.narrow.extend_from_slice(classes.as_chunks().0);
-            (first, memberships)
+        let classified = keys::interfaces(&criteria.lists, interfaces);
+        self.interfaces = classified.classes;
+        self.add_rows(Dimension::Interface, &criteria, &classified.memberships)
+    }
+
+    fn add_macs(&mut self, dimension: Dimension, policy: &Policy) -> Result<(), CompileError> {
+        let criteria = policy.rules.iter().map(|rule| rule.macs(dimension));
+        let Some(criteria) = Criteria::collect(criteria) else {
+            return Ok(());
+        };
+        let classified = keys::macs(&criteria.lists);
+        if dimension == Dimension::SourceMac {
+            self.source_macs = classified.classes;
         } else {
-            let Numbers {
-                classes,
-                memberships,
-            } = classify(WIDE)?;
-            let first = self.wide.len();
-            self.wide.extend_from_slice(classes.as_chunks().0);
-            (first, memberships)
-        };
-        // One narrow and two wide dimensions: a few thousand values.
-        set(&mut self.settings.values, dimension, values as u32);
-        self.add_rows(dimension, &criteria, &memberships)
+            self.destination_macs = classified.classes;
+        }
+        self.add_rows(dimension, &criteria, &classified.memberships)
     }
 
     /// Adds the rows of a dimension, which is in use from now on.
@@ -202,12 +225,6 @@ fn nowhere() -> AddressList {
     }
 }
 
-/// Values of an 8-bit dimension.
-const NARROW: usize = 1 << 8;
-/// Values of a 16-bit dimension.
-const WIDE: usize = 1 << 16;
-const _: () = assert!(WIDE.is_multiple_of(WIDE_PACK));
-
 /// The criterion of a dimension, as it is written in a rule.
 const fn key(dimension: Dimension) -> &'static str {
     match dimension {
@@ -216,6 +233,17 @@ const fn key(dimension: Dimension) -> &'static str {
         Dimension::Protocol => "protocol",
         Dimension::SourcePort => "source_port",
         Dimension::DestinationPort => "destination_port",
+        Dimension::Interface => "interface",
+        Dimension::Family => "family",
+        Dimension::Vlan => "vlan",
+        Dimension::Icmp => "icmp_type and icmp_code",
+        Dimension::TcpFlags => "tcp_flags",
+        Dimension::Fragment => "fragment",
+        Dimension::Length => "length",
+        Dimension::Ttl => "ttl",
+        Dimension::Dscp => "dscp",
+        Dimension::SourceMac => "source_mac",
+        Dimension::DestinationMac => "destination_mac",
     }
 }
 

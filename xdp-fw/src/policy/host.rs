@@ -1,11 +1,13 @@
 //! The compiled policy on the host: the kernel's look-ups over vectors.
 //!
 //! Owns the longest-prefix match, done as a trie does it and not as the compiler thinks, so that
-//! one checks the other. Never touches a counter.
+//! one checks the other. Counts shadow rules for itself and touches no other counter.
 
+use std::cell::Cell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use xdp_fw_common::tables::{self, CLASS_OUTSIDE, Row, Rule, WIDE_PACK};
+use xdp_fw_common::packet::Mac;
+use xdp_fw_common::tables::{self, CLASS_OUTSIDE, NUMBERS_PACK, Row, Rule};
 use xdp_fw_common::wire::REASON_SLOTS;
 use xdp_fw_common::{Dimension, Verdict};
 
@@ -18,6 +20,8 @@ pub struct HostTables<'a> {
     tables: &'a Tables,
     source: Lengths,
     destination: Lengths,
+    /// Per rule, the packets that it counted as a shadow rule.
+    shadowed: Vec<Cell<u64>>,
 }
 
 impl<'a> HostTables<'a> {
@@ -27,7 +31,13 @@ impl<'a> HostTables<'a> {
             tables,
             source: Lengths::of(&tables.source),
             destination: Lengths::of(&tables.destination),
+            shadowed: vec![Cell::new(0); tables.rules.len()],
         }
+    }
+
+    /// How many packets a shadow rule has counted here; `rule` is its index in file order.
+    pub fn shadowed(&self, rule: u32) -> u64 {
+        self.shadowed.get(rule as usize).map_or(0, Cell::get)
     }
 
     fn addresses(&self, dimension: Dimension) -> (&AddressTable, &Lengths) {
@@ -64,6 +74,10 @@ impl tables::Tables for HostTables<'_> {
         self.tables.settings.rules != 0
     }
 
+    fn has_shadow_rules(&self) -> bool {
+        self.tables.settings.shadow == 1
+    }
+
     fn uses(&self, dimension: Dimension) -> bool {
         Self::setting(&self.tables.settings.used, dimension) == Some(1)
     }
@@ -88,17 +102,25 @@ impl tables::Tables for HostTables<'_> {
         longest_match(&table.v6, &lengths.v6, masked)
     }
 
-    fn class_narrow(&self, dimension: Dimension, value: u8) -> Option<u32> {
+    fn class_number(&self, dimension: Dimension, value: u32) -> Option<u32> {
         let base = Self::setting(&self.tables.settings.values, dimension)?;
-        let class = self.tables.narrow.get(base)?.get(usize::from(value))?;
-        Some(u32::from(*class))
+        let value = value as usize;
+        let values = base.checked_add(value / NUMBERS_PACK)?;
+        let classes = self.tables.numbers.get(values)?;
+        classes.get(value % NUMBERS_PACK).copied().map(u32::from)
     }
 
-    fn class_wide(&self, dimension: Dimension, value: u16) -> Option<u32> {
-        let base = Self::setting(&self.tables.settings.values, dimension)?;
-        let value = usize::from(value);
-        let values = self.tables.wide.get(base.checked_add(value / WIDE_PACK)?)?;
-        values.get(value % WIDE_PACK).copied().map(u32::from)
+    fn class_interface(&self, interface: u32) -> u32 {
+        class_of_key(&self.tables.interfaces, &interface)
+    }
+
+    fn class_mac(&self, dimension: Dimension, address: Mac) -> u32 {
+        let classes = if dimension == Dimension::SourceMac {
+            &self.tables.source_macs
+        } else {
+            &self.tables.destination_macs
+        };
+        class_of_key(classes, &address)
     }
 
     fn row(&self, dimension: Dimension, class: u32) -> Option<&Row> {
@@ -110,10 +132,25 @@ impl tables::Tables for HostTables<'_> {
         let rule = self.tables.rules.get(index as usize)?;
         Some(Rule {
             verdict: rule.verdict as u8,
-            reserved: [0; 3],
+            shadow: u8::from(rule.shadow),
+            reserved: [0; 2],
             slot: REASON_SLOTS.checked_add(index)?,
         })
     }
+
+    fn count_shadow(&self, slot: u32, _: usize) {
+        let rule = slot.checked_sub(REASON_SLOTS);
+        if let Some(count) = rule.and_then(|rule| self.shadowed.get(rule as usize)) {
+            count.set(count.get() + 1);
+        }
+    }
+}
+
+/// The class of a value that is looked up as it is.
+fn class_of_key<K: Ord>(classes: &[(K, u32)], key: &K) -> u32 {
+    let found = classes.binary_search_by(|entry| entry.0.cmp(key));
+    let entry = found.ok().and_then(|index| classes.get(index));
+    entry.map_or(CLASS_OUTSIDE, |entry| entry.1)
 }
 
 fn verdict(setting: u32) -> Verdict {

@@ -5,9 +5,10 @@
 //! [`xdp_fw_common::decide()`] judge by them without a kernel.
 //!
 //! - `model`: rules in force, address lists, groups of prefixes
+//! - `rule`, `values`: criteria as sets of what the core reads from a packet
 //! - `ranges`: sets of numbers
 //! - `criteria`: the distinct lists of a dimension, and the rows of its classes
-//! - `addresses`, `numbers`: values to classes
+//! - `addresses`, `numbers`, `keys`: values to classes
 //! - [`mod@compile`]: the assembly
 //! - `tables`, `host`: the result, and how it answers on the host
 
@@ -16,15 +17,19 @@ pub mod compile;
 mod criteria;
 mod host;
 mod intern;
+mod keys;
 mod model;
 mod numbers;
 mod ranges;
+mod rule;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use compile::{CompileError, compile};
 pub use host::HostTables;
-pub use model::{AddressList, Policy, Rule};
+pub use model::{AddressList, List, Policy};
 pub use ranges::Ranges;
+pub use rule::Rule;
 pub use tables::{AddressTable, NamedRule, Tables};

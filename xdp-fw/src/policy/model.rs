@@ -10,7 +10,7 @@ use ipnetwork::IpNetwork;
 use xdp_fw_common::Verdict;
 
 use super::intern::Interner;
-use super::ranges::Ranges;
+use super::rule::Rule;
 use crate::config::{self, Action, Addresses, Config};
 
 /// The semantic form of a configuration.
@@ -34,33 +34,40 @@ pub struct Policy {
     pub groups: Vec<Arc<[IpNetwork]>>,
 }
 
-/// A rule in force: criteria are ANDed, `None` matches every packet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// The identity of its counter.
-    pub name: String,
-    /// What happens to a packet it matches.
-    pub verdict: Verdict,
-    /// Source addresses: an index into [`Policy::lists`].
-    pub source: Option<usize>,
-    /// Destination addresses: an index into [`Policy::lists`].
-    pub destination: Option<usize>,
-    /// Upper-layer protocols, 0 to 255.
-    pub protocol: Option<Ranges>,
-    /// Source ports.
-    pub source_port: Option<Ranges>,
-    /// Destination ports.
-    pub destination_port: Option<Ranges>,
+/// A set: the union of the plain entries (with none: everything) minus the union of the negated
+/// ones.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct List<T> {
+    /// Ascending, each once.
+    pub plain: Vec<T>,
+    /// The same of what is taken away.
+    pub negated: Vec<T>,
 }
 
-/// A set of addresses: the union of the plain groups (with none: every address of both families)
-/// minus the union of the negated ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AddressList {
-    /// Indices into [`Policy::groups`], ascending, each once.
-    pub plain: Vec<usize>,
-    /// The same of what is taken away.
-    pub negated: Vec<usize>,
+/// A set of addresses, both families: entries are indices into [`Policy::groups`].
+pub type AddressList = List<usize>;
+
+impl<T: Ord> List<T> {
+    /// The list of these entries in whatever order; the negated ones are marked `true`.
+    pub(super) fn of(entries: impl Iterator<Item = (bool, T)>) -> Self {
+        let mut list = Self {
+            plain: Vec::new(),
+            negated: Vec::new(),
+        };
+        for (negated, entry) in entries {
+            let entries = if negated {
+                &mut list.negated
+            } else {
+                &mut list.plain
+            };
+            entries.push(entry);
+        }
+        for entries in [&mut list.plain, &mut list.negated] {
+            entries.sort_unstable();
+            entries.dedup();
+        }
+        list
+    }
 }
 
 impl Policy {
@@ -79,6 +86,12 @@ impl Policy {
             lists: resolver.lists(),
             groups: resolver.groups,
         }
+    }
+
+    /// Whether a rule names interfaces: then an interface that appears or changes its name calls
+    /// for new tables.
+    pub fn names_interfaces(&self) -> bool {
+        self.rules.iter().any(|rule| rule.interface.is_some())
     }
 }
 
@@ -113,19 +126,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn rule(&mut self, rule: &'a config::Rule) -> Rule {
-        let ports = |list| Ranges::of(list, 0..=u16::MAX);
-        Rule {
-            name: rule.name.clone(),
-            verdict: verdict(rule.action),
-            source: rule.source.as_ref().map(|list| self.list(list)),
-            destination: rule.destination.as_ref().map(|list| self.list(list)),
-            protocol: rule
-                .protocol
-                .as_ref()
-                .map(|list| Ranges::of(list, 0..=u8::MAX)),
-            source_port: rule.source_port.as_ref().map(ports),
-            destination_port: rule.destination_port.as_ref().map(ports),
-        }
+        let source = rule.source.as_ref().map(|list| self.list(list));
+        let destination = rule.destination.as_ref().map(|list| self.list(list));
+        Rule::of(rule, verdict(rule.action), source, destination)
     }
 
     /// The index of a list: the same for every list of the same entries in whatever order.
@@ -172,14 +175,7 @@ impl<'a> Resolver<'a> {
     /// Every list, by index.
     fn lists(&mut self) -> Vec<AddressList> {
         let lists = std::mem::take(&mut self.lists).into_slices();
-        let of = |terms: &[Term], negated| {
-            let terms = terms.iter().filter(|term| term.0 == negated);
-            terms.map(|&(_, group)| group).collect()
-        };
-        let list = |terms: &Arc<[Term]>| AddressList {
-            plain: of(terms, false),
-            negated: of(terms, true),
-        };
+        let list = |terms: &Arc<[Term]>| List::of(terms.iter().copied());
         lists.iter().map(list).collect()
     }
 }

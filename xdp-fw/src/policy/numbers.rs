@@ -1,7 +1,9 @@
-//! Ports and protocols to classes.
+//! Numbers to classes.
 //!
 //! Owns the partition of a small domain into the classes of values that lie in the same lists.
 //! Never knows which rules use a list.
+
+use std::ops::RangeInclusive;
 
 use xdp_fw_common::tables::CLASS_ABSENT;
 
@@ -56,9 +58,9 @@ pub(super) fn classify(lists: &[&Ranges], domain: usize) -> Result<Numbers, usiz
 /// disjoint and do not touch, so each edge flips its list.
 fn edges(lists: &[&Ranges]) -> Vec<(usize, usize)> {
     let of = |(list, ranges): (usize, &&Ranges)| {
-        let ends = |range: &std::ops::RangeInclusive<u16>| {
-            let end = usize::from(*range.end()) + 1;
-            [(usize::from(*range.start()), list), (end, list)]
+        let ends = |range: &RangeInclusive<u32>| {
+            let end = *range.end() as usize + 1;
+            [(*range.start() as usize, list), (end, list)]
         };
         ranges.iter().flat_map(ends).collect::<Vec<_>>()
     };
@@ -78,7 +80,7 @@ mod tests {
             range: first..=last,
         };
         let list = NumberList(ranges.into_iter().map(entry).collect());
-        Ranges::of(&list, 0..=u16::MAX)
+        Ranges::of(&list, 0..=65_535)
     }
 
     #[test]

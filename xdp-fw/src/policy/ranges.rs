@@ -1,4 +1,4 @@
-//! Sets of numbers: ports and protocols.
+//! Sets of numbers: ports, protocols, flags and all else that has a small domain.
 //!
 //! Owns the canonical form, so that equal sets are equal values however they were written. Never
 //! knows what the numbers mean.
@@ -9,7 +9,7 @@ use crate::config::NumberList;
 
 /// A set of numbers as disjoint ranges, ascending, that do not touch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Ranges(Vec<RangeInclusive<u16>>);
+pub struct Ranges(Vec<RangeInclusive<u32>>);
 
 /// Where a written range begins or ends; ends are one past the last number.
 struct Edge {
@@ -21,28 +21,41 @@ struct Edge {
 impl Ranges {
     /// The union of the plain ranges (all of `domain` if there are none) minus the union of the
     /// negated ones.
-    pub fn of<T: Copy + PartialOrd + Into<u16>>(
-        list: &NumberList<T>,
-        domain: RangeInclusive<T>,
-    ) -> Self {
-        let mut edges = Vec::with_capacity(list.0.len() * 2 + 2);
-        for entry in &list.0 {
-            push_edges(&mut edges, &entry.range, entry.negated);
-        }
-        if list.0.iter().all(|entry| entry.negated) {
-            push_edges(&mut edges, &domain, false);
+    pub fn of<T: Copy + Into<u32>>(list: &NumberList<T>, domain: RangeInclusive<u32>) -> Self {
+        let ranges = list.0.iter().map(|entry| {
+            let range = (*entry.range.start()).into()..=(*entry.range.end()).into();
+            (entry.negated, range)
+        });
+        let whole = list.0.iter().all(|entry| entry.negated);
+        Self::from_terms(ranges.chain(whole.then_some((false, domain))))
+    }
+
+    /// The union of the plain ranges minus the union of the negated ones, which are marked `true`.
+    /// No number is the largest of its type.
+    pub(super) fn from_terms(terms: impl Iterator<Item = (bool, RangeInclusive<u32>)>) -> Self {
+        let mut edges = Vec::with_capacity(terms.size_hint().0 * 2);
+        for (negated, range) in terms.filter(|(_, range)| !range.is_empty()) {
+            for (at, step) in [(*range.start(), 1), (*range.end() + 1, -1)] {
+                edges.push(Edge { at, negated, step });
+            }
         }
         edges.sort_unstable_by_key(|edge| edge.at);
         Self(sweep(&edges))
     }
 
+    /// The bytes of which `contains` holds.
+    pub(super) fn of_bytes(contains: impl Fn(u8) -> bool) -> Self {
+        let bytes = (0..=u8::MAX).filter(|&byte| contains(byte));
+        Self::from_terms(bytes.map(|byte| (false, u32::from(byte)..=u32::from(byte))))
+    }
+
     /// The ranges, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = &RangeInclusive<u16>> {
+    pub fn iter(&self) -> impl Iterator<Item = &RangeInclusive<u32>> {
         self.0.iter()
     }
 
     /// Whether `value` is in the set.
-    pub fn contains(&self, value: u16) -> bool {
+    pub fn contains(&self, value: u32) -> bool {
         let next = self.0.partition_point(|range| *range.end() < value);
         self.0.get(next).is_some_and(|range| range.contains(&value))
     }
@@ -53,23 +66,8 @@ impl Ranges {
     }
 }
 
-fn push_edges<T: Copy + PartialOrd + Into<u16>>(
-    edges: &mut Vec<Edge>,
-    range: &RangeInclusive<T>,
-    negated: bool,
-) {
-    if range.is_empty() {
-        return;
-    }
-    let first: u16 = (*range.start()).into();
-    let last: u16 = (*range.end()).into();
-    for (at, step) in [(u32::from(first), 1), (u32::from(last) + 1, -1)] {
-        edges.push(Edge { at, negated, step });
-    }
-}
-
 /// The numbers that lie in a plain range and in no negated one, from edges in ascending order.
-fn sweep(edges: &[Edge]) -> Vec<RangeInclusive<u16>> {
+fn sweep(edges: &[Edge]) -> Vec<RangeInclusive<u32>> {
     let mut ranges = Vec::new();
     let (mut plain, mut negated) = (0, 0);
     let mut first = None;
@@ -84,9 +82,8 @@ fn sweep(edges: &[Edge]) -> Vec<RangeInclusive<u16>> {
         let at = edges.first().map_or(0, |edge| edge.at);
         match (first, plain > 0 && negated == 0) {
             (None, true) => first = Some(at),
-            // Ends are at most 65,536 and after a beginning, so this fits.
             (Some(begin), false) => {
-                ranges.push(begin as u16..=(at - 1) as u16);
+                ranges.push(begin..=at - 1);
                 first = None;
             }
             _ => {}
@@ -108,8 +105,10 @@ mod tests {
         NumberList(entries.iter().map(entry).collect())
     }
 
-    fn ports(entries: &[(bool, u16, u16)]) -> Vec<RangeInclusive<u16>> {
-        Ranges::of(&list(entries), 0..=u16::MAX).0
+    const PORTS: RangeInclusive<u32> = 0..=65_535;
+
+    fn ports(entries: &[(bool, u16, u16)]) -> Vec<RangeInclusive<u32>> {
+        Ranges::of(&list(entries), PORTS).0
     }
 
     #[test]
@@ -136,7 +135,7 @@ mod tests {
     #[test]
     fn only_negated_ranges_are_taken_from_everything() {
         assert_eq!(ports(&[(true, 1, 65534)]), [0..=0, 65535..=65535]);
-        let not_tcp = Ranges::of(&list(&[(true, 6_u8, 6)]), 0..=u8::MAX);
+        let not_tcp = Ranges::of(&list(&[(true, 6_u8, 6)]), 0..=255);
         assert_eq!(not_tcp.0, [0..=5, 7..=255]);
     }
 
@@ -148,14 +147,14 @@ mod tests {
 
     #[test]
     fn what_takes_everything_away_leaves_nothing() {
-        let nothing = Ranges::of(&list(&[(false, 22, 22), (true, 0, 65535)]), 0..=u16::MAX);
+        let nothing = Ranges::of(&list(&[(false, 22_u16, 22), (true, 0, 65535)]), PORTS);
         assert!(nothing.is_empty());
         assert!(!nothing.contains(22));
     }
 
     #[test]
     fn containment_is_inclusive_at_both_ends() {
-        let ranges = Ranges::of(&list(&[(false, 10, 20), (false, 30, 30)]), 0..=u16::MAX);
+        let ranges = Ranges::of(&list(&[(false, 10_u8, 20), (false, 30, 30)]), PORTS);
         for (value, inside) in [(9, false), (10, true), (20, true), (21, false), (30, true)] {
             assert_eq!(ranges.contains(value), inside, "{value}");
         }
@@ -167,5 +166,11 @@ mod tests {
             ports(&[(false, 1, 4), (false, 5, 9)]),
             ports(&[(false, 0, 9), (true, 0, 0)])
         );
+    }
+    #[test]
+    fn bytes_are_taken_one_by_one_and_joined() {
+        let odd_or_high = Ranges::of_bytes(|byte| byte > 250 || byte == 7);
+        assert_eq!(odd_or_high.0, [7..=7, 251..=255]);
+        assert!(Ranges::of_bytes(|_| false).is_empty());
     }
 }

@@ -5,7 +5,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use xdp_fw_common::Verdict;
-use xdp_fw_common::tables::{Row, WIDE_PACK};
+use xdp_fw_common::packet::Mac;
+use xdp_fw_common::tables::{NUMBERS_PACK, Row};
 use xdp_fw_common::wire::Settings;
 
 /// Everything that the maps of one generation hold.
@@ -20,10 +21,16 @@ pub struct Tables {
     pub source: AddressTable,
     /// Classes of destination addresses.
     pub destination: AddressTable,
-    /// One value per 8-bit dimension in use, at `settings.values[dimension]`.
-    pub narrow: Vec<[u16; 256]>,
-    /// `WIDE_VALUES` values per 16-bit dimension in use, from `settings.values[dimension]` on.
-    pub wide: Vec<[u16; WIDE_PACK]>,
+    /// Classes of interfaces by index, ascending. Of those that were there at compile time, the
+    /// ones that lie in other lists than an interface that no rule names.
+    pub interfaces: Vec<(u32, u32)>,
+    /// Classes of source Ethernet addresses, ascending, of those that lie in other lists than one
+    /// that no rule names.
+    pub source_macs: Vec<(Mac, u32)>,
+    /// Classes of destination Ethernet addresses, likewise.
+    pub destination_macs: Vec<(Mac, u32)>,
+    /// Classes of numbers of all dimensions in use, each from `settings.values[dimension]` on.
+    pub numbers: Vec<[u16; NUMBERS_PACK]>,
     /// Rows of all dimensions in use, each from `settings.rows[dimension]` on.
     pub rows: Vec<Row>,
     /// Prefixes that the rules in force name, as written: what operators count.
@@ -37,6 +44,8 @@ pub struct NamedRule {
     pub name: String,
     /// What it does.
     pub verdict: Verdict,
+    /// Whether it only counts what it would have done.
+    pub shadow: bool,
 }
 
 /// Longest-prefix match to class ids, both families. Entries are canonical, unique and sorted by

@@ -39,7 +39,7 @@ pub(super) fn rules(report: &Report, audience: Audience, now: Timestamp) -> Stri
 fn rule_rows(report: &Report, now: Timestamp) -> Vec<[String; 5]> {
     let rules = report.rules.iter();
     rules
-        .map(|rule| row(&rule.name, rule.action, rule.counted, now))
+        .map(|rule| row(&rule.name, &rule.action_in_words(), rule.counted, now))
         .collect()
 }
 

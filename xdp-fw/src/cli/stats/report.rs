@@ -21,8 +21,21 @@ pub(super) struct Report {
 pub(super) struct Rule {
     pub(super) name: String,
     pub(super) action: &'static str,
+    /// Whether it only counts what it would have done.
+    pub(super) shadow: bool,
     #[serde(flatten)]
     pub(super) counted: Counted,
+}
+
+impl Rule {
+    /// What it does, or would do, in words for people.
+    pub(super) fn action_in_words(&self) -> String {
+        if self.shadow {
+            format!("would {}", self.action)
+        } else {
+            self.action.to_owned()
+        }
+    }
 }
 
 /// What no rule matched, under the default action in force.
@@ -96,9 +109,10 @@ impl Report {
         Err(format!("no rule `{name}` is in force{hint}"))
     }
 
-    /// Everything that met this verdict.
+    /// Everything that met this verdict. What shadow rules counted met its verdict elsewhere.
     pub(super) fn total(&self, verdict: Verdict) -> Counted {
-        let rules = self.rules.iter().map(|rule| (rule.action, rule.counted));
+        let rules = self.rules.iter().filter(|rule| !rule.shadow);
+        let rules = rules.map(|rule| (rule.action, rule.counted));
         let reasons = self.reasons.iter().map(|row| (row.verdict, row.counted));
         let default = (self.default.action, self.default.counted);
         let all = rules.chain(reasons).chain([default]);
@@ -131,6 +145,7 @@ fn rule(rule: &crate::datapath::RuleCount) -> Rule {
     Rule {
         name: rule.name.clone(),
         action: rule.verdict.name(),
+        shadow: rule.shadow,
         counted: rule.count.into(),
     }
 }

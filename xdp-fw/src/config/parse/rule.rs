@@ -179,15 +179,8 @@ fn rule(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<RuleDraft> {
 /// A rule that says nothing yet. Name and action are required, so these never survive.
 fn blank(position: Position) -> Rule {
     Rule {
-        name: String::new(),
-        action: Action::Drop,
         enabled: RULE_ENABLED,
-        source: None,
-        destination: None,
-        protocol: None,
-        source_port: None,
-        destination_port: None,
-        position,
+        ..Rule::without_criteria(String::new(), Action::Drop, position)
     }
 }
 

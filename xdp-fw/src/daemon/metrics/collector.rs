@@ -12,7 +12,7 @@ use xdp_fw_common::{Reason, Verdict};
 
 use crate::daemon::refusal::chain;
 use crate::daemon::status::Status;
-use crate::datapath::{self, Count, Snapshot};
+use crate::datapath::{self, Count, RuleCount, Snapshot};
 
 use super::names::{self, Metric};
 
@@ -42,17 +42,38 @@ impl Collector for Scrape {
 }
 
 fn counters(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Result {
-    let rules = |value: fn(&Count) -> u64| {
-        snapshot.rules.iter().map(move |rule| {
-            let labels = [
-                ("rule", rule.name.as_str()),
-                ("action", rule.verdict.name()),
-            ];
-            (labels, value(&rule.count))
-        })
+    let rules = |shadow: bool, value: fn(&Count) -> u64| {
+        let rules = snapshot.rules.iter();
+        rules
+            .filter(move |rule| rule.shadow == shadow)
+            .map(move |rule| {
+                let labels = [
+                    ("rule", rule.name.as_str()),
+                    ("action", rule.verdict.name()),
+                ];
+                (labels, value(&rule.count))
+            })
     };
-    counter(encoder, &names::RULE_PACKETS, rules(|count| count.packets))?;
-    counter(encoder, &names::RULE_BYTES, rules(|count| count.bytes))?;
+    counter(
+        encoder,
+        &names::RULE_PACKETS,
+        rules(false, |count| count.packets),
+    )?;
+    counter(
+        encoder,
+        &names::RULE_BYTES,
+        rules(false, |count| count.bytes),
+    )?;
+    counter(
+        encoder,
+        &names::SHADOW_PACKETS,
+        rules(true, |count| count.packets),
+    )?;
+    counter(
+        encoder,
+        &names::SHADOW_BYTES,
+        rules(true, |count| count.bytes),
+    )?;
     let totals = totals(snapshot);
     let totals = |value: fn(&Count) -> u64| {
         totals.iter().map(move |(verdict, reason, count)| {
@@ -68,7 +89,8 @@ fn counters(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Re
 /// [`Reason::Rule`]: their sum never goes back.
 fn totals(snapshot: &Snapshot) -> Vec<(Verdict, Reason, Count)> {
     let in_force = |verdict: Verdict, value: fn(&Count) -> u64| -> u64 {
-        let rules = snapshot.rules.iter().filter(|rule| rule.verdict == verdict);
+        let decided = |rule: &&RuleCount| !rule.shadow && rule.verdict == verdict;
+        let rules = snapshot.rules.iter().filter(decided);
         rules.map(|rule| value(&rule.count)).sum()
     };
     let mut totals: Vec<_> = snapshot

@@ -23,6 +23,18 @@ pub(super) const RULE_BYTES: Metric = Metric {
     help: "Bytes of whole frames that a rule in force decided over",
 };
 
+/// `xdp_fw_shadow_packets_total{rule,action}`
+pub(super) const SHADOW_PACKETS: Metric = Metric {
+    name: "shadow_packets",
+    help: "Packets that a shadow rule in force matched; what decided over them counted them, too",
+};
+
+/// `xdp_fw_shadow_bytes_total{rule,action}`
+pub(super) const SHADOW_BYTES: Metric = Metric {
+    name: "shadow_bytes",
+    help: "Bytes of whole frames that a shadow rule in force matched",
+};
+
 /// `xdp_fw_packets_total{verdict,reason}`
 pub(super) const PACKETS: Metric = Metric {
     name: "packets",

@@ -55,17 +55,7 @@ fn with_set(mut config: Config, name: &str, prefixes: &[&str]) -> Config {
 
 /// A rule that drops every packet; tests add criteria.
 fn rule(name: &str) -> Rule {
-    Rule {
-        name: name.into(),
-        action: Action::Drop,
-        enabled: true,
-        source: None,
-        destination: None,
-        protocol: None,
-        source_port: None,
-        destination_port: None,
-        position: position(),
-    }
+    Rule::without_criteria(name.into(), Action::Drop, position())
 }
 
 /// An address list as it is written: `["10.0.0.0/8", "!@office"]`.

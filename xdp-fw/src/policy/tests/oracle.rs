@@ -2,20 +2,24 @@
 
 use std::net::IpAddr;
 
-use xdp_fw_common::{Decision, Reason, Verdict, decide};
+use xdp_fw_common::{Decision, Ingress, Reason, Verdict, decide};
 
 use super::frame::Packet;
 use crate::config::{Action, AddressList, Addresses, Config, NumberList, Rule};
 use crate::policy::{HostTables, Policy, Tables, compile};
 
 pub(super) fn compiled(config: &Config) -> Tables {
-    compile(&Policy::from_config(config)).unwrap()
+    compile(&Policy::from_config(config), &[]).unwrap()
 }
 
 /// What the compiled tables say.
 pub(super) fn decided(tables: &Tables, packet: &Packet) -> Decision {
     let frame = packet.frame();
-    decide(frame.as_slice(), frame.len(), &HostTables::new(tables))
+    let ingress = Ingress {
+        interface: 0,
+        length: frame.len(),
+    };
+    decide(frame.as_slice(), &ingress, &HostTables::new(tables))
 }
 
 /// The name of the rule that decides by the compiled tables; `None` if none does.

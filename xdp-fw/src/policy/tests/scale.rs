@@ -54,7 +54,7 @@ fn every_one_of_4096_rules_finds_its_packet() {
 #[test]
 fn one_rule_too_many_is_refused_in_a_sentence() {
     let config = config((0..4097).map(|n| rule(&format!("rule-{n}"))).collect());
-    let error = compile(&Policy::from_config(&config)).unwrap_err();
+    let error = compile(&Policy::from_config(&config), &[]).unwrap_err();
     assert_eq!(error, CompileError::Rules { count: 4097 });
     assert_eq!(
         error.to_string(),
@@ -76,7 +76,11 @@ fn more_kinds_of_ports_than_class_ids_are_refused_in_a_sentence() {
             ..rule(&format!("digit-{bit}"))
         }
     };
-    let error = compile(&Policy::from_config(&config((0..16).map(digit).collect()))).unwrap_err();
+    let error = compile(
+        &Policy::from_config(&config((0..16).map(digit).collect())),
+        &[],
+    )
+    .unwrap_err();
     assert_eq!(
         error.to_string(),
         "the rules tell 65536 kinds of source_port apart, 65535 fit; write fewer or wider ranges"

@@ -1,0 +1,130 @@
+//! The rule maps of a generation: created at the size of their data, and filled.
+//!
+//! Owns which table goes into which map of the object. Loads no program and pins nothing.
+
+use aya::maps::lpm_trie::Key;
+use aya::maps::{Array, HashMap, LpmTrie, Map, MapError};
+use aya::{Ebpf, EbpfLoader, Pod};
+use xdp_fw_common::tables::Rule;
+use xdp_fw_common::wire::Settings;
+
+use super::Error;
+use super::generation::Slot;
+use super::object::{Kernel, OBJECT};
+use super::pins::Pins;
+use crate::policy::{AddressTable, Tables};
+
+/// Creates the maps at the size of their data. Nothing is loaded yet.
+pub(super) fn create(pins: &Pins, kernel: Kernel, tables: &Tables) -> Result<Ebpf, Error> {
+    let settings = Settings {
+        coarse_clock: u32::from(kernel.coarse_clock),
+        ..tables.settings
+    };
+    let mut loader = EbpfLoader::new();
+    loader.override_global("SETTINGS", &settings, true);
+    loader.map_pin_path("COUNTERS", pins.counters());
+    loader.map_pin_path("ENTRY", pins.entry());
+    for (map, length) in [
+        ("SOURCE_V4", tables.source.v4.len()),
+        ("SOURCE_V6", tables.source.v6.len()),
+        ("DESTINATION_V4", tables.destination.v4.len()),
+        ("DESTINATION_V6", tables.destination.v6.len()),
+        ("INTERFACES", tables.interfaces.len()),
+        ("SOURCE_MACS", tables.source_macs.len()),
+        ("DESTINATION_MACS", tables.destination_macs.len()),
+        ("NUMBERS", tables.numbers.len()),
+        ("ROWS", tables.rows.len()),
+        ("RULES", tables.rules.len()),
+    ] {
+        let length = u32::try_from(length).map_err(|_| Error::Kernel {
+            action: format!("create map {map}"),
+            cause: format!("{length} entries"),
+            remedy: "use fewer or shorter prefix lists".to_owned(),
+        })?;
+        loader.map_max_entries(map, length.max(1));
+    }
+    loader
+        .load(OBJECT)
+        .map_err(|error| Error::kernel("create the rule maps", &error))
+}
+
+/// Fills the maps.
+pub(super) fn fill(ebpf: &mut Ebpf, tables: &Tables, rules: &[Slot]) -> Result<(), Error> {
+    fill_addresses(ebpf, ["SOURCE_V4", "SOURCE_V6"], &tables.source)?;
+    fill_addresses(
+        ebpf,
+        ["DESTINATION_V4", "DESTINATION_V6"],
+        &tables.destination,
+    )?;
+    fill_hash(ebpf, "INTERFACES", &tables.interfaces)?;
+    fill_hash(ebpf, "SOURCE_MACS", &tables.source_macs)?;
+    fill_hash(ebpf, "DESTINATION_MACS", &tables.destination_macs)?;
+    fill_array(ebpf, "NUMBERS", tables.numbers.iter().copied())?;
+    fill_array(ebpf, "ROWS", tables.rows.iter().copied())?;
+    let rules = rules.iter().map(|rule| Rule {
+        verdict: rule.verdict as u8,
+        shadow: u8::from(rule.shadow),
+        reserved: [0; 2],
+        slot: rule.slot,
+    });
+    fill_array(ebpf, "RULES", rules)
+}
+
+fn fill_addresses(ebpf: &mut Ebpf, [v4, v6]: [&str; 2], table: &AddressTable) -> Result<(), Error> {
+    let mut trie: LpmTrie<_, [u8; 4], u32> = map(ebpf, v4)?;
+    for (address, length, class) in &table.v4 {
+        let key = Key::new(u32::from(*length), address.octets());
+        trie.insert(&key, class, 0)
+            .map_err(|error| refused(v4, &error))?;
+    }
+    let mut trie: LpmTrie<_, [u8; 16], u32> = map(ebpf, v6)?;
+    for (address, length, class) in &table.v6 {
+        let key = Key::new(u32::from(*length), address.octets());
+        trie.insert(&key, class, 0)
+            .map_err(|error| refused(v6, &error))?;
+    }
+    Ok(())
+}
+
+fn fill_hash<K: Pod>(ebpf: &mut Ebpf, name: &str, entries: &[(K, u32)]) -> Result<(), Error> {
+    let mut hash: HashMap<_, K, u32> = map(ebpf, name)?;
+    for (key, class) in entries {
+        hash.insert(key, class, 0)
+            .map_err(|error| refused(name, &error))?;
+    }
+    Ok(())
+}
+
+fn fill_array<V: Pod>(
+    ebpf: &mut Ebpf,
+    name: &str,
+    values: impl Iterator<Item = V>,
+) -> Result<(), Error> {
+    let mut array: Array<_, V> = map(ebpf, name)?;
+    for (index, value) in (0..).zip(values) {
+        array
+            .set(index, value, 0)
+            .map_err(|error| refused(name, &error))?;
+    }
+    Ok(())
+}
+
+/// The map `name` of the object, as the type `M`.
+fn map<'a, M>(ebpf: &'a mut Ebpf, name: &str) -> Result<M, Error>
+where
+    M: TryFrom<&'a mut Map, Error = MapError>,
+{
+    let broken = |cause: String| Error::Kernel {
+        action: format!("find map {name} in the BPF object"),
+        cause,
+        remedy: "this build is broken: rebuild it".to_owned(),
+    };
+    let map = ebpf
+        .map_mut(name)
+        .ok_or_else(|| broken("it is not there".to_owned()))?;
+    M::try_from(map).map_err(|error| broken(error.to_string()))
+}
+
+fn refused(map: &str, error: &MapError) -> Error {
+    Error::kernel(format!("fill map {map}"), error)
+}
