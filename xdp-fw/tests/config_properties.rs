@@ -11,8 +11,10 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use xdp_fw::config::{
-    Action, AddressEntry, AddressList, Addresses, FileError, Files, Loaded, NumberEntry,
-    NumberList, Position, Problems, Role, Rule, load,
+    Action, AddressEntry, AddressList, Addresses, FileError, Files, FragmentEntry, FragmentKind,
+    FragmentList, IcmpTypeEntry, IcmpTypeList, InterfaceEntry, InterfaceList, Loaded, MacEntry,
+    MacList, NumberEntry, NumberList, Position, Problem, Problems, Role, Rule, TcpFlags, VLAN_NONE,
+    icmp, load, reference,
 };
 
 /// The sets that a printed configuration defines; each reaches both families.
@@ -90,52 +92,205 @@ fn numbers<T: Arbitrary + Copy + Ord + std::fmt::Debug>() -> impl Strategy<Value
     vec(entry, 1..6).prop_map(NumberList)
 }
 
-/// With ports, the protocol is one that has them.
-fn rule() -> impl Strategy<Value = Rule> {
+fn list<T: std::fmt::Debug>(entry: impl Strategy<Value = T>) -> impl Strategy<Value = Vec<T>> {
+    vec(entry, 1..5)
+}
+
+fn small_numbers(range: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = NumberList<u8>> {
+    let entry = (any::<bool>(), range.clone(), range).prop_map(|(negated, a, b)| NumberEntry {
+        negated,
+        range: a.min(b)..=a.max(b),
+    });
+    list(entry).prop_map(NumberList)
+}
+
+fn vlans() -> impl Strategy<Value = NumberList<u16>> {
+    let ids = (1..=4094u16, 1..=4094u16).prop_map(|(a, b)| a.min(b)..=a.max(b));
+    let range = prop_oneof![3 => ids, 1 => Just(VLAN_NONE..=VLAN_NONE)];
+    let entry = (any::<bool>(), range).prop_map(|(negated, range)| NumberEntry { negated, range });
+    list(entry).prop_map(NumberList)
+}
+
+fn families() -> impl Strategy<Value = NumberList<u8>> {
+    let entry = |(negated, family)| NumberEntry {
+        negated,
+        range: family..=family,
+    };
+    list((any::<bool>(), prop_oneof![Just(4), Just(6)]).prop_map(entry)).prop_map(NumberList)
+}
+
+fn interfaces() -> impl Strategy<Value = InterfaceList> {
+    let entry = |(negated, pattern)| InterfaceEntry { negated, pattern };
+    let pattern = "[a-z][a-z0-9_.+-]{0,8}[*?]{0,2}"
+        .prop_filter("a word that means every one", |text| {
+            text != "any" && text != "all"
+        });
+    list((any::<bool>(), pattern).prop_map(entry)).prop_map(InterfaceList)
+}
+
+/// Names for some, numbers of both families for others.
+fn icmp_types() -> impl Strategy<Value = IcmpTypeList> {
+    let named = prop::sample::select(icmp::type_names().collect::<Vec<_>>()).prop_map(|name| {
+        let types = icmp::types(name).expect("it is in the table");
+        (
+            types.v4.map(|number| number..=number),
+            types.v6.map(|number| number..=number),
+        )
+    });
+    let numbered = (any::<u8>(), any::<u8>()).prop_map(|(a, b)| {
+        let range = a.min(b)..=a.max(b);
+        (Some(range.clone()), Some(range))
+    });
+    let entry = (any::<bool>(), prop_oneof![named, numbered])
+        .prop_map(|(negated, (v4, v6))| IcmpTypeEntry { negated, v4, v6 });
+    list(entry).prop_map(IcmpTypeList)
+}
+
+fn tcp_flags() -> impl Strategy<Value = Vec<TcpFlags>> {
+    let flags = (any::<u8>(), any::<u8>())
+        .prop_filter("some flag", |(set, clear)| set | clear != 0)
+        .prop_map(|(set, clear)| TcpFlags {
+            set,
+            clear: clear & !set,
+        });
+    list(flags)
+}
+
+fn fragments() -> impl Strategy<Value = FragmentList> {
+    let words = [
+        vec![FragmentKind::None],
+        vec![
+            FragmentKind::Atomic,
+            FragmentKind::First,
+            FragmentKind::Later,
+        ],
+        vec![FragmentKind::First],
+        vec![FragmentKind::Later],
+        vec![FragmentKind::Atomic],
+    ];
+    let entry = (any::<bool>(), prop::sample::select(words.to_vec()))
+        .prop_map(|(negated, kinds)| FragmentEntry { negated, kinds });
+    list(entry).prop_map(FragmentList)
+}
+
+/// Never of a group, so that they may be sources.
+fn macs() -> impl Strategy<Value = MacList> {
+    let entry = |(negated, [first, rest @ ..]): (bool, [u8; 6])| {
+        let [a, b, c, d, e] = rest;
+        MacEntry {
+            negated,
+            address: [first & !1, a, b, c, d, e],
+        }
+    };
+    list((any::<bool>(), any::<[u8; 6]>()).prop_map(entry)).prop_map(MacList)
+}
+
+/// Everything but what only makes sense with a certain protocol.
+fn common_criteria() -> impl Strategy<Value = Rule> {
+    let of_addresses = (
+        option::of(addresses()),
+        option::of(addresses()),
+        option::of(interfaces()),
+        option::of(families()),
+        option::of(vlans()),
+        option::of(macs()),
+        option::of(macs()),
+    );
+    let of_headers = (
+        option::of(numbers::<u8>()),
+        option::of(fragments()),
+        option::of(numbers::<u16>()),
+        option::of(numbers::<u8>()),
+        option::of(small_numbers(0..=63)),
+    );
+    (of_addresses, of_headers).prop_map(|(of_addresses, of_headers)| {
+        let (source, destination, interface, family, vlan, source_mac, destination_mac) =
+            of_addresses;
+        let (protocol, fragment, length, ttl, dscp) = of_headers;
+        let position = Position {
+            file: PathBuf::from("fw.toml"),
+            line: 0,
+            column: 1,
+        };
+        Rule {
+            source,
+            destination,
+            interface,
+            family,
+            vlan,
+            source_mac,
+            destination_mac,
+            protocol,
+            fragment,
+            length,
+            ttl,
+            dscp,
+            ..Rule::without_criteria(String::new(), Action::Drop, position)
+        }
+    })
+}
+
+/// What needs a certain protocol: ports and flags, or types and codes.
+fn transport_criteria() -> impl Strategy<Value = Rule> {
+    let ports = (
+        option::of(numbers::<u16>()),
+        option::of(numbers::<u16>()),
+        option::of(tcp_flags()),
+    );
+    let icmp = (option::of(icmp_types()), option::of(numbers::<u8>()));
     let tcp = NumberList(vec![NumberEntry {
         negated: false,
         range: 6..=6u8,
     }]);
-    let protocol = prop_oneof![Just(tcp), numbers()];
-    let criteria = (
-        option::of(addresses()),
-        option::of(addresses()),
-        option::of(protocol),
-        option::of(numbers::<u16>()),
-        option::of(numbers::<u16>()),
-    );
+    (common_criteria(), ports, icmp, 0..3u8).prop_map(move |(rule, ports, icmp, kind)| {
+        let (source_port, destination_port, tcp_flags) = ports;
+        let (icmp_type, icmp_code) = icmp;
+        match kind {
+            0 => Rule {
+                protocol: None,
+                icmp_type,
+                icmp_code,
+                ..rule
+            },
+            1 => Rule {
+                protocol: Some(tcp.clone()),
+                source_port,
+                destination_port,
+                tcp_flags,
+                ..rule
+            },
+            _ => Rule {
+                source_port,
+                destination_port,
+                ..rule
+            },
+        }
+    })
+}
+
+/// A rule that the parser does not refuse as one that can never match.
+fn rule() -> impl Strategy<Value = Rule> {
     let action = prop_oneof![Just(Action::Pass), Just(Action::Drop)];
-    let rule = ("[A-Za-z0-9_.:-]{1,63}", action, any::<bool>(), criteria).prop_map(
-        |(
+    let name = "[A-Za-z0-9_.:-]{1,63}";
+    (
+        name,
+        action,
+        any::<bool>(),
+        any::<bool>(),
+        transport_criteria(),
+    )
+        .prop_map(|(name, action, enabled, shadow, rule)| Rule {
             name,
             action,
             enabled,
-            (source, destination, protocol, source_port, destination_port),
-        )| {
-            let position = Position {
-                file: PathBuf::from("fw.toml"),
-                line: 0,
-                column: 1,
-            };
-            Rule {
-                name,
-                action,
-                enabled,
-                source,
-                destination,
-                protocol,
-                source_port,
-                destination_port,
-                position,
-            }
-        },
-    );
-    rule.prop_filter("ports that can match", |rule| {
-        let has_ports = rule.source_port.is_some() || rule.destination_port.is_some();
-        let protocol = rule.protocol.as_ref();
-        !has_ports
-            || protocol.is_none_or(|list| [6, 17, 33, 132, 136].iter().any(|n| list.contains(n)))
-    })
+            shadow,
+            ..rule
+        })
+        .prop_filter("it can match", |rule| {
+            let result = parsed(printed(std::slice::from_ref(rule)));
+            let never = |problem: &Problem| problem.message.contains("can never match");
+            result.map_or_else(|problems| !problems.0.iter().all(never), |_| true)
+        })
 }
 
 fn printed(rules: &[Rule]) -> String {
@@ -154,56 +309,158 @@ fn printed(rules: &[Rule]) -> String {
         };
         let _ = writeln!(
             text,
-            "[[rule]]\nname = \"{}\"\naction = \"{action}\"\nenabled = {}",
-            rule.name, rule.enabled
+            "[[rule]]\nname = \"{}\"\naction = \"{action}\"\nenabled = {}\nshadow = {}",
+            rule.name, rule.enabled, rule.shadow
         );
-        print_list(
-            &mut text,
-            "source",
-            rule.source.as_ref().map(|list| list.0.iter().map(address)),
-        );
-        print_list(
-            &mut text,
-            "destination",
-            rule.destination
-                .as_ref()
-                .map(|list| list.0.iter().map(address)),
-        );
-        print_list(
-            &mut text,
-            "protocol",
-            rule.protocol.as_ref().map(|list| list.0.iter().map(number)),
-        );
-        print_list(
-            &mut text,
-            "source_port",
-            rule.source_port
-                .as_ref()
-                .map(|list| list.0.iter().map(number)),
-        );
-        print_list(
-            &mut text,
-            "destination_port",
-            rule.destination_port
-                .as_ref()
-                .map(|list| list.0.iter().map(number)),
-        );
+        print_rule(&mut text, rule);
     }
     text
 }
 
-fn print_list(text: &mut String, key: &str, entries: Option<impl Iterator<Item = String>>) {
-    if let Some(entries) = entries {
-        let entries: Vec<String> = entries.collect();
-        let _ = writeln!(text, "{key} = [{}]", entries.join(", "));
+fn print_rule(text: &mut String, rule: &Rule) {
+    let r = rule;
+    let mut print = |key: &str, entries: Option<Vec<String>>| {
+        if let Some(entries) = entries {
+            let _ = writeln!(text, "{key} = [{}]", entries.join(", "));
+        }
+    };
+    print(
+        "source",
+        r.source.as_ref().map(|list| each(&list.0, address)),
+    );
+    print(
+        "destination",
+        r.destination.as_ref().map(|list| each(&list.0, address)),
+    );
+    print(
+        "interface",
+        r.interface.as_ref().map(|list| each(&list.0, interface)),
+    );
+    print(
+        "family",
+        r.family.as_ref().map(|list| each(&list.0, family)),
+    );
+    print("vlan", r.vlan.as_ref().map(|list| each(&list.0, vlan)));
+    print(
+        "protocol",
+        r.protocol.as_ref().map(|list| each(&list.0, number)),
+    );
+    print(
+        "source_port",
+        r.source_port.as_ref().map(|list| each(&list.0, number)),
+    );
+    print(
+        "destination_port",
+        r.destination_port
+            .as_ref()
+            .map(|list| each(&list.0, number)),
+    );
+    print(
+        "icmp_type",
+        r.icmp_type.as_ref().map(|list| each(&list.0, icmp_type)),
+    );
+    print(
+        "icmp_code",
+        r.icmp_code.as_ref().map(|list| each(&list.0, number)),
+    );
+    print(
+        "tcp_flags",
+        r.tcp_flags.as_ref().map(|list| each(list, flags)),
+    );
+    print(
+        "fragment",
+        r.fragment.as_ref().map(|list| each(&list.0, fragment)),
+    );
+    print(
+        "length",
+        r.length.as_ref().map(|list| each(&list.0, number)),
+    );
+    print("ttl", r.ttl.as_ref().map(|list| each(&list.0, number)));
+    print("dscp", r.dscp.as_ref().map(|list| each(&list.0, number)));
+    print(
+        "source_mac",
+        r.source_mac.as_ref().map(|list| each(&list.0, mac)),
+    );
+    print(
+        "destination_mac",
+        r.destination_mac.as_ref().map(|list| each(&list.0, mac)),
+    );
+}
+
+fn each<T>(entries: &[T], print: fn(&T) -> String) -> Vec<String> {
+    entries.iter().map(print).collect()
+}
+
+fn quoted(negated: bool, text: impl std::fmt::Display) -> String {
+    let sign = if negated { "!" } else { "" };
+    format!("\"{sign}{text}\"")
+}
+
+fn interface(entry: &InterfaceEntry) -> String {
+    quoted(entry.negated, &entry.pattern)
+}
+
+fn family(entry: &NumberEntry<u8>) -> String {
+    quoted(entry.negated, format!("ipv{}", entry.range.start()))
+}
+
+fn vlan(entry: &NumberEntry<u16>) -> String {
+    if entry.range == (VLAN_NONE..=VLAN_NONE) {
+        return quoted(entry.negated, "none");
     }
+    number(entry)
+}
+
+/// By name where the families differ, else by number.
+fn icmp_type(entry: &IcmpTypeEntry) -> String {
+    let start =
+        |range: &Option<std::ops::RangeInclusive<u8>>| range.as_ref().map(|range| *range.start());
+    if let (Some(v4), Some(v6)) = (&entry.v4, &entry.v6)
+        && v4 == v6
+    {
+        return number(&NumberEntry {
+            negated: entry.negated,
+            range: v4.clone(),
+        });
+    }
+    let types = icmp::TypeName {
+        v4: start(&entry.v4),
+        v6: start(&entry.v6),
+    };
+    let name = icmp::type_names().find(|name| icmp::types(name) == Some(types));
+    quoted(entry.negated, name.expect("it came from a name"))
+}
+
+fn flags(flags: &TcpFlags) -> String {
+    let names = ["fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr"];
+    let words = names.iter().enumerate().flat_map(|(bit, name)| {
+        let set = (flags.set >> bit & 1 == 1).then(|| (*name).to_owned());
+        let clear = (flags.clear >> bit & 1 == 1).then(|| format!("!{name}"));
+        set.into_iter().chain(clear)
+    });
+    quoted(false, words.collect::<Vec<_>>().join(","))
+}
+
+fn fragment(entry: &FragmentEntry) -> String {
+    let word = match entry.kinds[..] {
+        [FragmentKind::None] => "none",
+        [FragmentKind::Atomic] => "atomic",
+        [FragmentKind::First] => "first",
+        [FragmentKind::Later] => "later",
+        _ => "any",
+    };
+    quoted(entry.negated, word)
+}
+
+fn mac(entry: &MacEntry) -> String {
+    let bytes = entry.address.map(|byte| format!("{byte:02x}"));
+    quoted(entry.negated, bytes.join(":"))
 }
 
 fn address(entry: &AddressEntry) -> String {
-    let sign = if entry.negated { "!" } else { "" };
     match &entry.addresses {
-        Addresses::Prefix(prefix) => format!("\"{sign}{prefix}\""),
-        Addresses::Set(name) => format!("\"{sign}@{name}\""),
+        Addresses::Prefix(prefix) => quoted(entry.negated, prefix),
+        Addresses::Set(name) => quoted(entry.negated, format!("@{name}")),
     }
 }
 
@@ -273,6 +530,16 @@ fn almost_toml() -> impl Strategy<Value = String> {
         "a",
         "\"10/8\"",
         "\"fe80::1%e\"",
+        "icmp_type",
+        "icmp_code",
+        "tcp_flags",
+        "vlan",
+        "source_mac",
+        "\"port-unreachable\"",
+        "\"syn,!\"",
+        "\"!none\"",
+        "\"echo-request\"",
+        "\"02:00\"",
     ]);
     let piece =
         prop_oneof![8 => word.prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)];
@@ -311,12 +578,15 @@ proptest! {
     }
 
     #[test]
-    fn any_text_in_any_place_is_parsed_or_refused_on_one_line(text in "\\PC{0,20}", key in 0..8usize) {
+    fn any_text_in_any_place_is_parsed_or_refused_on_one_line(text in "\\PC{0,20}", key in 0..100usize) {
         let quoted: String = text.chars().flat_map(char::escape_default).collect();
         let quoted = quoted.replace("\\'", "'").replace("\\u{", "\\U{");
         let quoted = unbraced(&quoted);
-        let keys = ["name", "action", "enabled", "source", "destination", "protocol", "source_port", "colour"];
-        let main = format!("interfaces = \"eth0\"\n[[rule]]\n{} = \"{quoted}\"\n", keys[key]);
+        let sections = reference();
+        let rule = sections.iter().find(|section| section.header == "[[rule]]").expect("rules");
+        let keys: Vec<_> = rule.keys.iter().map(|key| key.name).chain(["colour"]).collect();
+        let key = keys[key % keys.len()];
+        let main = format!("interfaces = \"eth0\"\n[[rule]]\n{key} = \"{quoted}\"\n");
         let Err(Problems(problems)) = parsed(main) else {
             return Err(TestCaseError::fail("a rule without name and action was accepted"));
         };

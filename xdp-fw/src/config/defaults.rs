@@ -28,6 +28,9 @@ pub const ON_STOP: OnStop = OnStop::Keep;
 /// `[[rule]] enabled`.
 pub const RULE_ENABLED: bool = true;
 
+/// `[[rule]] shadow`.
+pub const RULE_SHADOW: bool = false;
+
 /// `[set.NAME] allow_empty`: an empty download must not empty a block list.
 pub const SET_ALLOW_EMPTY: bool = false;
 
@@ -36,6 +39,9 @@ pub const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCA
 
 /// Most rules in one configuration; the bit vectors of the data plane hold no more.
 pub const MAX_RULES: usize = 4096;
+
+/// Most shadow rules among them: a packet may meet each, and every one is another step.
+pub const MAX_SHADOW_RULES: usize = 256;
 
 /// Longest name of a rule or a set, in characters.
 pub const MAX_NAME_LENGTH: usize = 63;

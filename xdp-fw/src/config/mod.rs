@@ -5,16 +5,18 @@
 //! decides what a rule means for a packet: that is the policy's work.
 
 pub mod defaults;
+pub mod icmp;
 mod load;
 mod model;
 mod parse;
 mod problem;
 pub mod protocols;
+mod ranges;
 pub mod snapshot;
 mod source;
 
 pub use load::{Loaded, ReadFile, load};
 pub use model::*;
-pub use parse::{Key, Presence, Section, reference};
+pub use parse::{Key, Presence, Section, Shape, reference};
 pub use problem::{Place, Problem, Problems};
 pub use source::{Disk, FileError, Files, Role};

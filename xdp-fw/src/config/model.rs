@@ -106,6 +106,9 @@ pub struct Set {
     pub position: Position,
 }
 
+/// What `vlan = "none"` is in a [`Rule`]: no VLAN id.
+pub const VLAN_NONE: u16 = 4096;
+
 /// `[[rule]]`: criteria are ANDed; `None` matches every packet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
@@ -131,7 +134,7 @@ pub struct Rule {
     pub interface: Option<InterfaceList>,
     /// IP versions: 4, 6.
     pub family: Option<NumberList<u8>>,
-    /// VLAN ids 1 to 4094 of the outermost tag that has one; 4096 (`VLAN_NONE`) for no tag.
+    /// VLAN ids 1 to 4094 of the outermost tag that has one; [`VLAN_NONE`] for no such tag.
     pub vlan: Option<NumberList<u16>>,
     /// Types of ICMP in IPv4 and of ICMPv6 in IPv6.
     pub icmp_type: Option<IcmpTypeList>,
@@ -265,6 +268,21 @@ pub struct IcmpTypeEntry {
     pub v6: Option<RangeInclusive<u8>>,
 }
 
+impl IcmpTypeList {
+    /// Whether the list has this type of ICMPv6, or of ICMP.
+    #[must_use]
+    pub fn contains(&self, v6: bool, kind: u8) -> bool {
+        let is_in = |entry: &IcmpTypeEntry| {
+            let range = if v6 { &entry.v6 } else { &entry.v4 };
+            range.as_ref().is_some_and(|range| range.contains(&kind))
+        };
+        let has_plain = self.0.iter().any(|entry| !entry.negated);
+        let included = self.0.iter().any(|entry| !entry.negated && is_in(entry));
+        let excluded = self.0.iter().any(|entry| entry.negated && is_in(entry));
+        (included || !has_plain) && !excluded
+    }
+}
+
 /// `"syn,!ack"`: flags that must be set, and flags that must not; of the others nothing is said.
 /// Bits as in the TCP header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -288,6 +306,18 @@ pub struct FragmentEntry {
     pub kinds: Vec<FragmentKind>,
 }
 
+impl FragmentList {
+    /// Whether the list has this kind.
+    #[must_use]
+    pub fn contains(&self, kind: FragmentKind) -> bool {
+        let is_in = |entry: &FragmentEntry| entry.kinds.contains(&kind);
+        let has_plain = self.0.iter().any(|entry| !entry.negated);
+        let included = self.0.iter().any(|entry| !entry.negated && is_in(entry));
+        let excluded = self.0.iter().any(|entry| entry.negated && is_in(entry));
+        (included || !has_plain) && !excluded
+    }
+}
+
 /// Which part of a datagram a packet is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FragmentKind {
@@ -299,6 +329,11 @@ pub enum FragmentKind {
     First,
     /// A later one: `"later"`.
     Later,
+}
+
+impl FragmentKind {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::None, Self::Atomic, Self::First, Self::Later];
 }
 
 /// A set of Ethernet addresses by the same rule.

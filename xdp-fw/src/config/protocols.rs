@@ -3,6 +3,15 @@
 //! Owns IANA's "Assigned Internet Protocol Numbers" registry, in lower case, with the other
 //! names that Linux uses. Never looks at /etc/protocols: a rule must mean the same on every host.
 
+/// ICMP, of IPv4.
+pub const ICMP: u8 = 1;
+
+/// TCP.
+pub const TCP: u8 = 6;
+
+/// ICMP of IPv6.
+pub const ICMPV6: u8 = 58;
+
 /// The protocols with ports: TCP, UDP, DCCP, SCTP, UDP-Lite.
 pub const WITH_PORTS: [u8; 5] = [6, 17, 33, 132, 136];
 

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnetwork::IpNetwork;
 
 use super::field::{Item, Scope};
-use super::value::{entries, is_name, list, text};
+use super::value::{entries, is_name, list, means_any, signed, text};
 use super::words::{decimal, nearest, quoted};
 use crate::config::model::{AddressEntry, AddressList, Addresses};
 
@@ -135,10 +135,7 @@ pub(super) fn addresses(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Addres
 
 fn entry(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<AddressEntry> {
     let text = text(item, scope)?;
-    let (negated, rest) = match text.strip_prefix('!') {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
+    let (negated, rest) = signed(text);
     let addresses = match rest.strip_prefix('@') {
         Some(name) => Addresses::Set(set(name, item, scope)?),
         None => match prefix(rest) {
@@ -182,10 +179,7 @@ fn explain_entry(text: &str, key: &str, scope: &Scope<'_>) -> String {
     if scope.set_names.contains(text) {
         return format!("`{text}` is a set; did you mean `@{text}`?");
     }
-    if ["any", "all", "*"]
-        .iter()
-        .any(|word| word.eq_ignore_ascii_case(text))
-    {
+    if means_any(text) {
         return format!("`{text}` is not an address; leave `{key}` out to match every address");
     }
     explain(text)

@@ -1,220 +1,316 @@
-//! What only shows when several keys, rules or sets are seen together.
+//! What only shows when several keys of a rule are seen together.
 //!
 //! Owns the proof that a rule can never match for a reason that the operator can see in it.
-//! Never compares rules with each other: which one shadows which is the policy's to say.
+//! Never compares rules with each other: `lint` does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use ipnetwork::IpNetwork;
-
+use super::families::{Families, SetFamilies};
 use super::report::Report;
 use super::rule::RuleDraft;
-use super::set::SetDraft;
 use super::words::one_of;
-use crate::config::model::{AddressEntry, AddressList, Addresses, Rule, Set};
-use crate::config::protocols;
+use crate::config::defaults::MAX_SHADOW_RULES;
+use crate::config::model::{FragmentKind, NumberList, Rule, Set};
+use crate::config::protocols::{self, ICMP, ICMPV6, TCP};
+use crate::config::ranges::Ranges;
 
-type Sets = BTreeMap<String, Set>;
-type RuleCheck = fn(&RuleDraft, &BTreeMap<&str, SetFamilies>, &mut Report<'_>);
+type Check = fn(&Seen<'_>, &mut Report<'_>);
 
 /// Every check of one rule.
-const RULE_CHECKS: &[RuleCheck] = &[ports_need_a_protocol_with_ports, families_must_meet];
+const CHECKS: &[Check] = &[
+    something_is_left_of_each_list,
+    families_meet,
+    ports_need_a_protocol_with_ports,
+    tcp_flags_need_tcp,
+    icmp_needs_its_protocol_and_family,
+    no_packet_has_ports_and_an_icmp_type,
+    later_fragments_have_no_transport_header,
+    atomic_fragments_are_of_ipv6,
+    packets_are_longer_than_their_header,
+    icmp_of_the_other_family_is_not_ping,
+];
+
+const PORTS: [&str; 2] = ["source_port", "destination_port"];
+const ICMP_KEYS: [&str; 2] = ["icmp_type", "icmp_code"];
+const TCP_FLAGS: &str = "tcp_flags";
+
+/// A rule, and what its lists come to.
+struct Seen<'a> {
+    draft: &'a RuleDraft,
+    rule: &'a Rule,
+    /// Of `source`, `destination` and `family`, where they are given.
+    source: Option<Families>,
+    destination: Option<Families>,
+    family: Option<Families>,
+    /// What all three leave.
+    families: Families,
+}
+
+impl<'a> Seen<'a> {
+    fn of(draft: &'a RuleDraft, sets: &SetFamilies<'_>) -> Self {
+        let rule = &draft.rule;
+        let source = rule.source.as_ref().map(|list| sets.left(list));
+        let destination = rule.destination.as_ref().map(|list| sets.left(list));
+        let family = rule.family.as_ref().map(|list| Families {
+            v4: list.contains(&4),
+            v6: list.contains(&6),
+        });
+        let given = [source, destination, family].into_iter().flatten();
+        Self {
+            draft,
+            rule,
+            source,
+            destination,
+            family,
+            families: given.fold(Families::BOTH, Families::and),
+        }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.draft.keys.contains_key(key)
+    }
+
+    /// Reports each of `keys` that the rule has.
+    fn each_wrong(&self, keys: &[&str], report: &mut Report<'_>, why: &str) {
+        for key in keys {
+            if let Some(&offset) = self.draft.keys.get(key) {
+                report.wrong(offset, format!("`{key}` can never match: {why}"));
+            }
+        }
+    }
+
+    fn has_protocol(&self, number: u8) -> bool {
+        let list = self.rule.protocol.as_ref();
+        list.is_none_or(|list| list.contains(&number))
+    }
+}
 
 /// Checks every rule by itself.
-pub(super) fn rules(rules: &[RuleDraft], sets: &Sets, report: &mut Report<'_>) {
-    let families = sets
-        .iter()
-        .map(|(name, set)| (name.as_str(), SetFamilies::of(set)))
-        .collect();
-    for rule in rules {
-        for check in RULE_CHECKS {
-            check(rule, &families, report);
+pub(super) fn rules(rules: &[RuleDraft], sets: &BTreeMap<String, Set>, report: &mut Report<'_>) {
+    let families = SetFamilies::of(sets);
+    for draft in rules {
+        let seen = Seen::of(draft, &families);
+        for check in CHECKS {
+            check(&seen, report);
         }
     }
-}
-
-/// Warns of sets that no rule names.
-pub(super) fn unused_sets(sets: &[SetDraft], rules: &[RuleDraft], report: &mut Report<'_>) {
-    let used: BTreeSet<&str> = rules
-        .iter()
-        .flat_map(|draft| set_names(&draft.rule))
-        .collect();
-    for set in sets.iter().filter(|set| !used.contains(set.name.as_str())) {
+    let mut shadows = rules.iter().filter(|draft| draft.rule.shadow);
+    if let Some(first) = shadows.nth(MAX_SHADOW_RULES) {
+        let offset = first.keys.get("shadow").copied().unwrap_or(first.offset);
         let message = format!(
-            "set `{0}` is never used; expected a rule with \"@{0}\"",
-            set.name
-        );
-        report.warn(set.offset, message);
-    }
-}
-
-fn set_names(rule: &Rule) -> impl Iterator<Item = &str> {
-    let lists = [&rule.source, &rule.destination].into_iter().flatten();
-    lists
-        .flat_map(|list| &list.0)
-        .filter_map(|entry| match &entry.addresses {
-            Addresses::Set(name) => Some(name.as_str()),
-            Addresses::Prefix(_) => None,
-        })
-}
-
-fn ports_need_a_protocol_with_ports(
-    draft: &RuleDraft,
-    _: &BTreeMap<&str, SetFamilies>,
-    report: &mut Report<'_>,
-) {
-    let Some(protocol) = &draft.rule.protocol else {
-        return;
-    };
-    if protocols::WITH_PORTS
-        .iter()
-        .any(|number| protocol.contains(number))
-    {
-        return;
-    }
-    let names = one_of(
-        protocols::WITH_PORTS
-            .into_iter()
-            .filter_map(protocols::name),
-    );
-    for key in ["source_port", "destination_port"] {
-        if let Some(&offset) = draft.keys.get(key) {
-            let message = format!(
-                "`{key}` can never match: `protocol` has no protocol with ports; expected {names}"
-            );
-            report.wrong(offset, message);
-        }
-    }
-}
-
-fn families_must_meet(
-    draft: &RuleDraft,
-    sets: &BTreeMap<&str, SetFamilies>,
-    report: &mut Report<'_>,
-) {
-    let (Some(source), Some(destination)) = (&draft.rule.source, &draft.rule.destination) else {
-        return;
-    };
-    let (from, to) = (families(source, sets), families(destination, sets));
-    let (Some(from_name), Some(to_name)) = (from.only(), to.only()) else {
-        return;
-    };
-    if from != to {
-        let offset = draft
-            .keys
-            .get("destination")
-            .copied()
-            .unwrap_or(draft.offset);
-        let message = format!(
-            "rule can never match: `source` is {from_name} only and `destination` {to_name} only; expected one family"
+            "more than {MAX_SHADOW_RULES} shadow rules; expected at most {MAX_SHADOW_RULES}"
         );
         report.wrong(offset, message);
     }
 }
 
-/// Which address families a list reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Families {
-    v4: bool,
-    v6: bool,
-}
-
-impl Families {
-    const NONE: Self = Self {
-        v4: false,
-        v6: false,
+fn something_is_left_of_each_list(seen: &Seen<'_>, report: &mut Report<'_>) {
+    fn empty<T: Copy + Into<u128>>(list: Option<&NumberList<T>>, max: u128) -> bool {
+        list.is_some_and(|list| Ranges::of(list, max).is_empty())
+    }
+    let rule = seen.rule;
+    let icmp_type = rule.icmp_type.as_ref();
+    let no_type = |list: &_| !reaches_type(list, false) && !reaches_type(list, true);
+    let no_kind = |kinds: &crate::config::model::FragmentList| {
+        !FragmentKind::ALL.iter().any(|kind| kinds.contains(*kind))
     };
-    const BOTH: Self = Self { v4: true, v6: true };
-
-    fn of(prefixes: &[IpNetwork]) -> Self {
-        Self {
-            v4: prefixes.iter().any(IpNetwork::is_ipv4),
-            v6: prefixes.iter().any(IpNetwork::is_ipv6),
-        }
-    }
-
-    fn or(self, other: Self) -> Self {
-        Self {
-            v4: self.v4 || other.v4,
-            v6: self.v6 || other.v6,
-        }
-    }
-
-    fn without(self, other: Self) -> Self {
-        Self {
-            v4: self.v4 && !other.v4,
-            v6: self.v6 && !other.v6,
-        }
-    }
-
-    /// The name of the only family, if there is only one.
-    fn only(self) -> Option<&'static str> {
-        match (self.v4, self.v6) {
-            (true, false) => Some("IPv4"),
-            (false, true) => Some("IPv6"),
-            _ => None,
+    let lists = [
+        (
+            "family",
+            seen.family.is_some_and(|left| !left.v4 && !left.v6),
+        ),
+        ("vlan", empty(rule.vlan.as_ref(), 4096)),
+        ("protocol", empty(rule.protocol.as_ref(), 255)),
+        ("source_port", empty(rule.source_port.as_ref(), 65535)),
+        (
+            "destination_port",
+            empty(rule.destination_port.as_ref(), 65535),
+        ),
+        ("icmp_type", icmp_type.is_some_and(no_type)),
+        ("icmp_code", empty(rule.icmp_code.as_ref(), 255)),
+        ("fragment", rule.fragment.as_ref().is_some_and(no_kind)),
+        ("length", empty(rule.length.as_ref(), 65535)),
+        ("ttl", empty(rule.ttl.as_ref(), 255)),
+        ("dscp", empty(rule.dscp.as_ref(), 63)),
+    ];
+    for (key, is_empty) in lists {
+        if is_empty {
+            let why = "its entries with `!` take everything away; expected something left";
+            seen.each_wrong(&[key], report, why);
         }
     }
 }
 
-/// The families of a set: those it reaches, and those it covers as a whole (by a /0).
-struct SetFamilies {
-    reached: Families,
-    covered: Families,
+fn reaches_type(list: &crate::config::model::IcmpTypeList, v6: bool) -> bool {
+    (0..=u8::MAX).any(|kind| list.contains(v6, kind))
 }
 
-impl SetFamilies {
-    fn of(set: &Set) -> Self {
-        // What an empty set will hold one day is not known.
-        let reached = if set.prefixes.is_empty() {
-            Families::BOTH
-        } else {
-            Families::of(&set.prefixes)
-        };
-        Self {
-            reached,
-            covered: covered(&set.prefixes),
+fn families_meet(seen: &Seen<'_>, report: &mut Report<'_>) {
+    let only = |families: Option<Families>| families.and_then(Families::only);
+    let (from, to) = (only(seen.source), only(seen.destination));
+    if let (Some(from), Some(to)) = (from, to)
+        && from != to
+    {
+        let keys = &seen.draft.keys;
+        let offset = keys
+            .get("destination")
+            .copied()
+            .unwrap_or(seen.draft.offset);
+        let message = format!(
+            "rule can never match: `source` is {from} only and `destination` {to} only; expected one family"
+        );
+        report.wrong(offset, message);
+        return;
+    }
+    let Some(family) = only(seen.family) else {
+        return;
+    };
+    for (key, other) in [("source", from), ("destination", to)] {
+        if let Some(other) = other.filter(|&other| other != family) {
+            let why = format!("`{key}` is {other} only; expected that family, or no `family`");
+            seen.each_wrong(&["family"], report, &why);
+            return;
         }
     }
 }
 
-fn covered(prefixes: &[IpNetwork]) -> Families {
-    let whole = |prefix: &&IpNetwork| prefix.prefix() == 0;
-    prefixes
-        .iter()
-        .filter(whole)
-        .fold(Families::NONE, |all, prefix| {
-            all.or(Families::of(std::slice::from_ref(prefix)))
+fn ports_need_a_protocol_with_ports(seen: &Seen<'_>, report: &mut Report<'_>) {
+    if protocols::WITH_PORTS
+        .into_iter()
+        .any(|number| seen.has_protocol(number))
+    {
+        return;
+    }
+    let names = protocols::WITH_PORTS
+        .into_iter()
+        .filter_map(protocols::name);
+    let why = format!(
+        "`protocol` has no protocol with ports; expected {}",
+        one_of(names)
+    );
+    seen.each_wrong(&PORTS, report, &why);
+}
+
+fn tcp_flags_need_tcp(seen: &Seen<'_>, report: &mut Report<'_>) {
+    if !seen.has_protocol(TCP) {
+        let why = "`protocol` does not have `tcp`; expected `tcp`, or no `protocol`";
+        seen.each_wrong(&[TCP_FLAGS], report, why);
+    }
+}
+
+fn icmp_needs_its_protocol_and_family(seen: &Seen<'_>, report: &mut Report<'_>) {
+    let (icmp, icmpv6) = (seen.has_protocol(ICMP), seen.has_protocol(ICMPV6));
+    if !icmp && !icmpv6 {
+        let why =
+            "`protocol` has neither `icmp` nor `icmpv6`; expected one of them, or no `protocol`";
+        return seen.each_wrong(&ICMP_KEYS, report, why);
+    }
+    let left = seen.families.and(Families {
+        v4: icmp,
+        v6: icmpv6,
+    });
+    // Families that do not meet are a mistake of their own.
+    if seen.families
+        == (Families {
+            v4: false,
+            v6: false,
         })
+    {
+        return;
+    }
+    if !left.v4 && !left.v6 {
+        let why =
+            "`icmp` is of IPv4 and `icmpv6` of IPv6; expected the protocol of this rule's family";
+        return seen.each_wrong(&ICMP_KEYS, report, why);
+    }
+    let Some(types) = &seen.rule.icmp_type else {
+        return;
+    };
+    let (v4, v6) = (reaches_type(types, false), reaches_type(types, true));
+    if (left.v4 && v4) || (left.v6 && v6) || (!v4 && !v6) {
+        return;
+    }
+    let (this, its) = if left.v4 {
+        ("IPv4", "ICMP")
+    } else {
+        ("IPv6", "ICMPv6")
+    };
+    let why =
+        format!("this rule is {this} only, and no type here is of {its}; expected one that is");
+    seen.each_wrong(&["icmp_type"], report, &why);
 }
 
-/// The families in which a list has an address left.
-fn families(list: &AddressList, sets: &BTreeMap<&str, SetFamilies>) -> Families {
-    let reached = |entry: &AddressEntry| match &entry.addresses {
-        Addresses::Prefix(prefix) => Families::of(std::slice::from_ref(prefix)),
-        Addresses::Set(name) => sets
-            .get(name.as_str())
-            .map_or(Families::BOTH, |set| set.reached),
+fn no_packet_has_ports_and_an_icmp_type(seen: &Seen<'_>, report: &mut Report<'_>) {
+    let of_others = [PORTS[0], PORTS[1], TCP_FLAGS];
+    if let Some(key) = of_others.into_iter().find(|key| seen.has(key)) {
+        let why = format!("no packet has it and `{key}`; expected one of the two");
+        seen.each_wrong(&ICMP_KEYS, report, &why);
+    }
+}
+
+fn later_fragments_have_no_transport_header(seen: &Seen<'_>, report: &mut Report<'_>) {
+    let Some(fragment) = &seen.rule.fragment else {
+        return;
     };
-    let covered = |entry: &AddressEntry| match &entry.addresses {
-        Addresses::Prefix(prefix) => covered(std::slice::from_ref(prefix)),
-        Addresses::Set(name) => sets
-            .get(name.as_str())
-            .map_or(Families::NONE, |set| set.covered),
+    let with_header = [
+        FragmentKind::None,
+        FragmentKind::Atomic,
+        FragmentKind::First,
+    ];
+    let later = fragment.contains(FragmentKind::Later);
+    if later && !with_header.into_iter().any(|kind| fragment.contains(kind)) {
+        let why = "`fragment` leaves later fragments only, which do not have it; expected `first` or `none` among `fragment`";
+        let keys = [PORTS[0], PORTS[1], TCP_FLAGS, ICMP_KEYS[0], ICMP_KEYS[1]];
+        seen.each_wrong(&keys, report, why);
+    }
+}
+
+fn atomic_fragments_are_of_ipv6(seen: &Seen<'_>, report: &mut Report<'_>) {
+    let Some(fragment) = &seen.rule.fragment else {
+        return;
     };
-    let (negated, plain): (Vec<_>, Vec<_>) = list.0.iter().partition(|entry| entry.negated);
-    let left = if plain.is_empty() {
-        Families::BOTH
+    let mut kinds = FragmentKind::ALL.into_iter();
+    let is_atomic_only =
+        kinds.all(|kind| fragment.contains(kind) == (kind == FragmentKind::Atomic));
+    if is_atomic_only && seen.families.only() == Some("IPv4") {
+        let why = "this rule is IPv4 only, and atomic fragments are of IPv6; expected another kind";
+        seen.each_wrong(&["fragment"], report, why);
+    }
+}
+
+fn packets_are_longer_than_their_header(seen: &Seen<'_>, report: &mut Report<'_>) {
+    let Some(length) = &seen.rule.length else {
+        return;
+    };
+    let header = if seen.families.only() == Some("IPv6") {
+        40
     } else {
-        plain
-            .into_iter()
-            .map(reached)
-            .fold(Families::NONE, Families::or)
+        20
     };
-    left.without(
-        negated
-            .into_iter()
-            .map(covered)
-            .fold(Families::NONE, Families::or),
-    )
+    let lengths = Ranges::of(length, 65535);
+    if !lengths.is_empty() && lengths.is_within(&Ranges::union([(0, header - 1)])) {
+        let why = format!("the header alone has {header} bytes; expected {header} or more");
+        seen.each_wrong(&["length"], report, &why);
+    }
+}
+
+/// It can match, a packet that nobody sends.
+fn icmp_of_the_other_family_is_not_ping(seen: &Seen<'_>, report: &mut Report<'_>) {
+    let Some(protocol) = &seen.rule.protocol else {
+        return;
+    };
+    let (has, family, instead) = match seen.families.only() {
+        Some("IPv6") => (ICMP, "IPv6", ICMPV6),
+        Some("IPv4") => (ICMPV6, "IPv4", ICMP),
+        _ => return,
+    };
+    let is_alone = Ranges::of(protocol, 255) == Ranges::union([(has.into(), has.into())]);
+    if let (true, Some(&offset)) = (is_alone, seen.draft.keys.get("protocol"))
+        && !ICMP_KEYS.iter().any(|key| seen.has(key))
+        && let (Some(has), Some(instead)) = (protocols::name(has), protocols::name(instead))
+    {
+        let message =
+            format!("rule is {family} only, which does not use `{has}`; did you mean `{instead}`?");
+        report.warn(offset, message);
+    }
 }

@@ -20,13 +20,86 @@ pub struct Key {
     pub doc: &'static str,
     /// What its value may be; completes "expected …".
     pub expects: &'static str,
+    /// The same for programs: what one value looks like.
+    pub shape: Shape,
     /// Whether a list of such values may stand in place of one.
     pub is_list: bool,
     /// What leaving it out means.
     pub presence: Presence,
 }
 
+/// What a value looks like, as far as an editor can tell.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    /// `true` or `false`.
+    Flag,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Text, of which nothing more is said.
+    Text,
+    /// Text; these words are worth suggesting.
+    Words(fn() -> Vec<&'static str>),
+    /// A number within these bounds, or text: a range, a word, any of them with `!`.
+    Number {
+        /// The smallest.
+        min: u32,
+        /// The largest.
+        max: u32,
+        /// The words that stand for numbers.
+        words: fn() -> Vec<&'static str>,
+    },
+    /// Text, or `false` for none.
+    TextOrFalse,
+    /// A table: `[key]`.
+    Table,
+    /// Tables by name: `[key.NAME]`.
+    NamedTables,
+    /// A list of tables: `[[key]]`.
+    ListOfTables,
+}
+
 impl Key {
+    /// A key that says nothing when it is left out.
+    pub(super) const fn optional(
+        name: &'static str,
+        shape: Shape,
+        expects: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            doc,
+            expects,
+            shape,
+            is_list: false,
+            presence: Presence::Optional,
+        }
+    }
+
+    /// The same, for a list of such values.
+    pub(super) const fn list(
+        name: &'static str,
+        shape: Shape,
+        expects: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        let mut key = Self::optional(name, shape, expects, doc);
+        key.is_list = true;
+        key
+    }
+
+    /// The same key, which must be there.
+    pub(super) const fn required(mut self) -> Self {
+        self.presence = Presence::Required;
+        self
+    }
+
+    /// The same key, which stands for this value, as TOML, when it is left out.
+    pub(super) const fn default(mut self, value: &'static str) -> Self {
+        self.presence = Presence::Default(value);
+        self
+    }
+
     /// What the value as a whole may be; completes "expected …".
     #[must_use]
     pub fn expects_as_a_whole(&self) -> Cow<'static, str> {

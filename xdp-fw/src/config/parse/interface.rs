@@ -2,29 +2,30 @@
 //!
 //! Owns what an interface may be called. Never asks which interfaces exist: they come and go.
 
-use toml::Spanned;
 use toml::de::DeTable;
 
-use super::field::{Field, Item, Key, Presence, Scope, in_order, read_table};
-use super::value::{assign, choice, list, table, text};
+use super::field::{Field, Item, Key, Scope, Shape, in_order, read_table};
+use super::value::{assign, choice, entries, list, means_any, signed, table, text};
 use super::words::{character, quoted};
 use crate::config::defaults::MAX_INTERFACE_LENGTH;
-use crate::config::model::{InterfaceOverride, Mode};
+use crate::config::model::{InterfaceEntry, InterfaceList, InterfaceOverride, Mode};
 
 /// The keys of `[interface."PATTERN"]`.
 pub(super) static FIELDS: &[Field<InterfaceOverride>] = &[Field {
-    key: Key {
-        name: "mode",
-        doc: "Attach mode for the interfaces that the pattern matches; the first match in the file counts.",
-        expects: MODES,
-        is_list: false,
-        presence: Presence::Required,
-    },
+    key: Key::optional(
+"mode",
+MODE_WORDS,
+MODES,
+"Attach mode for the interfaces that the pattern matches; the first match in the file counts.",
+).required(),
     read: |interface, item, scope| assign(&mut interface.mode, mode(item, scope)),
 }];
 
 /// What completes "expected …" for an attach mode.
 pub(super) const MODES: &str = "\"native\", \"generic\" or \"auto\"";
+
+/// The same, for editors.
+pub(super) const MODE_WORDS: Shape = Shape::Choice(&["native", "generic", "auto"]);
 
 /// An attach mode.
 pub(super) fn mode(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Mode> {
@@ -43,7 +44,28 @@ pub(super) fn patterns(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Vec<Str
         let text = text(item, scope)?;
         is_pattern(text, item.offset(), scope).then(|| text.to_owned())
     })?;
-    Some(patterns.into_iter().map(Spanned::into_inner).collect())
+    Some(entries(patterns))
+}
+
+/// The interfaces of a rule.
+pub(super) fn interfaces(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<InterfaceList> {
+    let list = list(item, scope, |item, scope| {
+        let (negated, pattern) = signed(text(item, scope)?);
+        if means_any(pattern) && pattern != "*" {
+            let message = format!(
+                "{} is not an interface; leave `{}` out to match every one",
+                quoted(pattern),
+                item.key.name
+            );
+            scope.report.wrong(item.offset(), message);
+            return None;
+        }
+        is_pattern(pattern, item.offset(), scope).then(|| InterfaceEntry {
+            negated,
+            pattern: pattern.to_owned(),
+        })
+    })?;
+    Some(InterfaceList(entries(list)))
 }
 
 /// Reads every `[interface."PATTERN"]`, in file order.

@@ -3,13 +3,18 @@
 //! Owns the order of the steps. Never opens a file itself: set files come through [`Files`].
 //!
 //! `top` leads to `interface`, `set` and `rule`, each a table of fields (`field`) read by the
-//! kinds of values (`value`, `address`, `number`); `check` then looks at them together.
+//! kinds of values (`value`, `address`, `numbers`, `icmp`, `flags`, `mac`); `check` then looks at them together.
 
 mod address;
 mod check;
+mod families;
 mod field;
+mod flags;
+mod icmp;
 mod interface;
+mod mac;
 mod number;
+mod numbers;
 mod report;
 mod rule;
 mod set;
@@ -23,7 +28,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-pub use field::{Key, Presence};
+pub use field::{Key, Presence, Shape};
 
 use self::field::{Field, Scope, read_table};
 use self::report::Report;
@@ -106,7 +111,7 @@ fn parse_main<F: Files>(
         rules,
     } = draft;
     let mut report = scope.report;
-    check::unused_sets(&sets, &rules, &mut report);
+    set::report_unused(&sets, &rules, &mut report);
     let directory = main.path.parent().unwrap_or(Path::new(""));
     for set in sets {
         config

@@ -1,16 +1,31 @@
-//! Ports and protocols: numbers, inclusive ranges "a-b", names of protocols, with `!`.
+//! Numbers of every kind: one, an inclusive range "a-b", a name, any of them with `!`.
 //!
-//! Owns what such an entry looks like. Never knows which protocols have ports: `check` does.
+//! Owns what such an entry looks like and how its mistakes are worded. Never knows a kind of
+//! number: `numbers` does.
 
 use std::ops::RangeInclusive;
 
 use toml::de::{DeInteger, DeValue};
 
 use super::field::{Item, Scope};
-use super::value::{entries, list, wrong_kind};
+use super::value::{entries, list, means_any, signed, wrong_kind};
 use super::words::{decimal, nearest, quoted};
 use crate::config::model::{NumberEntry, NumberList};
-use crate::config::protocols;
+
+/// A kind of number: how it is called in messages, how far it goes, and its names.
+pub(super) struct Kind {
+    /// With its article: "a port".
+    pub(super) noun: &'static str,
+    pub(super) min: u32,
+    pub(super) max: u32,
+    /// A list that could have been meant by "a,b".
+    pub(super) list: &'static str,
+    pub(super) named: fn(&str) -> Option<u32>,
+    /// What may be suggested for a word; empty where the kind has no names.
+    pub(super) names: fn() -> Vec<&'static str>,
+    /// Says what is wrong with a text, where this kind of number knows better than the others.
+    pub(super) explain: fn(&str, &Item<'_>) -> Option<String>,
+}
 
 /// Why a text is not a range of numbers.
 enum Bad {
@@ -19,117 +34,76 @@ enum Bad {
     Reversed(u32, u32),
 }
 
-/// A kind of number: how it is called in messages, and how far it goes.
-struct Kind {
-    noun: &'static str,
-    max: u32,
-    /// Says what is wrong with a text that is not a number.
-    explain: fn(&str, &Item<'_>) -> String,
-}
-
-const PORT: Kind = Kind {
-    noun: "port",
-    max: 65535,
-    explain: explain_port,
-};
-const PROTOCOL: Kind = Kind {
-    noun: "protocol",
-    max: 255,
-    explain: explain_protocol,
-};
-
-/// A list of ports.
-pub(super) fn ports(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<NumberList<u16>> {
-    let list = list(item, scope, |item, scope| {
-        entry(item, scope, &PORT, |_| None)
-    })?;
-    Some(NumberList(entries(list)))
-}
-
-/// A list of protocols.
-pub(super) fn protocols(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<NumberList<u8>> {
-    let list = list(item, scope, |item, scope| {
-        warn_of_ipip(item, scope);
-        entry(item, scope, &PROTOCOL, protocols::number)
-    })?;
-    Some(NumberList(entries(list)))
-}
-
-fn warn_of_ipip(item: &Item<'_>, scope: &mut Scope<'_>) {
-    let word = item.value.get_ref().as_str().unwrap_or_default();
-    if word.trim_start_matches('!').eq_ignore_ascii_case("ipip") {
-        let message =
-            "`ipip` means protocol 4, as on Linux; IANA calls 94 so: write `ipencap` or 94";
-        scope.report.warn(item.offset(), message);
-    }
-}
-
-fn entry<T: TryFrom<u32> + Copy>(
+/// A list of numbers of this kind.
+pub(super) fn numbers<T>(
     item: &Item<'_>,
     scope: &mut Scope<'_>,
     kind: &Kind,
-    by_name: fn(&str) -> Option<T>,
+) -> Option<NumberList<T>>
+where
+    T: TryFrom<u32> + Clone + Eq + std::hash::Hash,
+{
+    let list = list(item, scope, |item, scope| entry(item, scope, kind))?;
+    Some(NumberList(entries(list)))
+}
+
+/// One entry of such a list.
+pub(super) fn entry<T: TryFrom<u32>>(
+    item: &Item<'_>,
+    scope: &mut Scope<'_>,
+    kind: &Kind,
 ) -> Option<NumberEntry<T>> {
     let (negated, text, range) = match item.value.get_ref() {
-        DeValue::Integer(number) => (false, number.to_string(), integer(number)),
+        DeValue::Integer(number) => {
+            let text = number.to_string();
+            let named = (kind.named)(&text).map(|number| number..=number);
+            (false, text, named.map_or_else(|| integer(number, kind), Ok))
+        }
         DeValue::String(text) => {
-            let rest = text.strip_prefix('!').unwrap_or(text);
-            let named = by_name(rest).map(|number| number..=number);
-            (
-                rest.len() < text.len(),
-                rest.to_owned(),
-                named.map_or_else(|| range(rest), Ok),
-            )
+            let (negated, rest) = signed(text);
+            let named = (kind.named)(rest).map(|number| number..=number);
+            let range = named.map_or_else(|| range(rest, kind), Ok);
+            (negated, rest.to_owned(), range)
         }
         _ => {
             wrong_kind(item, scope);
             return None;
         }
     };
-    match range {
+    match range.and_then(converted) {
         Ok(range) => Some(NumberEntry { negated, range }),
         Err(bad) => {
-            scope
-                .report
-                .wrong(item.offset(), message(&bad, &text, kind, item));
+            let message = message(&bad, &text, kind, item);
+            scope.report.wrong(item.offset(), message);
             None
         }
     }
 }
 
-fn message(bad: &Bad, text: &str, kind: &Kind, item: &Item<'_>) -> String {
-    let Kind { noun, max, explain } = kind;
-    match bad {
-        Bad::NotANumber => explain(text, item),
-        Bad::OutOfRange => format!(
-            "{noun} {} is out of range; expected 0 to {max}",
-            quoted(text)
-        ),
-        Bad::Reversed(from, to) => {
-            format!(
-                "{noun} range {} is reversed; expected {to}-{from}",
-                quoted(text)
-            )
-        }
-    }
+fn converted<T: TryFrom<u32>>(range: RangeInclusive<u32>) -> Result<RangeInclusive<T>, Bad> {
+    let end = |number| T::try_from(number).map_err(|_| Bad::OutOfRange);
+    Ok(end(*range.start())?..=end(*range.end())?)
 }
 
-fn integer<T: TryFrom<u32> + Copy>(number: &DeInteger<'_>) -> Result<RangeInclusive<T>, Bad> {
+fn integer(number: &DeInteger<'_>, kind: &Kind) -> Result<RangeInclusive<u32>, Bad> {
     let value = u32::from_str_radix(number.as_str(), number.radix());
     let value = value.map_err(|_| Bad::OutOfRange)?;
-    let value = T::try_from(value).map_err(|_| Bad::OutOfRange)?;
-    Ok(value..=value)
+    within(value..=value, kind)
 }
 
 /// `a` or `a-b`, inclusive.
-fn range<T: TryFrom<u32> + Copy>(text: &str) -> Result<RangeInclusive<T>, Bad> {
+fn range(text: &str, kind: &Kind) -> Result<RangeInclusive<u32>, Bad> {
     let (from, to) = text.split_once('-').unwrap_or((text, text));
     let (from, to) = (number(from)?, number(to)?);
     if from > to {
         return Err(Bad::Reversed(from, to));
     }
-    let end = |number| T::try_from(number).map_err(|_| Bad::OutOfRange);
-    Ok(end(from)?..=end(to)?)
+    within(from..=to, kind)
+}
+
+fn within(range: RangeInclusive<u32>, kind: &Kind) -> Result<RangeInclusive<u32>, Bad> {
+    let fits = *range.start() >= kind.min && *range.end() <= kind.max;
+    fits.then_some(range).ok_or(Bad::OutOfRange)
 }
 
 fn number(text: &str) -> Result<u32, Bad> {
@@ -141,62 +115,65 @@ fn number(text: &str) -> Result<u32, Bad> {
     }
 }
 
-fn explain_port(text: &str, item: &Item<'_>) -> String {
-    if text.is_empty() {
-        return format!("empty port; expected {}", item.key.expects);
+fn message(bad: &Bad, text: &str, kind: &Kind, item: &Item<'_>) -> String {
+    if let Some(message) = (kind.explain)(text, item) {
+        return message;
     }
-    let subject = quoted(text);
-    if ["any", "all", "*"]
-        .iter()
-        .any(|word| word.eq_ignore_ascii_case(text))
-    {
-        return format!(
-            "{subject} is not a port; leave `{}` out to match every one",
-            item.key.name
-        );
+    let noun = kind.bare_noun();
+    match bad {
+        Bad::NotANumber => not_a_number(text, kind, item),
+        Bad::OutOfRange => format!(
+            "{noun} {} is out of range; expected {} to {}",
+            quoted(text),
+            kind.min,
+            kind.max
+        ),
+        Bad::Reversed(from, to) => {
+            format!(
+                "{noun} range {} is reversed; expected {to}-{from}",
+                quoted(text)
+            )
+        }
+    }
+}
+
+fn not_a_number(text: &str, kind: &Kind, item: &Item<'_>) -> String {
+    let (noun, subject) = (kind.noun, quoted(text));
+    let expects = item.key.expects;
+    if text.is_empty() {
+        return format!("empty {}; expected {expects}", kind.bare_noun());
+    }
+    if means_any(text) {
+        let key = item.key.name;
+        return format!("{subject} is not {noun}; leave `{key}` out to match every one");
     }
     if text.contains(',') {
+        let more = kind.bare_noun();
         return format!(
-            "{subject} is more than one port; expected a list such as [80, \"8000-8099\"]"
+            "{subject} is more than one {more}; expected a list such as {}",
+            kind.list
         );
     }
     if let Some((from, to)) = text.split_once(':')
-        && range::<u16>(&format!("{from}-{to}")).is_ok()
+        && range(&format!("{from}-{to}"), kind).is_ok()
     {
         return format!("{subject} is not a range; expected \"{from}-{to}\"");
     }
-    if text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
-        return format!(
-            "{subject} is not a number, and names of services are not looked up; expected {}",
-            item.key.expects
-        );
+    let names = (kind.names)();
+    if names.is_empty() {
+        return format!("{subject} is not {noun}; expected {expects}");
     }
-    format!("{subject} is not a port; expected {}", item.key.expects)
+    let expected = match nearest(text, names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("expected {expects}"),
+    };
+    format!("unknown {} {subject}; {expected}", kind.bare_noun())
 }
 
-fn explain_protocol(text: &str, item: &Item<'_>) -> String {
-    if text.is_empty() {
-        return format!("empty protocol; expected {}", item.key.expects);
+impl Kind {
+    fn bare_noun(&self) -> &'static str {
+        self.noun
+            .split_once(' ')
+            .map_or(self.noun, |(_, noun)| noun)
     }
-    if ["any", "all", "ip", "*"]
-        .iter()
-        .any(|word| word.eq_ignore_ascii_case(text))
-    {
-        return format!(
-            "{} is not a protocol; leave `{}` out to match every one",
-            quoted(text),
-            item.key.name
-        );
-    }
-    if text.contains(',') {
-        return format!(
-            "{} is more than one protocol; expected a list such as [\"tcp\", \"udp\"]",
-            quoted(text)
-        );
-    }
-    let expected = match nearest(text, protocols::names()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("expected {}", item.key.expects),
-    };
-    format!("unknown protocol {}; {expected}", quoted(text))
 }

@@ -5,102 +5,253 @@
 
 use std::collections::BTreeMap;
 
+use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::addresses;
-use super::field::{Field, Item, Key, Offsets, Presence, Scope, read_table};
-use super::number::{ports, protocols};
+use super::field::{Field, Item, Key, Offsets, Scope, Shape, read_table};
+use super::flags::{FRAGMENTS, fragments, tcp_flags};
+use super::icmp::{self, CodeEntry};
+use super::interface::interfaces;
+use super::mac;
+use super::numbers::{dscp_names, dscps, families, lengths, ports, protocols, ttls, vlans};
 use super::value::{assign, bad_name, choice, flag, is_name, text, wrong_kind};
-use crate::config::defaults::{MAX_RULES, RULE_ENABLED};
+use crate::config::defaults::{MAX_RULES, RULE_ENABLED, RULE_SHADOW};
 use crate::config::model::{Action, Position, Rule};
 
 /// What completes "expected …" for an action.
 pub(super) const ACTIONS: &str = "\"pass\" or \"drop\"";
 
+/// The same, for editors.
+pub(super) const ACTION_WORDS: Shape = Shape::Choice(&["pass", "drop"]);
+
 const ADDRESSES: &str = "an address, a prefix or \"@set\", each with an optional leading \"!\"";
 const PORTS: &str = "a port from 0 to 65535 or a range such as \"8000-8099\"";
+const MACS: &str = "an Ethernet address such as \"02:00:5e:10:00:01\"";
+
+const NO_WORDS: fn() -> Vec<&'static str> = Vec::new;
+
+const fn number(max: u32) -> Shape {
+    Shape::Number {
+        min: 0,
+        max,
+        words: NO_WORDS,
+    }
+}
 
 /// The keys of `[[rule]]`, in the order in which people write them.
-pub(super) static FIELDS: &[Field<Rule>] = &[
+pub(super) static FIELDS: &[Field<RuleDraft>] = &[
     Field {
-        key: Key {
-            name: "name",
-            doc: "Names the rule; its counters live as long as the name does.",
-            expects: "a unique name, 1 to 63 of A-Z a-z 0-9 _ . : -",
-            is_list: false,
-            presence: Presence::Required,
-        },
-        read: |rule, item, scope| assign(&mut rule.name, name(item, scope)),
+        key: Key::optional(
+            "name",
+            Shape::Text,
+            "a unique name, 1 to 63 of A-Z a-z 0-9 _ . : -",
+            "Names the rule; its counters live as long as the name does.",
+        )
+        .required(),
+        read: |draft, item, scope| assign(&mut draft.rule.name, name(item, scope)),
     },
     Field {
-        key: Key {
-            name: "action",
-            doc: "What happens to a packet that this rule is the first to match.",
-            expects: ACTIONS,
-            is_list: false,
-            presence: Presence::Required,
-        },
-        read: |rule, item, scope| assign(&mut rule.action, action(item, scope)),
+        key: Key::optional(
+            "action",
+            ACTION_WORDS,
+            ACTIONS,
+            "What happens to a packet that this rule is the first to match.",
+        )
+        .required(),
+        read: |draft, item, scope| assign(&mut draft.rule.action, action(item, scope)),
     },
     Field {
-        key: Key {
-            name: "enabled",
-            doc: "Whether the rule matches anything; a disabled one is still checked.",
-            expects: "true or false",
-            is_list: false,
-            presence: Presence::Default("true"),
-        },
-        read: |rule, item, scope| assign(&mut rule.enabled, flag(item, scope)),
+        key: Key::optional(
+            "enabled",
+            Shape::Flag,
+            "true or false",
+            "Whether the rule matches anything; a disabled one is still checked.",
+        )
+        .default("true"),
+        read: |draft, item, scope| assign(&mut draft.rule.enabled, flag(item, scope)),
     },
     Field {
-        key: Key {
-            name: "source",
-            doc: "Source addresses.",
-            expects: ADDRESSES,
-            is_list: true,
-            presence: Presence::Optional,
-        },
-        read: |rule, item, scope| rule.source = addresses(item, scope),
+        key: Key::optional(
+            "shadow",
+            Shape::Flag,
+            "true or false",
+            "Whether the rule only counts what it would have done, and the next one is asked.",
+        )
+        .default("false"),
+        read: |draft, item, scope| assign(&mut draft.rule.shadow, flag(item, scope)),
     },
     Field {
-        key: Key {
-            name: "destination",
-            doc: "Destination addresses.",
-            expects: ADDRESSES,
-            is_list: true,
-            presence: Presence::Optional,
-        },
-        read: |rule, item, scope| rule.destination = addresses(item, scope),
+        key: Key::list(
+            "interface",
+            Shape::Text,
+            "a name such as \"eth0\" or a glob such as \"wan*\", each with an optional leading \"!\"",
+            "Interfaces that the packet came in by, by name or glob.",
+        ),
+        read: |draft, item, scope| draft.rule.interface = interfaces(item, scope),
     },
     Field {
-        key: Key {
-            name: "protocol",
-            doc: "Upper-layer protocols, by IANA name or number.",
-            expects: "a protocol such as \"tcp\", a number from 0 to 255 or a range such as \"1-5\"",
-            is_list: true,
-            presence: Presence::Optional,
-        },
-        read: |rule, item, scope| rule.protocol = protocols(item, scope),
+        key: Key::list(
+            "family",
+            Shape::Number {
+                min: 4,
+                max: 6,
+                words: || vec!["ipv4", "ipv6"],
+            },
+            "\"ipv4\" or \"ipv6\"",
+            "IP versions.",
+        ),
+        read: |draft, item, scope| draft.rule.family = families(item, scope),
     },
     Field {
-        key: Key {
-            name: "source_port",
-            doc: "Source ports of TCP, UDP, DCCP, SCTP and UDP-Lite.",
-            expects: PORTS,
-            is_list: true,
-            presence: Presence::Optional,
-        },
-        read: |rule, item, scope| rule.source_port = ports(item, scope),
+        key: Key::list(
+            "vlan",
+            Shape::Number {
+                min: 1,
+                max: 4094,
+                words: || vec!["none"],
+            },
+            "a VLAN id from 1 to 4094, a range such as \"100-199\" or \"none\"",
+            "VLAN ids of the outermost tag that has one; \"none\" is a frame without.",
+        ),
+        read: |draft, item, scope| draft.rule.vlan = vlans(item, scope),
     },
     Field {
-        key: Key {
-            name: "destination_port",
-            doc: "Destination ports of the same protocols.",
-            expects: PORTS,
-            is_list: true,
-            presence: Presence::Optional,
-        },
-        read: |rule, item, scope| rule.destination_port = ports(item, scope),
+        key: Key::list("source", Shape::Text, ADDRESSES, "Source addresses."),
+        read: |draft, item, scope| draft.rule.source = addresses(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "destination",
+            Shape::Text,
+            ADDRESSES,
+            "Destination addresses.",
+        ),
+        read: |draft, item, scope| draft.rule.destination = addresses(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "protocol",
+            Shape::Number {
+                min: 0,
+                max: 255,
+                words: || crate::config::protocols::names().collect(),
+            },
+            "a protocol such as \"tcp\", a number from 0 to 255 or a range such as \"1-5\"",
+            "Upper-layer protocols, by IANA name or number.",
+        ),
+        read: |draft, item, scope| draft.rule.protocol = protocols(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "source_port",
+            number(65535),
+            PORTS,
+            "Source ports of TCP, UDP, DCCP, SCTP and UDP-Lite.",
+        ),
+        read: |draft, item, scope| draft.rule.source_port = ports(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "destination_port",
+            number(65535),
+            PORTS,
+            "Destination ports of the same protocols.",
+        ),
+        read: |draft, item, scope| draft.rule.destination_port = ports(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "icmp_type",
+            Shape::Number {
+                min: 0,
+                max: 255,
+                words: || crate::config::icmp::type_names().collect(),
+            },
+            "a type such as \"echo-request\", a number from 0 to 255 or a range such as \"133-137\"",
+            "Types of ICMP in IPv4 and of ICMPv6 in IPv6; a name stands for its number in each, a number for itself in both.",
+        ),
+        read: |draft, item, scope| draft.rule.icmp_type = icmp::types(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "icmp_code",
+            Shape::Number {
+                min: 0,
+                max: 255,
+                words: || crate::config::icmp::code_names().collect(),
+            },
+            "a code such as \"port-unreachable\", a number from 0 to 255 or a range such as \"0-3\"",
+            "Codes of the same; a name needs its type as `icmp_type`.",
+        ),
+        read: |draft, item, scope| draft.icmp_codes = icmp::codes(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "tcp_flags",
+            Shape::Words(|| vec!["syn,!ack", "ack", "rst", "fin"]),
+            "flags such as \"syn,!ack\" of fin, syn, rst, psh, ack, urg, ece, cwr",
+            "Flags of TCP that are set, and with \"!\" clear; any combination of a list may match.",
+        ),
+        read: |draft, item, scope| draft.rule.tcp_flags = tcp_flags(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "fragment",
+            Shape::Words(|| FRAGMENTS.iter().map(|(word, _)| *word).collect()),
+            "\"none\", \"any\", \"first\", \"later\" or \"atomic\"",
+            "Which part of a datagram the packet is: all of it, any fragment, the first, a later one, or (IPv6) one around a whole datagram.",
+        ),
+        read: |draft, item, scope| draft.rule.fragment = fragments(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "length",
+            number(65535),
+            "a length from 0 to 65535 or a range such as \"1400-1500\"",
+            "Lengths of the IP packet in bytes, header included.",
+        ),
+        read: |draft, item, scope| draft.rule.length = lengths(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "ttl",
+            number(255),
+            "a TTL from 0 to 255 or a range such as \"64-255\"",
+            "Times to live, in IPv6 hop limits.",
+        ),
+        read: |draft, item, scope| draft.rule.ttl = ttls(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "dscp",
+            Shape::Number {
+                min: 0,
+                max: 63,
+                words: dscp_names,
+            },
+            "a name such as \"ef\", a number from 0 to 63 or a range such as \"8-15\"",
+            "Differentiated services code points.",
+        ),
+        read: |draft, item, scope| draft.rule.dscp = dscps(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "source_mac",
+            Shape::Text,
+            MACS,
+            "Source addresses of the Ethernet header.",
+        ),
+        read: |draft, item, scope| draft.rule.source_mac = mac::sources(item, scope),
+    },
+    Field {
+        key: Key::list(
+            "destination_mac",
+            Shape::Text,
+            MACS,
+            "Destination addresses of the Ethernet header.",
+        ),
+        read: |draft, item, scope| draft.rule.destination_mac = mac::destinations(item, scope),
     },
 ];
 
@@ -111,6 +262,8 @@ pub(super) struct RuleDraft {
     pub(super) offset: usize,
     /// Byte offset of each key that it has.
     pub(super) keys: Offsets,
+    /// What `icmp_code` says, until it is looked up.
+    pub(super) icmp_codes: Option<Vec<Spanned<CodeEntry>>>,
 }
 
 /// What a packet gets.
@@ -171,15 +324,22 @@ fn rule(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<RuleDraft> {
         return None;
     };
     let offset = item.offset();
-    let mut rule = blank(scope.report.position(offset));
-    let keys = read_table(&mut rule, FIELDS, ("rule", offset), table, scope);
-    Some(RuleDraft { rule, offset, keys })
+    let mut draft = RuleDraft {
+        rule: blank(scope.report.position(offset)),
+        offset,
+        keys: Offsets::new(),
+        icmp_codes: None,
+    };
+    draft.keys = read_table(&mut draft, FIELDS, ("rule", offset), table, scope);
+    icmp::resolve(&mut draft, scope);
+    Some(draft)
 }
 
 /// A rule that says nothing yet. Name and action are required, so these never survive.
 fn blank(position: Position) -> Rule {
     Rule {
         enabled: RULE_ENABLED,
+        shadow: RULE_SHADOW,
         ..Rule::without_criteria(String::new(), Action::Drop, position)
     }
 }

@@ -11,47 +11,46 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::address::plain_prefix;
-use super::field::{Field, Item, Key, Presence, Scope, in_order, read_table};
+use super::field::{Field, Item, Key, Scope, Shape, in_order, read_table};
 use super::report::Report;
+use super::rule::RuleDraft;
 use super::set_file::{Shelf, Shelved};
 use super::value::{assign, bad_name, entries, flag, is_name, list, table, text};
 use super::words::quoted;
 use crate::config::defaults::SET_ALLOW_EMPTY;
-use crate::config::model::Set;
+use crate::config::model::{Addresses, Rule, Set};
 use crate::config::source::Files;
 
 /// The keys of `[set.NAME]`.
 pub(super) static FIELDS: &[Field<SetDraft>] = &[
     Field {
-        key: Key {
-            name: "prefixes",
-            doc: "Addresses and prefixes of both families.",
-            expects: "an address or a prefix",
-            is_list: true,
-            presence: Presence::Optional,
-        },
+        key: Key::list(
+            "prefixes",
+            Shape::Text,
+            "an address or a prefix",
+            "Addresses and prefixes of both families.",
+        ),
         read: |set, item, scope| {
             set.prefixes = list(item, scope, plain_prefix).map(entries);
         },
     },
     Field {
-        key: Key {
-            name: "files",
-            doc: "Files with a prefix per line, # and ; comments; relative to the directory of the configuration.",
-            expects: "a path",
-            is_list: true,
-            presence: Presence::Optional,
-        },
+        key: Key::list(
+            "files",
+            Shape::Text,
+            "a path",
+            "Files with a prefix per line, # and ; comments; relative to the directory of the configuration.",
+        ),
         read: |set, item, scope| assign(&mut set.files, list(item, scope, path)),
     },
     Field {
-        key: Key {
-            name: "allow_empty",
-            doc: "Whether a file without a prefix is fine.",
-            expects: "true or false",
-            is_list: false,
-            presence: Presence::Default("false"),
-        },
+        key: Key::optional(
+            "allow_empty",
+            Shape::Flag,
+            "true or false",
+            "Whether a file without a prefix is fine.",
+        )
+        .default("false"),
         read: |set, item, scope| assign(&mut set.allow_empty, flag(item, scope)),
     },
 ];
@@ -116,6 +115,31 @@ fn set(name: &str, offset: usize, table: &DeTable<'_>, scope: &mut Scope<'_>) ->
         scope.report.absent(offset, message);
     }
     set
+}
+
+/// Warns of sets that no rule names.
+pub(super) fn report_unused(sets: &[SetDraft], rules: &[RuleDraft], report: &mut Report<'_>) {
+    let used: BTreeSet<&str> = rules
+        .iter()
+        .flat_map(|draft| names_in(&draft.rule))
+        .collect();
+    for set in sets.iter().filter(|set| !used.contains(set.name.as_str())) {
+        let message = format!(
+            "set `{0}` is never used; expected a rule with \"@{0}\"",
+            set.name
+        );
+        report.warn(set.offset, message);
+    }
+}
+
+fn names_in(rule: &Rule) -> impl Iterator<Item = &str> {
+    let lists = [&rule.source, &rule.destination].into_iter().flatten();
+    lists
+        .flat_map(|list| &list.0)
+        .filter_map(|entry| match &entry.addresses {
+            Addresses::Set(name) => Some(name.as_str()),
+            Addresses::Prefix(_) => None,
+        })
 }
 
 fn path(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<PathBuf> {

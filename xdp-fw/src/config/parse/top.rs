@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 
 use toml::de::DeValue;
 
-use super::field::{Field, Item, Key, Presence, Scope};
-use super::interface::{MODES, mode, overrides, patterns};
-use super::rule::{ACTIONS, RuleDraft, action, rules};
+use super::field::{Field, Item, Key, Scope, Shape};
+use super::interface::{MODE_WORDS, MODES, mode, overrides, patterns};
+use super::rule::{ACTION_WORDS, ACTIONS, RuleDraft, action, rules};
 use super::set::{SetDraft, sets};
 use super::value::{assign, choice, flag, table, wrong_kind};
 use super::words::quoted;
@@ -53,83 +53,75 @@ impl Draft {
 /// The keys of the top level.
 pub(super) static FIELDS: &[Field<Draft>] = &[
     Field {
-        key: Key {
-            name: "interfaces",
-            doc: "Interfaces to filter on, by name or glob; attached when they appear.",
-            expects: "a name such as \"eth0\" or a glob such as \"wan*\"",
-            is_list: true,
-            presence: Presence::Required,
-        },
+        key: Key::list(
+"interfaces",
+Shape::Text,
+"a name such as \"eth0\" or a glob such as \"wan*\"",
+"Interfaces to filter on, by name or glob; attached when they appear.",
+).required(),
         read: |draft, item, scope| assign(&mut draft.config.interfaces, patterns(item, scope)),
     },
     Field {
-        key: Key {
-            name: "mode",
-            doc: "How to attach: in the driver, in the stack, or in the driver where it can.",
-            expects: MODES,
-            is_list: false,
-            presence: Presence::Default("\"native\""),
-        },
+        key: Key::optional(
+"mode",
+MODE_WORDS,
+MODES,
+"How to attach: in the driver, in the stack, or in the driver where it can.",
+).default("\"native\""),
         read: |draft, item, scope| assign(&mut draft.config.mode, mode(item, scope)),
     },
     Field {
-        key: Key {
-            name: "default_action",
-            doc: "What happens to an IP packet that no rule matches.",
-            expects: ACTIONS,
-            is_list: false,
-            presence: Presence::Default("\"pass\""),
-        },
+        key: Key::optional(
+"default_action",
+ACTION_WORDS,
+ACTIONS,
+"What happens to an IP packet that no rule matches.",
+).default("\"pass\""),
         read: |draft, item, scope| assign(&mut draft.config.default_action, action(item, scope)),
     },
     Field {
-        key: Key {
-            name: "malformed",
-            doc: "What happens to a packet that cannot be parsed; \"pass\" judges it by its addresses alone.",
-            expects: ACTIONS,
-            is_list: false,
-            presence: Presence::Default("\"drop\""),
-        },
+        key: Key::optional(
+"malformed",
+ACTION_WORDS,
+ACTIONS,
+"What happens to a packet that cannot be parsed; \"pass\" judges it by its addresses alone.",
+).default("\"drop\""),
         read: |draft, item, scope| assign(&mut draft.config.malformed, action(item, scope)),
     },
     Field {
-        key: Key {
-            name: "non_ip",
-            doc: "What happens to frames that are neither IPv4 nor IPv6.",
-            expects: ACTIONS,
-            is_list: false,
-            presence: Presence::Default("\"pass\""),
-        },
+        key: Key::optional(
+"non_ip",
+ACTION_WORDS,
+ACTIONS,
+"What happens to frames that are neither IPv4 nor IPv6.",
+).default("\"pass\""),
         read: |draft, item, scope| assign(&mut draft.config.non_ip, action(item, scope)),
     },
     Field {
-        key: Key {
-            name: "essentials",
-            doc: "Whether ARP, neighbour discovery, MLD, path MTU and DHCP replies pass before the rules.",
-            expects: "true or false",
-            is_list: false,
-            presence: Presence::Default("true"),
-        },
+        key: Key::optional(
+"essentials",
+Shape::Flag,
+"true or false",
+"Whether ARP, neighbour discovery, MLD, path MTU and DHCP replies pass before the rules.",
+).default("true"),
         read: |draft, item, scope| assign(&mut draft.config.essentials, flag(item, scope)),
     },
     Field {
-        key: Key {
-            name: "on_stop",
-            doc: "What a stop of the daemon does: the filter stays in force, or every interface is detached.",
-            expects: "\"keep\" or \"detach\"",
-            is_list: false,
-            presence: Presence::Default("\"keep\""),
-        },
+        key: Key::optional(
+"on_stop",
+Shape::Choice(&["keep", "detach"]),
+"\"keep\" or \"detach\"",
+"What a stop of the daemon does: the filter stays in force, or every interface is detached.",
+).default("\"keep\""),
         read: |draft, item, scope| assign(&mut draft.config.on_stop, on_stop(item, scope)),
     },
     Field {
-        key: Key {
-            name: "interface",
-            doc: "Settings of some interfaces: [interface.\"PATTERN\"].",
-            expects: "tables such as [interface.\"wan*\"]",
-            is_list: false,
-            presence: Presence::Optional,
-        },
+        key: Key::optional(
+"interface",
+Shape::NamedTables,
+"tables such as [interface.\"wan*\"]",
+"Settings of some interfaces: [interface.\"PATTERN\"].",
+),
         read: |draft, item, scope| {
             assign(
                 &mut draft.config.interface_overrides,
@@ -138,46 +130,43 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
         },
     },
     Field {
-        key: Key {
-            name: "set",
-            doc: "Named sets of addresses: [set.NAME].",
-            expects: "tables such as [set.office]",
-            is_list: false,
-            presence: Presence::Optional,
-        },
+        key: Key::optional(
+"set",
+Shape::NamedTables,
+"tables such as [set.office]",
+"Named sets of addresses: [set.NAME].",
+),
         read: |draft, item, scope| assign(&mut draft.sets, sets(item, scope)),
     },
     Field {
-        key: Key {
-            name: "rule",
-            doc: "The rules: [[rule]]. The first one that matches decides.",
-            expects: "tables that begin with [[rule]]",
-            is_list: false,
-            presence: Presence::Optional,
-        },
+        key: Key::optional(
+"rule",
+Shape::ListOfTables,
+"tables that begin with [[rule]]",
+"The rules: [[rule]]. The first one that matches decides.",
+),
         read: |draft, item, scope| assign(&mut draft.rules, rules(item, scope)),
     },
     Field {
-        key: Key {
-            name: "metrics",
-            doc: "The Prometheus endpoint: [metrics].",
-            expects: "a table [metrics]",
-            is_list: false,
-            presence: Presence::Optional,
-        },
+        key: Key::optional(
+"metrics",
+Shape::Table,
+"a table [metrics]",
+"The Prometheus endpoint: [metrics].",
+),
         read: |draft, item, scope| metrics(&mut draft.config.metrics, item, scope),
     },
 ];
 
 /// The keys of `[metrics]`.
 pub(super) static METRICS: &[Field<Metrics>] = &[Field {
-    key: Key {
-        name: "listen",
-        doc: "Where /metrics is served, over HTTP without authentication.",
-        expects: "\"ADDRESS:PORT\" or false",
-        is_list: false,
-        presence: Presence::Default("\"127.0.0.1:9798\""),
-    },
+    key: Key::optional(
+        "listen",
+        Shape::TextOrFalse,
+        "\"ADDRESS:PORT\" or false",
+        "Where /metrics is served, over HTTP without authentication.",
+    )
+    .default("\"127.0.0.1:9798\""),
     read: |metrics, item, scope| assign(&mut metrics.listen, listen(item, scope)),
 }];
 

@@ -159,6 +159,21 @@ pub(super) fn entries<T>(list: Vec<Spanned<T>>) -> Vec<T> {
     list.into_iter().map(Spanned::into_inner).collect()
 }
 
+/// Whether an entry is negated, and the entry without its `!`.
+pub(super) fn signed(text: &str) -> (bool, &str) {
+    match text.strip_prefix('!') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    }
+}
+
+/// Whether a word is an attempt to say "every one".
+pub(super) fn means_any(word: &str) -> bool {
+    ["any", "all", "*"]
+        .iter()
+        .any(|any| any.eq_ignore_ascii_case(word))
+}
+
 /// Whether `name` may name a rule or a set.
 pub(super) fn is_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);

@@ -1,0 +1,139 @@
+//! `source_mac` and `destination_mac`.
+//!
+//! Owns the two ways to write an Ethernet address.
+
+use super::field::{Item, Scope};
+use super::value::{entries, list, means_any, signed, text};
+use super::words::quoted;
+use crate::config::model::{MacEntry, MacList};
+
+/// The bit of the first byte that makes an address one of a group.
+const GROUP: u8 = 1;
+
+/// A list of sources; a group cannot be one.
+pub(super) fn sources(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<MacList> {
+    macs(item, scope, |address| {
+        let [first, ..] = address;
+        (first & GROUP != 0).then_some(
+            "is a multicast address, which no frame comes from; expected the address of one station",
+        )
+    })
+}
+
+/// A list of destinations.
+pub(super) fn destinations(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<MacList> {
+    macs(item, scope, |_| None)
+}
+
+fn macs(
+    item: &Item<'_>,
+    scope: &mut Scope<'_>,
+    refusal: fn([u8; 6]) -> Option<&'static str>,
+) -> Option<MacList> {
+    let list = list(item, scope, |item, scope| {
+        let (negated, text) = signed(text(item, scope)?);
+        let message = match address(text) {
+            None => explain(text, item),
+            Some(address) => match refusal(address) {
+                None => return Some(MacEntry { negated, address }),
+                Some(why) => format!("{} {why}", quoted(text)),
+            },
+        };
+        scope.report.wrong(item.offset(), message);
+        None
+    })?;
+    Some(MacList(entries(list)))
+}
+
+/// Six bytes of two digits each, with a colon or a dash between them.
+fn address(text: &str) -> Option<[u8; 6]> {
+    let separator = if text.contains('-') { '-' } else { ':' };
+    let bytes: Option<Vec<u8>> = text.split(separator).map(byte).collect();
+    bytes?.try_into().ok()
+}
+
+fn byte(digits: &str) -> Option<u8> {
+    let is_byte = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_byte.then(|| u8::from_str_radix(digits, 16).ok())?
+}
+
+fn explain(text: &str, item: &Item<'_>) -> String {
+    let subject = quoted(text);
+    let expects = item.key.expects;
+    if means_any(text) {
+        let key = item.key.name;
+        return format!(
+            "{subject} is not an Ethernet address; leave `{key}` out to match every one"
+        );
+    }
+    if text.contains('/') {
+        return format!(
+            "{subject} has a mask, and Ethernet addresses are matched as a whole; expected {expects}"
+        );
+    }
+    match meant(text) {
+        Some(meant) => format!("{subject} is not an Ethernet address; expected \"{meant}\""),
+        None => format!("{subject} is not an Ethernet address; expected {expects}"),
+    }
+}
+
+/// The address that another notation stands for: in groups of four digits, without separators,
+/// without leading zeros.
+fn meant(text: &str) -> Option<String> {
+    let digits: String = if text.contains(':') || text.contains('-') {
+        text.split([':', '-'])
+            .map(|byte| format!("{byte:0>2}"))
+            .collect()
+    } else {
+        text.chars().filter(|&char| char != '.').collect()
+    };
+    if digits.len() != 12 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let bytes: Vec<&str> = (0..12)
+        .step_by(2)
+        .filter_map(|at| digits.get(at..at + 2))
+        .collect();
+    Some(bytes.join(":"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_colons_or_dashes() {
+        let bytes = [0x02, 0, 0xab, 0xcd, 0xef, 0xff];
+        assert_eq!(address("02:00:ab:cd:ef:ff"), Some(bytes));
+        assert_eq!(address("02-00-AB-CD-EF-FF"), Some(bytes));
+        for bad in [
+            "",
+            "02:00:ab:cd:ef",
+            "02:00:ab:cd:ef:ff:00",
+            "02:00:ab-cd:ef:ff",
+            "2:0:ab:cd:ef:ff",
+            "02:00:ab:cd:ef:fg",
+            "0200.abcd.efff",
+            "+2:00:ab:cd:ef:ff",
+            "ø:00:ab:cd:ef:ff",
+        ] {
+            assert_eq!(address(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn other_notations_are_understood_enough_to_correct_them() {
+        let right = Some("02:00:ab:cd:ef:0f".to_owned());
+        for text in [
+            "0200.abcd.ef0f",
+            "0200abcdef0f",
+            "2:0:ab:cd:ef:f",
+            "2-0-ab-cd-ef-f",
+        ] {
+            assert_eq!(meant(text), right, "{text}");
+        }
+        for text in ["", "02:00", "éé:éé:éé", "0200abcdef0g"] {
+            assert_eq!(meant(text), None, "{text}");
+        }
+    }
+}

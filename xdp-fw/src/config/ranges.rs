@@ -1,0 +1,140 @@
+//! Sets of numbers as sorted ranges: what a list of a rule comes to.
+//!
+//! Owns the arithmetic, exact for numbers of up to 128 bits. Never knows what the numbers mean.
+
+use super::model::NumberList;
+
+/// A set of numbers: ranges, both ends included, in order, with a gap between any two.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Ranges(Vec<(u128, u128)>);
+
+impl Ranges {
+    /// The union of some ranges; a reversed one is empty.
+    pub(super) fn union(ranges: impl IntoIterator<Item = (u128, u128)>) -> Self {
+        let mut ranges: Vec<_> = ranges.into_iter().filter(|(from, to)| from <= to).collect();
+        ranges.sort_unstable();
+        let mut merged: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
+        for (from, to) in ranges {
+            match merged.last_mut() {
+                Some((_, end)) if from <= end.saturating_add(1) => *end = (*end).max(to),
+                _ => merged.push((from, to)),
+            }
+        }
+        Self(merged)
+    }
+
+    /// The plain ranges, or everything up to `max` if there are none, without the negated ones.
+    pub(super) fn listed(
+        entries: impl IntoIterator<Item = (bool, (u128, u128))>,
+        max: u128,
+    ) -> Self {
+        let (negated, plain): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|(negated, _)| *negated);
+        let union =
+            |entries: Vec<(bool, _)>| Self::union(entries.into_iter().map(|(_, range)| range));
+        let all = if plain.is_empty() {
+            Self(vec![(0, max)])
+        } else {
+            union(plain)
+        };
+        all.without(&union(negated))
+    }
+
+    /// What a list of numbers comes to.
+    pub(super) fn of<T: Copy + Into<u128>>(list: &NumberList<T>, max: u128) -> Self {
+        let entries = list.0.iter().map(|entry| {
+            let (from, to) = (*entry.range.start(), *entry.range.end());
+            (entry.negated, (from.into(), to.into()))
+        });
+        Self::listed(entries, max)
+    }
+
+    /// These numbers, but none of `other`.
+    pub(super) fn without(&self, other: &Self) -> Self {
+        let mut left = Vec::with_capacity(self.0.len());
+        for &(from, to) in &self.0 {
+            let mut start = Some(from);
+            let first = other.0.partition_point(|&(_, end)| end < from);
+            for &(cut_from, cut_to) in other.0.get(first..).unwrap_or_default() {
+                let Some(from) = start.filter(|_| cut_from <= to) else {
+                    break;
+                };
+                if let Some(before) = cut_from.checked_sub(1).filter(|&before| before >= from) {
+                    left.push((from, before));
+                }
+                start = cut_to.checked_add(1).filter(|&after| after <= to);
+            }
+            left.extend(start.map(|from| (from, to)));
+        }
+        Self(left)
+    }
+
+    /// Whether `other` has every one of these numbers.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        self.0.iter().all(|&(from, to)| {
+            let at = other.0.partition_point(|&(_, end)| end < from);
+            other
+                .0
+                .get(at)
+                .is_some_and(|&(start, end)| start <= from && to <= end)
+        })
+    }
+
+    /// Whether there is no number in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MAX: u128 = 15;
+
+    fn members(ranges: &Ranges) -> Vec<u128> {
+        (0..=MAX)
+            .filter(|&number| Ranges::union([(number, number)]).is_within(ranges))
+            .collect()
+    }
+
+    fn some_ranges() -> impl Strategy<Value = Vec<(u128, u128)>> {
+        vec((0..=MAX, 0..=MAX), 0..5)
+    }
+
+    fn is_in(ranges: &[(u128, u128)], number: u128) -> bool {
+        ranges
+            .iter()
+            .any(|&(from, to)| (from..=to).contains(&number))
+    }
+
+    #[test]
+    fn the_ends_of_128_bits_are_numbers_like_others() {
+        let all = Ranges::union([(0, u128::MAX)]);
+        let ends = Ranges::union([(0, 0), (u128::MAX, u128::MAX)]);
+        let inner = all.without(&ends);
+        assert_eq!(inner, Ranges::union([(1, u128::MAX - 1)]));
+        assert!(all.without(&all).is_empty());
+        assert!(ends.is_within(&all) && !all.is_within(&inner));
+        assert_eq!(all.without(&inner), ends);
+    }
+
+    proptest! {
+        #[test]
+        fn the_arithmetic_agrees_with_the_definition(a in some_ranges(), b in some_ranges()) {
+            let (one, two) = (Ranges::union(a.clone()), Ranges::union(b.clone()));
+            let by_definition = |keep: fn(bool, bool) -> bool| -> Vec<u128> {
+                (0..=MAX).filter(|&number| keep(is_in(&a, number), is_in(&b, number))).collect()
+            };
+            prop_assert_eq!(members(&one.without(&two)), by_definition(|a, b| a && !b));
+            prop_assert_eq!(one.is_within(&two), by_definition(|a, b| a && !b).is_empty());
+            prop_assert_eq!(one.is_empty(), members(&one).is_empty());
+            // Equal sets are equal values.
+            let again = Ranges::union(members(&one).into_iter().map(|number| (number, number)));
+            prop_assert_eq!(again, one);
+        }
+    }
+}
