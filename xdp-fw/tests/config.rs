@@ -7,7 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use xdp_fw::config::{FileError, Files, Loaded, Presence, Problems, Role, load, reference};
+use xdp_fw::config::pattern::matches_path;
+use xdp_fw::config::{
+    FileError, Files, Loaded, Presence, Problem, Problems, Role, load, reference,
+};
 
 /// The files below a directory, named from there, whatever their owner and mode in a checkout.
 struct Folder(PathBuf);
@@ -23,6 +26,15 @@ impl Files for Folder {
                 column: 6,
             }
         })
+    }
+
+    fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
+        let directory = pattern.parent().unwrap();
+        let entries = fs::read_dir(self.0.join(directory)).map_err(|_| FileError::Missing)?;
+        let paths = entries.map(|entry| directory.join(entry.unwrap().file_name()));
+        let mut paths: Vec<_> = paths.filter(|path| matches_path(pattern, path)).collect();
+        paths.sort();
+        Ok(paths)
     }
 }
 
@@ -43,6 +55,11 @@ fn configurations(folder: &Folder, directory: &str) -> Vec<PathBuf> {
     names.sort();
     assert!(!names.is_empty(), "no configurations in {directory}");
     names
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 /// Compares `rendered` with the snapshot beside the configuration.
@@ -73,12 +90,13 @@ fn each_good_configuration_becomes_a_model() {
             config,
             warnings,
             files,
+            watched,
         } = loaded;
         let files: Vec<_> = files
             .iter()
             .map(|file| file.path.display().to_string())
             .collect();
-        let rendered = format!("{}\n{files:?}\n{config:#?}", Problems(warnings));
+        let rendered = format!("{}\n{files:?}\n{watched:?}\n{config:#?}", lines(&warnings));
         assert_beside(&folder, &path, &rendered);
     }
 }
@@ -89,6 +107,10 @@ struct Text(String);
 impl Files for Text {
     fn read(&self, _: &Path, _: Role) -> Result<String, FileError> {
         Ok(self.0.clone())
+    }
+
+    fn glob(&self, _: &Path) -> Result<Vec<PathBuf>, FileError> {
+        Ok(Vec::new())
     }
 }
 
@@ -107,12 +129,7 @@ fn the_shipped_configurations_are_valid_and_raise_no_warning() {
     assert!(paths.len() >= 3);
     for path in paths {
         let loaded = load(&path, &folder).unwrap_or_else(|problems| panic!("{problems}"));
-        assert_eq!(
-            Problems(loaded.warnings).to_string(),
-            "",
-            "{}",
-            path.display()
-        );
+        assert_eq!(lines(&loaded.warnings), "", "{}", path.display());
     }
 }
 
@@ -231,7 +248,7 @@ fn a_file_that_cannot_be_read_is_a_problem_of_the_file() {
 #[test]
 fn the_hash_covers_paths_and_contents_of_every_file() {
     let folder = package("tests/config");
-    let loaded = load(Path::new("good/every-key.toml"), &folder).unwrap();
+    let loaded = load(Path::new("good/includes.toml"), &folder).unwrap();
     let mut hashes = std::collections::BTreeSet::from([loaded.hash()]);
     assert!(!hashes.insert(loaded.clone().hash()));
     for index in 0..loaded.files.len() {
@@ -242,4 +259,98 @@ fn the_hash_covers_paths_and_contents_of_every_file() {
         other.files[index].path.push("x");
         assert!(hashes.insert(other.hash()));
     }
+}
+
+#[test]
+fn what_a_refused_configuration_names_is_watched() {
+    let watched = |path: &str| {
+        let problems = load(Path::new(path), &package("tests/config")).unwrap_err();
+        let watched = problems.watched.iter();
+        watched
+            .map(|path| path.display().to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(watched("no.toml"), ["no.toml"]);
+    assert_eq!(
+        watched("bad/includes.toml"),
+        [
+            "bad/include.d",
+            "bad/include.d/10-misplaced.toml",
+            "bad/include.d/20-repeated.toml",
+            "bad/include.d/30-syntax.toml",
+            "bad/include.d/40-not-utf8.toml",
+            "bad/include.d/no-such-file.toml",
+            "bad/includes.toml",
+            "bad/no-such-directory",
+        ]
+    );
+    assert_eq!(
+        watched("bad/set-globs.toml"),
+        [
+            "bad/lists",
+            "bad/lists/a.txt",
+            "bad/lists/b.txt",
+            "bad/no-such-directory",
+            "bad/set-globs.toml",
+            "bad/sets",
+            "bad/sets/fine.txt",
+        ]
+    );
+}
+
+#[test]
+fn a_long_chain_of_sets_is_filled_and_a_long_circle_is_found() {
+    let set = |n: usize, next: usize| format!("[set.s{n}]\nprefixes = \"@s{next}\"\n");
+    let chain: String = (1..20_000).map(|n| set(n, n - 1)).collect();
+    let head = "interfaces = \"eth0\"\n";
+    let text = format!("{head}[set.s0]\nprefixes = \"::1\"\n{chain}");
+    let config = parsed(&text).unwrap().config;
+    assert_eq!(config.sets["s19999"].prefixes, ["::1".parse().unwrap()]);
+    let problems = parsed(&format!("{head}{}{chain}", set(0, 19_999))).unwrap_err();
+    assert_eq!(problems.problems.len(), 1);
+}
+
+#[test]
+fn one_shadow_rule_too_many_is_one_problem() {
+    let rules = |count: usize| {
+        let rule = |n| format!("[[rule]]\nname = \"r{n}\"\naction = \"drop\"\nshadow = true\n");
+        "interfaces = \"eth0\"\n".to_owned() + &(0..count).map(rule).collect::<String>()
+    };
+    assert_eq!(parsed(&rules(256)).unwrap().config.rules.len(), 256);
+    assert_eq!(
+        parsed(&rules(300)).unwrap_err().to_string(),
+        "fw.toml:1029:1: one shadow rule too many; expected at most 256"
+    );
+}
+
+/// A main file that includes one of 4,095 rules, and another.
+struct Many(usize);
+
+impl Files for Many {
+    fn read(&self, path: &Path, _: Role) -> Result<String, FileError> {
+        let rules = |file: &str, count: usize| {
+            let rule = |n| format!("[[rule]]\nname = \"{file}{n}\"\naction = \"drop\"\n");
+            (0..count).map(rule).collect::<String>()
+        };
+        Ok(match path.to_str() {
+            Some("a") => rules("a", 4095),
+            Some("b") => rules("b", self.0),
+            _ => "interfaces = \"eth0\"\ninclude = [\"a\", \"b\"]".into(),
+        })
+    }
+
+    fn glob(&self, _: &Path) -> Result<Vec<PathBuf>, FileError> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn rules_are_counted_over_all_files() {
+    let loaded = load(Path::new("fw.toml"), &Many(1)).unwrap();
+    assert_eq!(loaded.config.rules.len(), 4096);
+    let problems = load(Path::new("fw.toml"), &Many(3)).unwrap_err();
+    assert_eq!(
+        problems.to_string(),
+        "b:4:1: 4098 rules; expected at most 4096"
+    );
 }

@@ -14,8 +14,8 @@ use super::source::{FileError, Files, Role};
 /// A file, exactly as it was parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadFile {
-    /// Its path, as the operator wrote it; a relative one of a set file is joined to the
-    /// directory of the main file.
+    /// Its path, as the operator wrote it; a relative one is joined to the directory of the file
+    /// that names it.
     pub path: PathBuf,
     /// Its content.
     pub text: String,
@@ -26,10 +26,13 @@ pub struct ReadFile {
 pub struct Loaded {
     /// What it says.
     pub config: Config,
-    /// What is allowed but probably not meant, in the order of the main file.
+    /// What is allowed but probably not meant, in the order of the files.
     pub warnings: Vec<Problem>,
-    /// The main file, then the set files, each once.
+    /// The main file, the included ones in their order, then the set files, each once.
     pub files: Vec<ReadFile>,
+    /// What to watch for a change: every file that is named, the missing ones too, and the
+    /// directory of every glob, where a new file may match.
+    pub watched: Vec<PathBuf>,
 }
 
 impl Loaded {
@@ -52,7 +55,7 @@ impl Loaded {
     }
 }
 
-/// Reads and checks the configuration at `path` and the set files it names.
+/// Reads and checks the configuration at `path`, what it includes and the set files they name.
 ///
 /// Blocks on the file system, for a few tens of milliseconds more when a file is being written.
 ///
@@ -68,11 +71,15 @@ pub fn load(path: &Path, files: &impl Files) -> Result<Loaded, Problems> {
             },
             files,
         ),
-        Err(error) => Err(Problems(vec![unreadable(path, &error)])),
+        Err(error) => Err(Problems {
+            problems: vec![unreadable(path, &error)],
+            watched: vec![path.to_path_buf()],
+        }),
     }
 }
 
-fn unreadable(path: &Path, error: &FileError) -> Problem {
+/// A problem of a file that cannot be read.
+pub(super) fn unreadable(path: &Path, error: &FileError) -> Problem {
     let file = path.to_path_buf();
     let place = match *error {
         FileError::NotUtf8 { line, column, .. } => Place::At(Position { file, line, column }),

@@ -9,6 +9,7 @@ pub mod icmp;
 mod load;
 mod model;
 mod parse;
+pub mod pattern;
 mod problem;
 pub mod protocols;
 mod ranges;

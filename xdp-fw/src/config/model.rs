@@ -49,7 +49,7 @@ pub struct Config {
     pub on_stop: OnStop,
     /// `[set.NAME]` tables by name.
     pub sets: BTreeMap<String, Set>,
-    /// `[[rule]]` tables in file order, disabled ones too.
+    /// `[[rule]]` tables in file order, disabled ones too; those of included files follow.
     pub rules: Vec<Rule>,
     /// `[metrics]`.
     pub metrics: Metrics,
@@ -95,12 +95,12 @@ pub enum OnStop {
     Detach,
 }
 
-/// `[set.NAME]`: inline prefixes and those of its files, already read, as one list.
+/// `[set.NAME]`: inline prefixes, those of its files and of the sets in it, as one list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Set {
-    /// Every prefix, canonical (no host bits), in the order read; may repeat and overlap.
+    /// Every prefix, canonical (no host bits) and sorted; none lies inside another.
     pub prefixes: Vec<IpNetwork>,
-    /// The files they came from, besides the inline ones; these are watched.
+    /// Its own files, globs resolved.
     pub files: Vec<PathBuf>,
     /// Where the set is defined.
     pub position: Position,

@@ -52,16 +52,21 @@ pub(super) fn write_visibly(out: &mut impl fmt::Write, char: char) -> fmt::Resul
     }
 }
 
-/// Everything that is wrong with a configuration: the main file's problems in the order of its
-/// lines, then those of each set file.
+/// Everything that is wrong with a configuration: the problems of the main file, then those of
+/// each included one, in the order of their lines; then those of each set file.
 ///
 /// Prints one problem per line, without a newline at the end. Never empty as an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems(pub Vec<Problem>);
+pub struct Problems {
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+    /// What to watch for a correction, as in [`Loaded::watched`](super::Loaded::watched).
+    pub watched: Vec<PathBuf>,
+}
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.problems.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }

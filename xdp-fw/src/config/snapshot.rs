@@ -24,6 +24,7 @@ use nix::unistd::Uid;
 use sha2::{Digest, Sha256};
 
 use super::load::{Loaded, ReadFile};
+use super::pattern::matches_path;
 use super::source::{FileError, Files, Role, utf8};
 
 /// The directory of the snapshot, below the state directory.
@@ -345,6 +346,18 @@ impl Files for LastGood {
     /// The bound of `role` was kept when the content was stored.
     fn read(&self, path: &Path, _: Role) -> Result<String, FileError> {
         self.contents.get(path).cloned().ok_or(FileError::Missing)
+    }
+
+    /// Every file that matched was read, and so is here; what was read otherwise and matches as
+    /// well would have been found on the disk, too.
+    fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
+        let paths = self.contents.keys();
+        let mut paths: Vec<_> = paths
+            .filter(|path| matches_path(pattern, path))
+            .cloned()
+            .collect();
+        paths.sort();
+        Ok(paths)
     }
 }
 

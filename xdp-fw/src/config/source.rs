@@ -6,12 +6,13 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use nix::unistd::Uid;
 
 use super::defaults;
+use super::pattern::{glob_directory, matches_path};
 
 /// A place that configuration files are read from: the disk, or the last good snapshot.
 pub trait Files {
@@ -22,12 +23,20 @@ pub trait Files {
     /// A [`FileError`] that says what to do when the file is missing, must not be trusted, is
     /// too large for its `role`, is not UTF-8, or keeps changing.
     fn read(&self, path: &Path, role: Role) -> Result<String, FileError>;
+
+    /// Returns the files that a path with a wildcard in its last part stands for, by name.
+    ///
+    /// # Errors
+    ///
+    /// A [`FileError`] about the directory, when it is missing, must not be trusted, or cannot be
+    /// listed.
+    fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError>;
 }
 
 /// What a file is read for; decides how large it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The configuration itself.
+    /// The configuration itself, or a file that it includes.
     Main,
     /// A set file: one prefix per line.
     Set,
@@ -56,13 +65,16 @@ pub enum FileError {
     /// Not a regular file, even after following symbolic links.
     #[error("is {0}; expected a regular file")]
     NotAFile(&'static str),
+    /// What should hold the files of a glob does not.
+    #[error("is not a directory; expected one that holds the files")]
+    NotADirectory,
     /// Someone else could change the rules.
     #[error("is writable by group or others (mode {mode:04o}); run `chmod go-w {}`", .path.display())]
     Writable {
         /// Permission bits.
         mode: u32,
         /// The file, for the remedy.
-        path: std::path::PathBuf,
+        path: PathBuf,
     },
     /// Someone else owns it, and so could change the rules.
     #[error("is owned by user {owner}, neither root nor user {user}; run `chown root {}`", .path.display())]
@@ -72,7 +84,7 @@ pub enum FileError {
         /// The effective user id of this process.
         user: u32,
         /// The file, for the remedy.
-        path: std::path::PathBuf,
+        path: PathBuf,
     },
     /// Larger than [`Role::bound`].
     #[error("has {size} bytes; expected at most {bound}")]
@@ -115,6 +127,33 @@ impl Files for Disk {
             }
         }
         Err(FileError::Changing)
+    }
+
+    fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
+        let directory = glob_directory(pattern).unwrap_or_default();
+        // An empty path is the working directory, which has another name for the system.
+        let listed = if directory.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            &directory
+        };
+        let meta = std::fs::metadata(listed).map_err(open_error)?;
+        if !meta.is_dir() {
+            return Err(FileError::NotADirectory);
+        }
+        // Who can put a file there, or take one away, changes the rules.
+        if let Some(error) = distrust(listed, &Facts::of(&meta), Uid::effective().as_raw()) {
+            return Err(error);
+        }
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(listed).map_err(open_error)? {
+            let path = directory.join(entry?.file_name());
+            if matches_path(pattern, &path) {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths)
     }
 }
 
@@ -199,27 +238,30 @@ impl Facts {
 
 /// Why a file with these facts is not read by user `euid`.
 fn refusal(path: &Path, facts: &Facts, euid: u32, role: Role) -> Option<FileError> {
-    let path = || path.to_path_buf();
     if let Some(kind) = facts.odd_kind {
         return Some(FileError::NotAFile(kind));
     }
+    let bound = role.bound();
+    let too_large = (facts.size > bound).then_some(FileError::TooLarge {
+        size: facts.size,
+        bound,
+    });
+    distrust(path, facts, euid).or(too_large)
+}
+
+/// Why what has these facts is not trusted by user `euid`: someone else can change it.
+fn distrust(path: &Path, facts: &Facts, euid: u32) -> Option<FileError> {
+    let path = || path.to_path_buf();
     if facts.mode & 0o022 != 0 {
         return Some(FileError::Writable {
             mode: facts.mode,
             path: path(),
         });
     }
-    if facts.owner != 0 && facts.owner != euid {
-        return Some(FileError::Owner {
-            owner: facts.owner,
-            user: euid,
-            path: path(),
-        });
-    }
-    let bound = role.bound();
-    (facts.size > bound).then_some(FileError::TooLarge {
-        size: facts.size,
-        bound,
+    (facts.owner != 0 && facts.owner != euid).then(|| FileError::Owner {
+        owner: facts.owner,
+        user: euid,
+        path: path(),
     })
 }
 

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnetwork::IpNetwork;
 
 use super::field::{Item, Scope};
+use super::range;
 use super::value::{entries, is_name, list, means_any, signed, text};
 use super::words::{decimal, nearest, quoted};
 use crate::config::model::{AddressEntry, AddressList, Addresses};
@@ -72,14 +73,11 @@ pub(super) fn explain(text: &str) -> String {
     if text.contains('%') {
         return format!("{subject} has a zone; expected the address alone");
     }
+    if let Ok(prefixes) = range::prefixes(text) {
+        return format!("{subject} is a range; expected {}", list_of(&prefixes));
+    }
     if text.contains(',') || text.trim().contains(char::is_whitespace) {
         return format!("{subject} is more than one address; expected each on its own");
-    }
-    if let Some((from, to)) = text.split_once('-')
-        && from.trim().parse::<IpAddr>().is_ok()
-        && to.trim().parse::<IpAddr>().is_ok()
-    {
-        return format!("{subject} is a range; expected the prefixes that it consists of");
     }
     if is_host_name(text) {
         return format!(
@@ -87,6 +85,19 @@ pub(super) fn explain(text: &str) -> String {
         );
     }
     format!("{subject} is not an address; expected {EXPECTED}")
+}
+
+/// The prefixes of a range, as many as one would write.
+fn list_of(prefixes: &[IpNetwork]) -> String {
+    const MANY: usize = 8;
+    if prefixes.len() > MANY {
+        return "the prefixes that it consists of, or a set file with this line".into();
+    }
+    let prefixes: Vec<_> = prefixes
+        .iter()
+        .map(|prefix| format!("\"{prefix}\""))
+        .collect();
+    prefixes.join(", ")
 }
 
 /// The prefix that a common other notation stands for: spaces around it, a netmask instead of a
@@ -185,27 +196,34 @@ fn explain_entry(text: &str, key: &str, scope: &Scope<'_>) -> String {
     explain(text)
 }
 
-/// The inline prefixes of a set.
-pub(super) fn plain_prefix(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<IpNetwork> {
+/// An entry of a set's `prefixes`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Member {
+    Prefix(IpNetwork),
+    Set(String),
+}
+
+/// A prefix, or a set that exists.
+pub(super) fn member(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Member> {
     let text = text(item, scope)?;
-    let parsed = prefix(text);
-    if parsed.is_none() {
-        let message = if text.starts_with('@') {
-            format!(
-                "{} is a set, and sets do not nest; expected {EXPECTED}",
-                quoted(text)
-            )
-        } else if text.starts_with('!') {
-            format!(
-                "{} is negated, which only a rule can; expected {EXPECTED}",
-                quoted(text)
-            )
-        } else {
-            explain(text)
-        };
-        scope.report.wrong(item.offset(), message);
+    if let Some(name) = text.strip_prefix('@') {
+        return set(name, item, scope).map(Member::Set);
     }
-    parsed
+    if let Some(prefix) = prefix(text) {
+        return Some(Member::Prefix(prefix));
+    }
+    let message = if text.starts_with('!') {
+        format!(
+            "{} is negated, which only a rule can; expected {EXPECTED}",
+            quoted(text)
+        )
+    } else if scope.set_names.contains(text) {
+        format!("`{text}` is a set; did you mean `@{text}`?")
+    } else {
+        explain(text)
+    };
+    scope.report.wrong(item.offset(), message);
+    None
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use super::Document;
 use super::families::{Families, SetFamilies};
 use super::report::Report;
 use super::rule::RuleDraft;
 use super::words::one_of;
-use crate::config::defaults::MAX_SHADOW_RULES;
 use crate::config::model::{FragmentKind, NumberList, Rule, Set};
 use crate::config::protocols::{self, ICMP, ICMPV6, TCP};
 use crate::config::ranges::Ranges;
@@ -86,21 +86,15 @@ impl<'a> Seen<'a> {
 }
 
 /// Checks every rule by itself.
-pub(super) fn rules(rules: &[RuleDraft], sets: &BTreeMap<String, Set>, report: &mut Report<'_>) {
+pub(super) fn rules(documents: &mut [Document<'_>], sets: &BTreeMap<String, Set>) {
     let families = SetFamilies::of(sets);
-    for draft in rules {
-        let seen = Seen::of(draft, &families);
-        for check in CHECKS {
-            check(&seen, report);
+    for document in documents {
+        for draft in &document.rules {
+            let seen = Seen::of(draft, &families);
+            for check in CHECKS {
+                check(&seen, &mut document.report);
+            }
         }
-    }
-    let mut shadows = rules.iter().filter(|draft| draft.rule.shadow);
-    if let Some(first) = shadows.nth(MAX_SHADOW_RULES) {
-        let offset = first.keys.get("shadow").copied().unwrap_or(first.offset);
-        let message = format!(
-            "more than {MAX_SHADOW_RULES} shadow rules; expected at most {MAX_SHADOW_RULES}"
-        );
-        report.wrong(offset, message);
     }
 }
 

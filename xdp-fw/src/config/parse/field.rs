@@ -88,16 +88,41 @@ impl Key {
         key
     }
 
-    /// The same key, which must be there.
-    pub(super) const fn required(mut self) -> Self {
-        self.presence = Presence::Required;
-        self
+    /// A key that must be there.
+    pub(super) const fn required(
+        name: &'static str,
+        shape: Shape,
+        expects: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        let mut key = Self::optional(name, shape, expects, doc);
+        key.presence = Presence::Required;
+        key
     }
 
-    /// The same key, which stands for this value, as TOML, when it is left out.
-    pub(super) const fn default(mut self, value: &'static str) -> Self {
-        self.presence = Presence::Default(value);
-        self
+    /// The same, for a list of such values.
+    pub(super) const fn required_list(
+        name: &'static str,
+        shape: Shape,
+        expects: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        let mut key = Self::required(name, shape, expects, doc);
+        key.is_list = true;
+        key
+    }
+
+    /// A key that stands for `value`, as TOML, when it is left out.
+    pub(super) const fn default(
+        name: &'static str,
+        value: &'static str,
+        shape: Shape,
+        expects: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        let mut key = Self::optional(name, shape, expects, doc);
+        key.presence = Presence::Default(value);
+        key
     }
 
     /// What the value as a whole may be; completes "expected …".
@@ -147,8 +172,24 @@ impl Item<'_> {
 /// What reading a value needs to know besides the value.
 pub(super) struct Scope<'a> {
     pub(super) report: Report<'a>,
-    /// The name of every `[set.NAME]`, also of those that are wrong.
-    pub(super) set_names: BTreeSet<String>,
+    /// The name of every `[set.NAME]` in any file, also of those that are wrong.
+    pub(super) set_names: &'a BTreeSet<String>,
+    /// How many `[[rule]]` there are in the files before this one, and in all of them.
+    pub(super) earlier_rules: usize,
+    pub(super) all_rules: usize,
+}
+
+impl<'a> Scope<'a> {
+    /// A scope for what stands by itself.
+    pub(super) fn bare(report: Report<'a>) -> Self {
+        const NONE: &BTreeSet<String> = &BTreeSet::new();
+        Self {
+            report,
+            set_names: NONE,
+            earlier_rules: 0,
+            all_rules: 0,
+        }
+    }
 }
 
 /// The keys that a table has, with their byte offsets.

@@ -12,12 +12,12 @@ use crate::config::model::{InterfaceEntry, InterfaceList, InterfaceOverride, Mod
 
 /// The keys of `[interface."PATTERN"]`.
 pub(super) static FIELDS: &[Field<InterfaceOverride>] = &[Field {
-    key: Key::optional(
-"mode",
-MODE_WORDS,
-MODES,
-"Attach mode for the interfaces that the pattern matches; the first match in the file counts.",
-).required(),
+    key: Key::required(
+        "mode",
+        MODE_WORDS,
+        MODES,
+        "Attach mode for the interfaces that the pattern matches; the first match in the file counts.",
+    ),
     read: |interface, item, scope| assign(&mut interface.mode, mode(item, scope)),
 }];
 

@@ -9,12 +9,16 @@ mod address;
 mod check;
 mod families;
 mod field;
+mod fill;
 mod flags;
 mod icmp;
+mod include;
 mod interface;
 mod mac;
+mod merge;
 mod number;
 mod numbers;
+mod range;
 mod report;
 mod rule;
 mod set;
@@ -24,14 +28,18 @@ mod top;
 mod value;
 mod words;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use toml::Spanned;
 use toml::de::DeTable;
 
 pub use field::{Key, Presence, Shape};
 
 use self::field::{Field, Scope, read_table};
 use self::report::Report;
+use self::rule::RuleDraft;
+use self::set::SetDraft;
 use self::set_file::Shelf;
 use self::top::Draft;
 use super::load::{Loaded, ReadFile};
@@ -66,60 +74,129 @@ pub fn reference() -> Vec<Section> {
     ]
 }
 
-/// Parses the main file and the set files that it names.
+/// A file of the configuration and what is in it.
+struct Document<'a> {
+    path: &'a Path,
+    report: Report<'a>,
+    sets: Vec<SetDraft>,
+    rules: Vec<RuleDraft>,
+}
+
+/// Parses the main file, the files that it includes and the set files that they name.
 pub(super) fn parse(main: ReadFile, files: &impl Files) -> Result<Loaded, Problems> {
     let mut shelf = Shelf::new(files);
-    let (config, mut problems, warnings) = parse_main(&main, &mut shelf);
+    shelf.watched.insert(main.path.clone());
+    let table = Toml::of(&main);
+    let mut included = include::read(&main, table.document(), &mut shelf);
+    let mut tables = vec![table];
+    tables.extend(included.files.iter().map(Toml::of));
+    let faults = std::mem::take(&mut included.faults);
+    let set_names = tables.iter().flat_map(|table| set::names(table.document()));
+    let set_names = set_names.collect();
+    let documents = read_documents(tables, &set_names);
+    let (config, mut problems, warnings) = assemble(documents, faults, &mut shelf);
+    problems.append(&mut included.problems);
     problems.append(&mut shelf.problems);
+    let watched = shelf.watched.into_iter().collect();
     if !problems.is_empty() {
-        return Err(Problems(problems));
+        return Err(Problems { problems, watched });
     }
-    let files = std::iter::once(main).chain(shelf.read).collect();
+    let files = std::iter::once(main).chain(included.files);
     Ok(Loaded {
         config,
         warnings,
-        files,
+        files: files.chain(shelf.read).collect(),
+        watched,
     })
 }
 
-/// The configuration, its problems and its warnings.
-fn parse_main<F: Files>(
-    main: &ReadFile,
+/// A file as TOML.
+struct Toml<'a> {
+    file: &'a ReadFile,
+    document: Spanned<DeTable<'a>>,
+    errors: Vec<toml::de::Error>,
+}
+
+impl<'a> Toml<'a> {
+    fn of(file: &'a ReadFile) -> Self {
+        let (document, errors) = DeTable::parse_recoverable(&file.text);
+        Self {
+            file,
+            document,
+            errors,
+        }
+    }
+
+    fn document(&self) -> &DeTable<'a> {
+        self.document.get_ref()
+    }
+}
+
+/// The configuration, its problems and its warnings. The main file comes first; `faults` is what
+/// is wrong with the list of what it includes.
+fn assemble<F: Files>(
+    (mut config, mut documents): (Config, Vec<Document<'_>>),
+    faults: Vec<(usize, String)>,
     shelf: &mut Shelf<'_, F>,
 ) -> (Config, Vec<Problem>, Vec<Problem>) {
-    let (document, errors) = DeTable::parse_recoverable(&main.text);
-    let document = document.get_ref();
-    let mut report = Report::new(&main.path, &main.text);
-    syntax::report(&main.text, errors, &mut report);
-
-    let mut scope = Scope {
-        report,
-        set_names: set::names(document),
-    };
-    let mut draft = Draft::blank();
-    read_table(
-        &mut draft,
-        top::FIELDS,
-        ("the configuration", 0),
-        document,
-        &mut scope,
-    );
-
-    let Draft {
-        mut config,
-        sets,
-        rules,
-    } = draft;
-    let mut report = scope.report;
-    set::report_unused(&sets, &rules, &mut report);
-    let directory = main.path.parent().unwrap_or(Path::new(""));
-    for set in sets {
-        config
-            .sets
-            .insert(set.name.clone(), set.fill(directory, shelf, &mut report));
+    if let Some(main) = documents.first_mut() {
+        for (offset, message) in faults {
+            main.report.wrong(offset, message);
+        }
     }
-    check::rules(&rules, &config.sets, &mut report);
-    config.rules = rules.into_iter().map(|draft| draft.rule).collect();
-    let (problems, warnings) = report.finish();
+    rule::report_repeated_names(&mut documents);
+    rule::report_too_many_shadows(&mut documents);
+    set::report_repeated_names(&mut documents);
+    set::report_unused(&mut documents);
+    config.sets = fill::sets(&mut documents, shelf);
+    check::rules(&mut documents, &config.sets);
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    for document in documents {
+        let rules = document.rules.into_iter().map(|draft| draft.rule);
+        config.rules.extend(rules);
+        let (wrong, odd) = document.report.finish();
+        problems.extend(wrong);
+        warnings.extend(odd);
+    }
     (config, problems, warnings)
+}
+
+/// What each file says, and what the main file says besides sets and rules.
+fn read_documents<'a>(
+    tables: Vec<Toml<'a>>,
+    set_names: &'a BTreeSet<String>,
+) -> (Config, Vec<Document<'a>>) {
+    let counts = tables.iter().map(|table| rule::count(table.document()));
+    let all_rules = counts.sum();
+    let mut earlier_rules = 0;
+    let mut config = Draft::blank().config;
+    let mut documents = Vec::with_capacity(tables.len());
+    for (index, table) in tables.into_iter().enumerate() {
+        let ReadFile { path, text } = table.file;
+        let mut report = Report::new(path, text);
+        syntax::report(text, table.errors, &mut report);
+        let mut scope = Scope {
+            report,
+            set_names,
+            earlier_rules,
+            all_rules,
+        };
+        let document = table.document.get_ref();
+        let mut draft = Draft::blank();
+        if index == 0 {
+            let name = ("the configuration", 0);
+            read_table(&mut draft, top::FIELDS, name, document, &mut scope);
+            config = draft.config;
+        } else {
+            include::read_table(&mut draft, document, &mut scope);
+        }
+        earlier_rules += rule::count(document);
+        documents.push(Document {
+            path,
+            report: scope.report,
+            sets: draft.sets,
+            rules: draft.rules,
+        });
+    }
+    (config, documents)
 }

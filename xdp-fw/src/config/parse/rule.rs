@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
+use super::Document;
 use super::address::addresses;
 use super::field::{Field, Item, Key, Offsets, Scope, Shape, read_table};
 use super::flags::{FRAGMENTS, fragments, tcp_flags};
@@ -16,7 +17,8 @@ use super::interface::interfaces;
 use super::mac;
 use super::numbers::{dscp_names, dscps, families, lengths, ports, protocols, ttls, vlans};
 use super::value::{assign, bad_name, choice, flag, is_name, text, wrong_kind};
-use crate::config::defaults::{MAX_RULES, RULE_ENABLED, RULE_SHADOW};
+use super::words::place;
+use crate::config::defaults::{MAX_RULES, MAX_SHADOW_RULES, RULE_ENABLED, RULE_SHADOW};
 use crate::config::model::{Action, Position, Rule};
 
 /// What completes "expected …" for an action.
@@ -42,43 +44,41 @@ const fn number(max: u32) -> Shape {
 /// The keys of `[[rule]]`, in the order in which people write them.
 pub(super) static FIELDS: &[Field<RuleDraft>] = &[
     Field {
-        key: Key::optional(
+        key: Key::required(
             "name",
             Shape::Text,
             "a unique name, 1 to 63 of A-Z a-z 0-9 _ . : -",
             "Names the rule; its counters live as long as the name does.",
-        )
-        .required(),
+        ),
         read: |draft, item, scope| assign(&mut draft.rule.name, name(item, scope)),
     },
     Field {
-        key: Key::optional(
+        key: Key::required(
             "action",
             ACTION_WORDS,
             ACTIONS,
             "What happens to a packet that this rule is the first to match.",
-        )
-        .required(),
+        ),
         read: |draft, item, scope| assign(&mut draft.rule.action, action(item, scope)),
     },
     Field {
-        key: Key::optional(
+        key: Key::default(
             "enabled",
+            "true",
             Shape::Flag,
             "true or false",
             "Whether the rule matches anything; a disabled one is still checked.",
-        )
-        .default("true"),
+        ),
         read: |draft, item, scope| assign(&mut draft.rule.enabled, flag(item, scope)),
     },
     Field {
-        key: Key::optional(
+        key: Key::default(
             "shadow",
+            "false",
             Shape::Flag,
             "true or false",
             "Whether the rule only counts what it would have done, and the next one is asked.",
-        )
-        .default("false"),
+        ),
         read: |draft, item, scope| assign(&mut draft.rule.shadow, flag(item, scope)),
     },
     Field {
@@ -307,14 +307,17 @@ pub(super) fn rules(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Vec<RuleDr
             in_list: true,
             ..*item
         };
-        if index == MAX_RULES {
-            let message = format!("{} rules; expected at most {MAX_RULES}", tables.len());
-            scope.report.wrong(item.offset(), message);
+        let earlier = scope.earlier_rules + index;
+        if earlier >= MAX_RULES {
+            // One problem, at the first that is too many.
+            if earlier == MAX_RULES {
+                let message = format!("{} rules; expected at most {MAX_RULES}", scope.all_rules);
+                scope.report.wrong(item.offset(), message);
+            }
             break;
         }
         rules.extend(rule(&item, scope));
     }
-    report_repeated_names(&rules, scope);
     Some(rules)
 }
 
@@ -344,18 +347,50 @@ fn blank(position: Position) -> Rule {
     }
 }
 
-fn report_repeated_names(rules: &[RuleDraft], scope: &mut Scope<'_>) {
-    let mut first_lines = BTreeMap::new();
-    for draft in rules.iter().filter(|draft| !draft.rule.name.is_empty()) {
-        let name = draft.rule.name.as_str();
-        let line = draft.rule.position.line;
-        let first = *first_lines.entry(name).or_insert(line);
-        if first != line {
-            let at = draft.keys.get("name").copied().unwrap_or(draft.offset);
-            let message = format!(
-                "rule `{name}` is already defined at line {first}; expected a name of its own"
-            );
-            scope.report.wrong(at, message);
+/// How many rules a document has, right or wrong.
+pub(super) fn count(document: &DeTable<'_>) -> usize {
+    let rules = document.get("rule");
+    let rules = rules.and_then(|value| value.get_ref().as_array());
+    rules.map_or(0, |rules| rules.len())
+}
+
+/// Reports names that an earlier rule has taken, in whichever file.
+pub(super) fn report_repeated_names(documents: &mut [Document<'_>]) {
+    let mut first = BTreeMap::new();
+    for document in documents {
+        for draft in &document.rules {
+            let Rule { name, position, .. } = &draft.rule;
+            if name.is_empty() {
+                continue;
+            }
+            let taken = first
+                .entry(name.clone())
+                .or_insert_with(|| position.clone());
+            if *taken != *position {
+                let at = draft.keys.get("name").copied().unwrap_or(draft.offset);
+                let place = place(taken, document.path);
+                let message = format!(
+                    "rule `{name}` is already defined at {place}; expected a name of its own"
+                );
+                document.report.wrong(at, message);
+            }
+        }
+    }
+}
+
+/// Reports the first of too many shadow rules.
+pub(super) fn report_too_many_shadows(documents: &mut [Document<'_>]) {
+    let mut left = MAX_SHADOW_RULES;
+    for document in documents {
+        for draft in document.rules.iter().filter(|draft| draft.rule.shadow) {
+            if left == 0 {
+                let offset = draft.keys.get("shadow").copied().unwrap_or(draft.offset);
+                let message =
+                    format!("one shadow rule too many; expected at most {MAX_SHADOW_RULES}");
+                document.report.wrong(offset, message);
+                return;
+            }
+            left -= 1;
         }
     }
 }

@@ -1,25 +1,21 @@
-//! `[set.NAME]`: inline prefixes and set files.
+//! `[set.NAME]`: inline prefixes, other sets, and set files.
 //!
-//! Owns which files belong to a set and when a set may be empty. Never parses a set file:
-//! `set_file` does.
+//! Owns the keys of a set, its name and whether it is used. Never fills one: `fill` does.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use ipnetwork::IpNetwork;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::address::plain_prefix;
+use super::Document;
+use super::address::{Member, member};
 use super::field::{Field, Item, Key, Scope, Shape, in_order, read_table};
-use super::report::Report;
-use super::rule::RuleDraft;
-use super::set_file::{Shelf, Shelved};
-use super::value::{assign, bad_name, entries, flag, is_name, list, table, text};
-use super::words::quoted;
+use super::value::{assign, bad_name, flag, is_name, list, path, table};
+use super::words::{place, quoted};
 use crate::config::defaults::SET_ALLOW_EMPTY;
-use crate::config::model::{Addresses, Rule, Set};
-use crate::config::source::Files;
+use crate::config::model::{Addresses, Rule};
 
 /// The keys of `[set.NAME]`.
 pub(super) static FIELDS: &[Field<SetDraft>] = &[
@@ -27,30 +23,28 @@ pub(super) static FIELDS: &[Field<SetDraft>] = &[
         key: Key::list(
             "prefixes",
             Shape::Text,
-            "an address or a prefix",
-            "Addresses and prefixes of both families.",
+            "an address, a prefix or \"@set\"",
+            "Addresses and prefixes of both families, and other sets as a whole.",
         ),
-        read: |set, item, scope| {
-            set.prefixes = list(item, scope, plain_prefix).map(entries);
-        },
+        read: prefixes,
     },
     Field {
         key: Key::list(
             "files",
             Shape::Text,
-            "a path",
-            "Files with a prefix per line, # and ; comments; relative to the directory of the configuration.",
+            "a path such as \"/etc/xdp-fw.d/*.txt\"",
+            "Files with a prefix or a range per line, # and ; comments; relative to the directory of the file that names them.",
         ),
         read: |set, item, scope| assign(&mut set.files, list(item, scope, path)),
     },
     Field {
-        key: Key::optional(
+        key: Key::default(
             "allow_empty",
+            "false",
             Shape::Flag,
             "true or false",
-            "Whether a file without a prefix is fine.",
-        )
-        .default("false"),
+            "Whether a file without a prefix is fine, and a glob without a file.",
+        ),
         read: |set, item, scope| assign(&mut set.allow_empty, flag(item, scope)),
     },
 ];
@@ -61,9 +55,12 @@ pub(super) struct SetDraft {
     /// Byte offset of the table.
     pub(super) offset: usize,
     /// `None` when some could not be read.
-    prefixes: Option<Vec<IpNetwork>>,
-    files: Vec<Spanned<PathBuf>>,
-    allow_empty: bool,
+    pub(super) prefixes: Option<Vec<IpNetwork>>,
+    /// Sets that belong to it as a whole.
+    pub(super) members: Vec<Spanned<String>>,
+    /// Files and globs.
+    pub(super) files: Vec<Spanned<PathBuf>>,
+    pub(super) allow_empty: bool,
 }
 
 /// The names of all sets, known before anything else is read.
@@ -104,6 +101,7 @@ fn set(name: &str, offset: usize, table: &DeTable<'_>, scope: &mut Scope<'_>) ->
         name: name.to_owned(),
         offset,
         prefixes: Some(Vec::new()),
+        members: Vec::new(),
         files: Vec::new(),
         allow_empty: SET_ALLOW_EMPTY,
     };
@@ -117,19 +115,75 @@ fn set(name: &str, offset: usize, table: &DeTable<'_>, scope: &mut Scope<'_>) ->
     set
 }
 
-/// Warns of sets that no rule names.
-pub(super) fn report_unused(sets: &[SetDraft], rules: &[RuleDraft], report: &mut Report<'_>) {
-    let used: BTreeSet<&str> = rules
-        .iter()
-        .flat_map(|draft| names_in(&draft.rule))
-        .collect();
-    for set in sets.iter().filter(|set| !used.contains(set.name.as_str())) {
-        let message = format!(
-            "set `{0}` is never used; expected a rule with \"@{0}\"",
-            set.name
-        );
-        report.warn(set.offset, message);
+fn prefixes(set: &mut SetDraft, item: &Item<'_>, scope: &mut Scope<'_>) {
+    set.prefixes = None;
+    let Some(list) = list(item, scope, member) else {
+        return;
+    };
+    let mut prefixes = Vec::with_capacity(list.len());
+    for member in list {
+        let span = member.span();
+        match member.into_inner() {
+            Member::Prefix(prefix) => prefixes.push(prefix),
+            Member::Set(name) => set.members.push(Spanned::new(span, name)),
+        }
     }
+    // Repeated ones were warned of, each at its place.
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    set.prefixes = Some(prefixes);
+}
+
+/// Reports names that an earlier file has taken; within one file, they are a syntax error.
+pub(super) fn report_repeated_names(documents: &mut [Document<'_>]) {
+    let mut first = BTreeMap::new();
+    for document in documents {
+        for set in &document.sets {
+            let position = document.report.position(set.offset);
+            let taken = first
+                .entry(set.name.clone())
+                .or_insert_with(|| position.clone());
+            if *taken != position {
+                let (name, place) = (quoted(&set.name), place(taken, document.path));
+                let message =
+                    format!("set {name} is already defined at {place}; expected a name of its own");
+                document.report.wrong(set.offset, message);
+            }
+        }
+    }
+}
+
+/// Warns of sets that no rule names, nor a set that one does.
+pub(super) fn report_unused(documents: &mut [Document<'_>]) {
+    let used = used(documents);
+    for document in documents {
+        for set in &document.sets {
+            if !used.contains(&set.name) {
+                let message = format!(
+                    "set `{0}` is never used; expected a rule with \"@{0}\"",
+                    set.name
+                );
+                document.report.warn(set.offset, message);
+            }
+        }
+    }
+}
+
+fn used(documents: &[Document<'_>]) -> BTreeSet<String> {
+    let mut members: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for set in documents.iter().flat_map(|document| &document.sets) {
+        let names = set.members.iter().map(|member| member.get_ref().as_str());
+        members.entry(&set.name).or_default().extend(names);
+    }
+    let rules = documents.iter().flat_map(|document| &document.rules);
+    let mut named: Vec<&str> = rules.flat_map(|draft| names_in(&draft.rule)).collect();
+    let mut used = BTreeSet::new();
+    while let Some(name) = named.pop() {
+        if used.insert(name.to_owned()) {
+            named.extend(members.get(name).into_iter().flatten());
+        }
+    }
+    used
 }
 
 fn names_in(rule: &Rule) -> impl Iterator<Item = &str> {
@@ -140,63 +194,4 @@ fn names_in(rule: &Rule) -> impl Iterator<Item = &str> {
             Addresses::Set(name) => Some(name.as_str()),
             Addresses::Prefix(_) => None,
         })
-}
-
-fn path(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<PathBuf> {
-    let path = text(item, scope)?;
-    if path.is_empty() || path.contains('\0') {
-        let what = if path.is_empty() {
-            "empty path".into()
-        } else {
-            format!("{} is not a path", quoted(path))
-        };
-        let message = format!("{what}; expected the path of a file with a prefix per line");
-        scope.report.wrong(item.offset(), message);
-        return None;
-    }
-    Some(PathBuf::from(path))
-}
-
-impl SetDraft {
-    /// Reads the files. A set that cannot be read completely comes out empty, so that the checks
-    /// of the rules that use it claim nothing.
-    pub(super) fn fill<F: Files>(
-        self,
-        directory: &Path,
-        shelf: &mut Shelf<'_, F>,
-        report: &mut Report<'_>,
-    ) -> Set {
-        let mut prefixes = self.prefixes;
-        let mut files = Vec::with_capacity(self.files.len());
-        for file in self.files {
-            let offset = file.span().start;
-            let path = directory.join(file.into_inner());
-            let subject = || format!("set `{}`: {}", self.name, path.display());
-            match shelf.prefixes(&path) {
-                Shelved::Prefixes([]) if !self.allow_empty => {
-                    let message = format!(
-                        "{} has no prefix; expected one, or `allow_empty = true`",
-                        subject()
-                    );
-                    report.wrong(offset, message);
-                }
-                Shelved::Prefixes(more) => {
-                    prefixes
-                        .iter_mut()
-                        .for_each(|all| all.extend_from_slice(more));
-                }
-                Shelved::Unreadable(why) => {
-                    report.wrong(offset, format!("{} {why}", subject()));
-                    prefixes = None;
-                }
-                Shelved::Faulty => prefixes = None,
-            }
-            files.push(path);
-        }
-        Set {
-            prefixes: prefixes.unwrap_or_default(),
-            files,
-            position: report.position(self.offset),
-        }
-    }
 }

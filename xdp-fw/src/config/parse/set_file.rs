@@ -1,18 +1,20 @@
-//! Set files: a prefix per line, `#` and `;` comments.
+//! Set files: a prefix or a range of addresses per line, `#` and `;` comments.
 //!
 //! Owns the fast loop over their lines, and that each file is read and parsed once however many
 //! sets name it. Never decides whether an empty file is a mistake: the set does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ipnetwork::IpNetwork;
 
 use super::address::{explain, prefix};
+use super::range::{self, Bad};
 use super::words::quoted;
 use crate::config::defaults::MAX_PROBLEMS_PER_FILE;
 use crate::config::load::ReadFile;
 use crate::config::model::Position;
+use crate::config::pattern::glob_directory;
 use crate::config::problem::{Place, Problem};
 use crate::config::source::{FileError, Files, Role};
 
@@ -29,12 +31,14 @@ pub(super) enum Shelved<'a> {
 
 /// The set files that were read so far.
 pub(super) struct Shelf<'f, F> {
-    files: &'f F,
+    pub(super) files: &'f F,
     parsed: BTreeMap<PathBuf, Result<Vec<IpNetwork>, Option<String>>>,
     /// What was read, in the order of reading.
     pub(super) read: Vec<ReadFile>,
     /// What is wrong inside the files.
     pub(super) problems: Vec<Problem>,
+    /// Every file that is named, and the directory of every glob.
+    pub(super) watched: BTreeSet<PathBuf>,
 }
 
 impl<'f, F: Files> Shelf<'f, F> {
@@ -44,7 +48,32 @@ impl<'f, F: Files> Shelf<'f, F> {
             parsed: BTreeMap::new(),
             read: Vec::new(),
             problems: Vec::new(),
+            watched: BTreeSet::new(),
         }
+    }
+
+    /// The files that a path stands for, which are watched from now on, or why it stands for
+    /// none.
+    pub(super) fn expand(&mut self, path: &Path) -> Result<Vec<PathBuf>, String> {
+        let paths = match glob_directory(path) {
+            None => vec![path.to_path_buf()],
+            Some(directory) => {
+                let paths = self.files.glob(path).map_err(|error| match error {
+                    FileError::Missing => {
+                        let directory = directory.display();
+                        format!("{directory} does not exist; create it, or correct the path")
+                    }
+                    error => format!("{} {error}", directory.display()),
+                });
+                // An empty path is the working directory.
+                let is_here = directory.as_os_str().is_empty();
+                self.watched
+                    .insert(if is_here { ".".into() } else { directory });
+                paths?
+            }
+        };
+        self.watched.extend(paths.iter().cloned());
+        Ok(paths)
     }
 
     /// The prefixes of a file; read and parsed at the first call.
@@ -108,6 +137,10 @@ fn parse(file: &Path, text: &str) -> (Vec<IpNetwork>, Vec<Problem>) {
             prefixes.push(prefix);
             continue;
         }
+        if let Ok(range) = range::prefixes(content) {
+            prefixes.extend(range);
+            continue;
+        }
         faults += 1;
         if faults <= MAX_PROBLEMS_PER_FILE + 1 {
             problems.push(fault(file, index + 1, line, content));
@@ -135,19 +168,34 @@ fn fault(file: &Path, line: usize, text: &str, content: &str) -> Problem {
         line,
         column,
     });
-    let message = match content.split_once(|char: char| char.is_ascii_whitespace()) {
-        Some((first, rest)) if prefix(first).is_some() => {
-            format!(
-                "{} follows a prefix; expected one prefix per line, comments after # or ;",
-                quoted(rest.trim_ascii())
-            )
-        }
-        _ => match content.strip_prefix(['!', '@']) {
-            Some(_) => format!("{} is for rules; expected a prefix", quoted(content)),
-            None => explain(content),
-        },
-    };
+    let message = wording(content);
     Problem { place, message }
+}
+
+/// What is wrong with a line that is neither a prefix nor a range.
+fn wording(content: &str) -> String {
+    let subject = quoted(content);
+    match range::prefixes(content) {
+        Err(Bad::Mixed) => {
+            return format!(
+                "{subject} goes from one family to the other; expected two addresses of one"
+            );
+        }
+        Err(Bad::Reversed(from, to)) => {
+            return format!("range {subject} is reversed; expected {to} - {from}");
+        }
+        Ok(_) | Err(Bad::NotARange) => {}
+    }
+    if content.starts_with(['!', '@']) {
+        return format!("{subject} is for rules; expected a prefix");
+    }
+    match content.split_once(|char: char| char.is_ascii_whitespace()) {
+        Some((first, rest)) if prefix(first).is_some() => format!(
+            "{} follows a prefix; expected one prefix per line, comments after # or ;",
+            quoted(rest.trim_ascii())
+        ),
+        _ => explain(content),
+    }
 }
 
 #[cfg(test)]
@@ -170,9 +218,35 @@ mod tests {
     }
 
     #[test]
+    fn the_formats_of_common_lists_are_read() {
+        let text = "; Spamhaus DROP List 2026/11/22\n1.10.16.0/20 ; SBL256894\n\
+                    # FireHOL level 1\n0.0.0.0/8\n\
+                    2001:db8:bad::/48 ; SBL000001\n203.0.113.7\n\
+                    198.51.100.0 - 198.51.100.255 # a range\n192.0.2.1-192.0.2.2\n\
+                    2001:db8::10 - 2001:db8::1f\n";
+        let (prefixes, problems) = parsed(text);
+        assert_eq!(
+            prefixes,
+            [
+                "1.10.16.0/20",
+                "0.0.0.0/8",
+                "2001:db8:bad::/48",
+                "203.0.113.7/32",
+                "198.51.100.0/24",
+                "192.0.2.1/32",
+                "192.0.2.2/32",
+                "2001:db8::10/124",
+            ]
+        );
+        assert_eq!(problems, [""; 0]);
+    }
+
+    #[test]
     fn each_bad_line_is_a_problem_with_its_column() {
         let (prefixes, problems) = parsed(
-            "10.0.0.1/8\n192.0.2.1\n  \tnonsense # c\n10.0.0.0/8 eth0\n@office\n!10.0.0.0/8",
+            "10.0.0.1/8\n192.0.2.1\n  \tnonsense # c\n10.0.0.0/8 eth0\n@office\n!10.0.0.0/8\n\
+             10.0.0.9 - 10.0.0.1\n10.0.0.1-::1\n10.0.0.1-9\n192.0.2.0\t192.0.2.255\t24\n\
+             list.example.com\n{\"cidr\":\"10.0.0.0/8\"}",
         );
         assert_eq!(prefixes, ["192.0.2.1/32"]);
         insta::assert_snapshot!(problems.join("\n"));

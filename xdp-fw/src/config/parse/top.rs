@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use toml::de::DeValue;
 
 use super::field::{Field, Item, Key, Scope, Shape};
+use super::include;
 use super::interface::{MODE_WORDS, MODES, mode, overrides, patterns};
 use super::rule::{ACTION_WORDS, ACTIONS, RuleDraft, action, rules};
 use super::set::{SetDraft, sets};
@@ -50,78 +51,107 @@ impl Draft {
     }
 }
 
+/// Sets; in an included file, too.
+pub(super) const SETS: Field<Draft> = Field {
+    key: Key::optional(
+        "set",
+        Shape::NamedTables,
+        "tables such as [set.office]",
+        "Named sets of addresses: [set.NAME].",
+    ),
+    read: |draft, item, scope| assign(&mut draft.sets, sets(item, scope)),
+};
+
+/// Rules; in an included file, too.
+pub(super) const RULES: Field<Draft> = Field {
+    key: Key::optional(
+        "rule",
+        Shape::ListOfTables,
+        "tables that begin with [[rule]]",
+        "The rules: [[rule]]. The first one that matches decides.",
+    ),
+    read: |draft, item, scope| assign(&mut draft.rules, rules(item, scope)),
+};
+
 /// The keys of the top level.
 pub(super) static FIELDS: &[Field<Draft>] = &[
     Field {
-        key: Key::list(
-"interfaces",
-Shape::Text,
-"a name such as \"eth0\" or a glob such as \"wan*\"",
-"Interfaces to filter on, by name or glob; attached when they appear.",
-).required(),
+        key: Key::required_list(
+            "interfaces",
+            Shape::Text,
+            "a name such as \"eth0\" or a glob such as \"wan*\"",
+            "Interfaces to filter on, by name or glob; attached when they appear.",
+        ),
         read: |draft, item, scope| assign(&mut draft.config.interfaces, patterns(item, scope)),
     },
     Field {
-        key: Key::optional(
-"mode",
-MODE_WORDS,
-MODES,
-"How to attach: in the driver, in the stack, or in the driver where it can.",
-).default("\"native\""),
+        key: Key::default(
+            "mode",
+            "\"native\"",
+            MODE_WORDS,
+            MODES,
+            "How to attach: in the driver, in the stack, or in the driver where it can.",
+        ),
         read: |draft, item, scope| assign(&mut draft.config.mode, mode(item, scope)),
     },
     Field {
-        key: Key::optional(
-"default_action",
-ACTION_WORDS,
-ACTIONS,
-"What happens to an IP packet that no rule matches.",
-).default("\"pass\""),
+        key: Key::default(
+            "default_action",
+            "\"pass\"",
+            ACTION_WORDS,
+            ACTIONS,
+            "What happens to an IP packet that no rule matches.",
+        ),
         read: |draft, item, scope| assign(&mut draft.config.default_action, action(item, scope)),
     },
     Field {
-        key: Key::optional(
-"malformed",
-ACTION_WORDS,
-ACTIONS,
-"What happens to a packet that cannot be parsed; \"pass\" judges it by its addresses alone.",
-).default("\"drop\""),
+        key: Key::default(
+            "malformed",
+            "\"drop\"",
+            ACTION_WORDS,
+            ACTIONS,
+            "What happens to a packet that cannot be parsed; \"pass\" judges it by its addresses alone.",
+        ),
         read: |draft, item, scope| assign(&mut draft.config.malformed, action(item, scope)),
     },
     Field {
-        key: Key::optional(
-"non_ip",
-ACTION_WORDS,
-ACTIONS,
-"What happens to frames that are neither IPv4 nor IPv6.",
-).default("\"pass\""),
+        key: Key::default(
+            "non_ip",
+            "\"pass\"",
+            ACTION_WORDS,
+            ACTIONS,
+            "What happens to frames that are neither IPv4 nor IPv6.",
+        ),
         read: |draft, item, scope| assign(&mut draft.config.non_ip, action(item, scope)),
     },
     Field {
-        key: Key::optional(
-"essentials",
-Shape::Flag,
-"true or false",
-"Whether ARP, neighbour discovery, MLD, path MTU and DHCP replies pass before the rules.",
-).default("true"),
+        key: Key::default(
+            "essentials",
+            "true",
+            Shape::Flag,
+            "true or false",
+            "Whether ARP, neighbour discovery, MLD, path MTU and DHCP replies pass before the rules.",
+        ),
         read: |draft, item, scope| assign(&mut draft.config.essentials, flag(item, scope)),
     },
     Field {
-        key: Key::optional(
-"on_stop",
-Shape::Choice(&["keep", "detach"]),
-"\"keep\" or \"detach\"",
-"What a stop of the daemon does: the filter stays in force, or every interface is detached.",
-).default("\"keep\""),
+        key: Key::default(
+            "on_stop",
+            "\"keep\"",
+            Shape::Choice(&["keep", "detach"]),
+            "\"keep\" or \"detach\"",
+            "What a stop of the daemon does: the filter stays in force, or every interface is detached.",
+        ),
         read: |draft, item, scope| assign(&mut draft.config.on_stop, on_stop(item, scope)),
     },
+    include::FIELD,
     Field {
         key: Key::optional(
-"interface",
-Shape::NamedTables,
-"tables such as [interface.\"wan*\"]",
-"Settings of some interfaces: [interface.\"PATTERN\"].",
-),
+            "interface",
+            Shape::NamedTables,
+            "tables such as [interface.\"wan*\"]",
+            "Settings of some interfaces: [interface.\"PATTERN\"].",
+        ),
         read: |draft, item, scope| {
             assign(
                 &mut draft.config.interface_overrides,
@@ -129,44 +159,28 @@ Shape::NamedTables,
             );
         },
     },
+    SETS,
+    RULES,
     Field {
         key: Key::optional(
-"set",
-Shape::NamedTables,
-"tables such as [set.office]",
-"Named sets of addresses: [set.NAME].",
-),
-        read: |draft, item, scope| assign(&mut draft.sets, sets(item, scope)),
-    },
-    Field {
-        key: Key::optional(
-"rule",
-Shape::ListOfTables,
-"tables that begin with [[rule]]",
-"The rules: [[rule]]. The first one that matches decides.",
-),
-        read: |draft, item, scope| assign(&mut draft.rules, rules(item, scope)),
-    },
-    Field {
-        key: Key::optional(
-"metrics",
-Shape::Table,
-"a table [metrics]",
-"The Prometheus endpoint: [metrics].",
-),
+            "metrics",
+            Shape::Table,
+            "a table [metrics]",
+            "The Prometheus endpoint: [metrics].",
+        ),
         read: |draft, item, scope| metrics(&mut draft.config.metrics, item, scope),
     },
 ];
 
 /// The keys of `[metrics]`.
 pub(super) static METRICS: &[Field<Metrics>] = &[Field {
-    key: Key::optional(
+    key: Key::default(
         "listen",
+        "\"127.0.0.1:9798\"",
         Shape::TextOrFalse,
         "\"ADDRESS:PORT\" or false",
         "Where /metrics is served, over HTTP without authentication.",
-    )
-    .default("\"127.0.0.1:9798\""),
+    ),
     read: |metrics, item, scope| assign(&mut metrics.listen, listen(item, scope)),
 }];
 

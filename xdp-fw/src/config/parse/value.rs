@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -11,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::field::{Item, Presence, Scope};
 use super::words::{character, quoted, suggestion};
 use crate::config::defaults::MAX_NAME_LENGTH;
+use crate::config::pattern::is_glob;
 
 /// Puts a value that could be read where it belongs.
 pub(super) fn assign<T>(slot: &mut T, value: Option<T>) {
@@ -105,6 +107,33 @@ pub(super) fn choice<T: Copy>(
         ),
     };
     let message = format!("`{}` cannot be {}{hint}", item.key.name, quoted(word));
+    scope.report.wrong(item.offset(), message);
+    None
+}
+
+/// The path of a file, or a glob in its last part.
+pub(super) fn path(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<PathBuf> {
+    let text = text(item, scope)?;
+    let path = PathBuf::from(text);
+    let expects = item.key.expects;
+    let message = if text.is_empty() {
+        format!("empty path; expected {expects}")
+    } else if text.contains('\0') || path.file_name().is_none() {
+        format!(
+            "{} is not a path of a file; expected {expects}",
+            quoted(text)
+        )
+    } else if path
+        .parent()
+        .is_some_and(|parent| is_glob(&parent.to_string_lossy()))
+    {
+        format!(
+            "{} has a wildcard in a directory; expected * and ? in the last part alone",
+            quoted(text)
+        )
+    } else {
+        return Some(path);
+    };
     scope.report.wrong(item.offset(), message);
     None
 }

@@ -254,3 +254,32 @@ fn a_directory_that_others_could_have_written_is_refused() {
     std::os::unix::fs::symlink(host.path("etc"), host.state().join(DIRECTORY)).unwrap();
     assert_eq!(host.refusal(), expected);
 }
+
+#[test]
+fn globs_are_answered_from_what_was_stored() {
+    let host = Host::new();
+    host.write(
+        "etc/fw.toml",
+        "include = \"x.d/*.toml\"\ninterfaces = \"eth0\"\n",
+    );
+    fs::create_dir(host.path("etc/x.d")).unwrap();
+    host.write(
+        "etc/x.d/2.toml",
+        "[set.list]\nfiles = \"*.txt\"\n[[rule]]\nname = \"b\"\naction = \"drop\"\nsource = \"@list\"\n",
+    );
+    host.write(
+        "etc/x.d/1.toml",
+        "[[rule]]\nname = \"a\"\naction = \"drop\"\nprotocol = 1\n",
+    );
+    host.write("etc/x.d/a.txt", "192.0.2.0/24\n");
+    host.write("etc/x.d/b.txt", "198.51.100.0/24\n");
+    let loaded = host.store();
+    assert_eq!(loaded.files.len(), 5);
+    // What came and went later is not in it.
+    host.write("etc/x.d/c.txt", "203.0.113.0/24\n");
+    fs::remove_file(host.path("etc/x.d/1.toml")).unwrap();
+    let again = host.last_good();
+    assert_eq!(again, loaded);
+    assert_eq!(again.hash(), loaded.hash());
+    assert_ne!(host.load().hash(), loaded.hash());
+}

@@ -169,3 +169,46 @@ fn a_file_that_shrank_or_grew_since_it_was_measured_is_seen() {
     };
     assert_eq!((read(20), read(10), read(5)), (10, 10, 6));
 }
+
+fn globbed(dir: &Path, pattern: &str) -> Result<Vec<String>, String> {
+    let paths = Disk.glob(&dir.join(pattern));
+    let paths = paths.map_err(|error| error.to_string())?;
+    let name = |path: &PathBuf| path.strip_prefix(dir).unwrap().display().to_string();
+    Ok(paths.iter().map(name).collect())
+}
+
+#[test]
+fn a_glob_is_every_file_that_matches_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in [
+        "b.toml", "10.toml", "a.toml", ".c.toml", "a.toml~", "B.toml",
+    ] {
+        file(dir.path(), name, b"");
+    }
+    assert_eq!(
+        globbed(dir.path(), "*.toml").unwrap(),
+        ["10.toml", "B.toml", "a.toml", "b.toml"]
+    );
+    assert_eq!(globbed(dir.path(), "?.toml").unwrap().len(), 3);
+    assert_eq!(globbed(dir.path(), "no*").unwrap(), [""; 0]);
+}
+
+#[test]
+fn the_directory_of_a_glob_must_be_there_and_belong_to_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    file(dir.path(), "file", b"");
+    assert_eq!(
+        globbed(dir.path(), "no/*").unwrap_err(),
+        "no such file; create it, or correct the path"
+    );
+    assert_eq!(
+        globbed(dir.path(), "file/*").unwrap_err(),
+        "is not a directory; expected one that holds the files"
+    );
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+    let path = dir.path().display();
+    assert_eq!(
+        globbed(dir.path(), "*").unwrap_err(),
+        format!("is writable by group or others (mode 1777); run `chmod go-w {path}`")
+    );
+}

@@ -1,0 +1,246 @@
+//! Fills the sets: from their own lists, their files, and the sets that they name.
+//!
+//! Owns the order in which sets are filled and the search for one that contains itself. Never
+//! reads a set file's lines: `set_file` does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use ipnetwork::IpNetwork;
+use toml::Spanned;
+
+use super::merge::merged;
+use super::report::Report;
+use super::set::SetDraft;
+use super::set_file::{Shelf, Shelved};
+use super::{Document, words};
+use crate::config::model::{Position, Set};
+use crate::config::source::Files;
+
+/// A set on its way: what it has by itself, and which sets it waits for.
+struct Filling {
+    /// Index of the document that defines it.
+    document: usize,
+    /// Byte offset of its table there.
+    offset: usize,
+    position: Position,
+    /// `None` when some of it could not be read.
+    prefixes: Option<Vec<IpNetwork>>,
+    files: Vec<PathBuf>,
+    members: Vec<Spanned<String>>,
+}
+
+type Fillings = BTreeMap<String, Filling>;
+
+/// Every set of all documents. One that cannot be filled completely comes out empty, so that the
+/// checks of the rules that use it claim nothing.
+pub(super) fn sets<F: Files>(
+    documents: &mut [Document<'_>],
+    shelf: &mut Shelf<'_, F>,
+) -> BTreeMap<String, Set> {
+    let mut fillings = Fillings::new();
+    for (index, document) in documents.iter_mut().enumerate() {
+        let directory = document.path.parent().unwrap_or(Path::new(""));
+        for draft in std::mem::take(&mut document.sets) {
+            let name = draft.name.clone();
+            let filling = draft.read(index, directory, shelf, &mut document.report);
+            // A name that is taken is a mistake of its own.
+            fillings.entry(name).or_insert(filling);
+        }
+    }
+    let mut full: BTreeMap<String, Option<Vec<IpNetwork>>> = BTreeMap::new();
+    for name in in_order(&fillings) {
+        if let Some(filling) = fillings.get_mut(&name) {
+            let prefixes = filling.finish(&name, &full, documents);
+            full.insert(name, prefixes);
+        }
+    }
+    report_circles(&fillings, &full, documents);
+    let set = |(name, filling): (String, Filling)| {
+        let prefixes = full.remove(&name).flatten().unwrap_or_default();
+        let Filling {
+            files, position, ..
+        } = filling;
+        let set = Set {
+            prefixes,
+            files,
+            position,
+        };
+        (name, set)
+    };
+    fillings.into_iter().map(set).collect()
+}
+
+/// The names of the sets, each after all that it contains; without those that wait for
+/// themselves.
+fn in_order(fillings: &Fillings) -> Vec<String> {
+    let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut containing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, filling) in fillings {
+        let members: BTreeSet<&str> = filling.members().collect();
+        waiting.insert(name, members.len());
+        for member in members {
+            containing.entry(member).or_default().push(name);
+        }
+    }
+    let ready = waiting.iter().filter(|(_, count)| **count == 0);
+    let mut ready: Vec<&str> = ready.map(|(name, _)| *name).collect();
+    let mut order = Vec::with_capacity(fillings.len());
+    while let Some(name) = ready.pop() {
+        order.push(name.to_owned());
+        for container in containing.get(name).into_iter().flatten() {
+            let count = waiting.entry(container).or_default();
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                ready.push(container);
+            }
+        }
+    }
+    order
+}
+
+/// Reports each circle among the sets that still wait for each other, once.
+fn report_circles(
+    all: &Fillings,
+    full: &BTreeMap<String, Option<Vec<IpNetwork>>>,
+    documents: &mut [Document<'_>],
+) {
+    let waiting = all.iter().filter(|(name, _)| !full.contains_key(*name));
+    let waiting: BTreeMap<&str, &Filling> = waiting
+        .map(|(name, filling)| (name.as_str(), filling))
+        .collect();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let mut starts: Vec<(&&str, &&Filling)> = waiting.iter().collect();
+    starts.sort_by_key(|(_, filling)| (filling.document, filling.offset));
+    for (start, _) in starts {
+        let mut walk: Vec<(&str, &Filling, usize)> = Vec::new();
+        let mut at = *start;
+        while seen.insert(at) {
+            // Each of these waits for another one, or it would not be here.
+            let Some((name, filling)) = waiting.get_key_value(at) else {
+                break;
+            };
+            let mut members = filling.members.iter();
+            let is_waiting =
+                |member: &&Spanned<String>| waiting.contains_key(member.get_ref().as_str());
+            let Some(next) = members.find(is_waiting) else {
+                break;
+            };
+            walk.push((name, filling, next.span().start));
+            at = next.get_ref();
+        }
+        let Some(from) = walk.iter().position(|(name, _, _)| *name == at) else {
+            continue;
+        };
+        let circle = walk.get(from..).unwrap_or_default();
+        if let Some((name, filling, offset)) = circle.first()
+            && let Some(document) = documents.get_mut(filling.document)
+        {
+            let names = circle.iter().map(|(name, _, _)| format!("`{name}` → "));
+            let message = format!(
+                "set `{name}` contains itself: {}`{name}`; expected one of these without the next",
+                names.collect::<String>()
+            );
+            document.report.wrong(*offset, message);
+        }
+    }
+}
+
+impl Filling {
+    fn members(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|member| member.get_ref().as_str())
+    }
+
+    /// Adds the members, which are all in `full`, and merges what is there twice.
+    fn finish(
+        &mut self,
+        name: &str,
+        full: &BTreeMap<String, Option<Vec<IpNetwork>>>,
+        documents: &mut [Document<'_>],
+    ) -> Option<Vec<IpNetwork>> {
+        let mut all = self.prefixes.take()?;
+        for member in self.members() {
+            all.extend_from_slice(full.get(member)?.as_ref()?);
+        }
+        let merged = merged(all);
+        if let Some(what) = merged.what()
+            && let Some(document) = documents.get_mut(self.document)
+        {
+            let message = format!("set {}: {what}", words::quoted(name));
+            document.report.warn(self.offset, message);
+        }
+        Some(merged.prefixes)
+    }
+}
+
+impl SetDraft {
+    /// Reads the files.
+    fn read<F: Files>(
+        self,
+        document: usize,
+        directory: &Path,
+        shelf: &mut Shelf<'_, F>,
+        report: &mut Report<'_>,
+    ) -> Filling {
+        let mut filling = Filling {
+            document,
+            offset: self.offset,
+            position: report.position(self.offset),
+            prefixes: self.prefixes,
+            files: Vec::new(),
+            members: self.members,
+        };
+        for file in self.files {
+            let offset = file.span().start;
+            let pattern = directory.join(file.into_inner());
+            let mut wrong = |why: String| {
+                report.wrong(offset, format!("set `{}`: {why}", self.name));
+            };
+            let paths = match shelf.expand(&pattern) {
+                Ok(paths) => paths,
+                Err(why) => {
+                    wrong(why);
+                    filling.prefixes = None;
+                    continue;
+                }
+            };
+            if paths.is_empty() && !self.allow_empty {
+                let pattern = pattern.display();
+                wrong(format!(
+                    "no file matches {pattern}; expected one, or `allow_empty = true`"
+                ));
+            }
+            for path in paths {
+                filling.add(&path, self.allow_empty, shelf, &mut wrong);
+                filling.files.push(path);
+            }
+        }
+        filling
+    }
+}
+
+impl Filling {
+    fn add<F: Files>(
+        &mut self,
+        path: &Path,
+        allow_empty: bool,
+        shelf: &mut Shelf<'_, F>,
+        wrong: &mut impl FnMut(String),
+    ) {
+        let shown = path.display();
+        match shelf.prefixes(path) {
+            Shelved::Prefixes([]) if !allow_empty => wrong(format!(
+                "{shown} has no prefix; expected one, or `allow_empty = true`"
+            )),
+            Shelved::Prefixes(more) => {
+                let all = self.prefixes.iter_mut();
+                all.for_each(|all| all.extend_from_slice(more));
+            }
+            Shelved::Unreadable(why) => {
+                wrong(format!("{shown} {why}"));
+                self.prefixes = None;
+            }
+            Shelved::Faulty => self.prefixes = None,
+        }
+    }
+}
