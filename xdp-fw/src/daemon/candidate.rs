@@ -3,33 +3,25 @@
 //! Owns the order of the pure steps. Blocks on files and on the compiler; the owner calls it off
 //! the runtime's thread.
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use crate::config::snapshot::LastGood;
-use crate::config::{self, Config, Disk, FileError, Files, Loaded, Role};
+use crate::config::{self, Config, Disk, Loaded};
 use crate::policy::{Policy, Tables, compile};
 
 use super::refusal::Refusal;
 
-/// Reads the configuration file, and says which files it consists of, even if it has mistakes.
+/// Reads the configuration file, and says what to watch, even if it has mistakes.
 pub(super) fn read_file(path: &Path) -> (Result<Loaded, Refusal>, Vec<PathBuf>) {
-    let files = Recorded::default();
-    let result = config::load(path, &files).map_err(Refusal::from);
-    (result, files.paths.into_inner())
-}
-
-/// The disk, with a record of what was read from it: a file that is missing or wrong is to be
-/// watched, too.
-#[derive(Default)]
-struct Recorded {
-    paths: RefCell<Vec<PathBuf>>,
-}
-
-impl Files for Recorded {
-    fn read(&self, path: &Path, role: Role) -> Result<String, FileError> {
-        self.paths.borrow_mut().push(path.to_owned());
-        Disk.read(path, role)
+    match config::load(path, &Disk) {
+        Ok(loaded) => {
+            let watched = loaded.watched.clone();
+            (Ok(loaded), watched)
+        }
+        Err(problems) => {
+            let watched = problems.watched.clone();
+            (Err(problems.into()), watched)
+        }
     }
 }
 

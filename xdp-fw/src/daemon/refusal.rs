@@ -60,7 +60,7 @@ impl Refusal {
     #[must_use]
     pub fn problems(&self) -> Vec<ProblemReport> {
         match self {
-            Self::Configuration(problems) => problems.0.iter().map(Into::into).collect(),
+            Self::Configuration(refused) => refused.problems.iter().map(Into::into).collect(),
             Self::Policy { path, source } => vec![ProblemReport {
                 file: path.clone(),
                 line: None,

@@ -24,6 +24,8 @@ const CLOCK_STEP: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Places {
     names: BTreeMap<PathBuf, bool>,
+    /// Directories in which any name matters: those of globs, which a new file may match.
+    whole: BTreeSet<PathBuf>,
 }
 
 impl Places {
@@ -39,13 +41,14 @@ impl Places {
     /// The directories to watch.
     pub(super) fn directories(&self) -> BTreeSet<PathBuf> {
         let parents = self.names.keys().filter_map(|name| name.parent());
-        parents.map(Path::to_owned).collect()
+        let whole = self.whole.iter().map(PathBuf::as_path);
+        parents.chain(whole).map(Path::to_owned).collect()
     }
 
     /// Whether one of the names was made, replaced or written after that moment.
     pub(super) fn changed_since(&self, moment: SystemTime) -> bool {
         let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.names.keys().any(|name| {
+        self.names.keys().chain(&self.whole).any(|name| {
             fs::symlink_metadata(name).is_ok_and(|meta| {
                 let seconds = u64::try_from(meta.ctime()).unwrap_or(0);
                 let nanoseconds = u32::try_from(meta.ctime_nsec()).unwrap_or(0);
@@ -87,6 +90,8 @@ impl Places {
                 }
             }
         }
+        // The way ends at a directory.
+        self.whole.insert(here);
     }
 
     /// Whether an event means that a file may have new content, completely written.
@@ -96,7 +101,12 @@ impl Places {
         }
         event.paths.iter().any(|path| {
             let link = self.names.get(path);
-            link.is_some_and(|link| is_change(event.kind, path, *link))
+            let link = link.is_some_and(|link| is_change(event.kind, path, *link));
+            // A file that goes from there is a change, too.
+            let whole = path
+                .parent()
+                .is_some_and(|parent| self.whole.contains(parent));
+            link || whole && is_change(event.kind, path, true)
         })
     }
 }
