@@ -10,7 +10,7 @@ mod transport;
 use bytemuck::{Pod, Zeroable};
 
 use crate::tables::VLAN_NONE;
-use crate::verifier::forget;
+use crate::verifier::{forget, forget_byte};
 use crate::{Frame, Reason};
 
 pub use ipv6::EXTENSION_HEADERS_MAX;
@@ -113,43 +113,65 @@ pub struct Packet {
 }
 
 impl Packet {
-    const UNREAD: Self = Self {
-        malformed: None,
-        network: Network::Unknown,
-        source: [0; 2],
-        destination: [0; 2],
-        source_mac: MAC_UNKNOWN,
-        destination_mac: MAC_UNKNOWN,
-        vlan: VLAN_NONE,
-        length: 0,
-        dscp: 0,
-        hop_limit: 0,
-        extended: false,
-        fragment: 0,
-        protocol: protocol::UNKNOWN,
-        transport: Transport::Absent,
-        source_port: 0,
-        destination_port: 0,
-        transport_at: 0,
-        tcp_flags: 0,
-    };
+    /// Nothing is read yet. The zeros are no constants to the verifier, which would tell paths
+    /// apart that set a field from those that do not.
+    #[inline(always)]
+    fn unread(length: usize) -> Self {
+        let zero = forget(0, length) as u16;
+        Self {
+            malformed: None,
+            network: Network::Unknown,
+            source: [0; 2],
+            destination: [0; 2],
+            source_mac: MAC_UNKNOWN,
+            destination_mac: MAC_UNKNOWN,
+            vlan: VLAN_NONE,
+            length: zero,
+            dscp: zero as u8,
+            hop_limit: zero as u8,
+            extended: false,
+            fragment: zero as u8,
+            protocol: protocol::UNKNOWN,
+            transport: Transport::Absent,
+            source_port: zero,
+            destination_port: zero,
+            transport_at: usize::from(zero),
+            tcp_flags: 0,
+        }
+    }
 
     /// Reads a frame. `length` is [`Frame::length`], taken once by the caller, which counts it.
     #[inline(always)]
     pub fn parse<F: Frame + ?Sized>(frame: &F, length: usize) -> Self {
-        let mut packet = Self::UNREAD;
+        let mut packet = Self::unread(length);
         if let Err(flaw) = packet.read(frame, length) {
             packet.malformed = Some(flaw);
             packet.protocol = protocol::UNKNOWN;
             packet.transport = Transport::Absent;
         }
+        packet.forget_path(length);
         packet
+    }
+
+    /// All paths through the parser meet here. What is decided by from here on must not tell the
+    /// verifier on which of them it is, or it walks all that follows once for each.
+    #[inline(always)]
+    fn forget_path(&mut self, length: usize) {
+        self.malformed = forget_byte(self.malformed, length);
+        self.network = forget_byte(self.network, length);
+        self.transport = forget_byte(self.transport, length);
+        self.protocol = forget(usize::from(self.protocol), length) as u16;
+        self.extended = forget_byte(self.extended, length);
+        self.fragment = forget_byte(self.fragment, length);
+        self.source_port = forget(usize::from(self.source_port), length) as u16;
+        self.destination_port = forget(usize::from(self.destination_port), length) as u16;
     }
 
     #[inline(always)]
     fn read<F: Frame + ?Sized>(&mut self, frame: &F, length: usize) -> Result<(), Reason> {
         let (ethertype, at) = self.read_tags(frame)?;
         let at = forget(at, length);
+        self.vlan = forget(usize::from(self.vlan), length) as u16;
         match ethertype {
             ETHERTYPE_IPV4 => self.read_ipv4(frame, at, length),
             ETHERTYPE_IPV6 => self.read_ipv6(frame, at, length),

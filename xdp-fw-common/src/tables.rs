@@ -126,17 +126,18 @@ pub const fn icmp_value(v6: bool, kind: u8, code: u8) -> u32 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Row {
+    /// Bit `r % 64` of word `r / 64` belongs to rule `r`, in file order. They come first, so that
+    /// one pointer says both whether there is a row and where its words are.
+    pub words: [u64; ROW_WORDS],
     /// Bit `w` is set where `words[w]` is not zero.
     pub summary: u64,
-    /// Bit `r % 64` of word `r / 64` belongs to rule `r`, in file order.
-    pub words: [u64; ROW_WORDS],
 }
 
 impl Row {
     /// A row without a rule.
     pub const EMPTY: Self = Self {
-        summary: 0,
         words: [0; ROW_WORDS],
+        summary: 0,
     };
 
     /// Word `index`; zero beyond the end.

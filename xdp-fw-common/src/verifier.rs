@@ -6,20 +6,20 @@
 /// A bit index, 0..=63, as the verifier must see it.
 ///
 /// LLVM lowers `trailing_zeros` to a table of bytes, which the verifier believes to be 0..=255,
-/// and drops any mask because it knows better: so the mask stands where it cannot see it.
+/// and drops any mask because it knows better. So LLVM has to forget what it knows before the
+/// mask; behind it, both know.
 #[inline(always)]
 pub(crate) fn bit_index(index: u32) -> u32 {
     #[cfg(target_arch = "bpf")]
-    {
+    let index = {
         let mut index = u64::from(index);
-        // SAFETY: one AND on one register; no memory, no stack.
+        // SAFETY: one register onto itself.
         unsafe {
-            core::arch::asm!("{0} &= 63", inout(reg) index, options(pure, nomem, nostack));
+            core::arch::asm!("{0} = {0}", inout(reg) index, options(pure, nomem, nostack));
         }
         index as u32
-    }
-    #[cfg(not(target_arch = "bpf"))]
-    index
+    };
+    index & 63
 }
 
 /// `value`, of which the verifier knows nothing afterwards; `unknown` is any value that it does
@@ -43,6 +43,26 @@ pub(crate) fn forget(value: usize, unknown: usize) -> usize {
             );
         }
         value as usize
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    {
+        let _ = unknown;
+        value
+    }
+}
+
+/// [`forget`] for a type of one byte.
+#[inline(always)]
+pub(crate) fn forget_byte<T: Copy>(value: T, unknown: usize) -> T {
+    const { assert!(size_of::<T>() == 1) };
+    #[cfg(target_arch = "bpf")]
+    {
+        // SAFETY: one byte each, and it comes back as it went.
+        unsafe {
+            let byte: u8 = core::mem::transmute_copy(&value);
+            let byte = forget(usize::from(byte), unknown) as u8;
+            core::mem::transmute_copy(&byte)
+        }
     }
     #[cfg(not(target_arch = "bpf"))]
     {
