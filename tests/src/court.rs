@@ -3,7 +3,8 @@
 
 use xdp_fw::config::{Action, Config};
 
-use crate::kernel::{Kernel, Said};
+use crate::compiled::{INGRESS, Said};
+use crate::kernel::Kernel;
 
 /// A configuration in the kernel and in the oracle.
 pub struct Court {
@@ -21,8 +22,8 @@ impl Court {
 
     /// What both say, as in `drop by rule denied`; `row` names the frame where they disagree.
     pub fn judge(&mut self, frame: &[u8], row: &str) -> String {
-        let said = self.kernel.judge(frame);
-        let expected = Said::by_oracle(&self.config, frame);
+        let said = self.kernel.judge(INGRESS, frame);
+        let expected = Said::by_oracle(&self.config, INGRESS, frame).0;
         assert_eq!(said, expected, "kernel and oracle disagree: {row}");
         said.to_string()
     }

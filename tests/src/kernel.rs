@@ -3,17 +3,15 @@
 //! Owns a pin directory of its own, removed on drop. Attaches nothing: every packet is a test run
 //! of the `probe` entry point over freshly loaded tables.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use xdp_fw::config::{Action, Config};
+use xdp_fw::config::Config;
 use xdp_fw::datapath::{self, Datapath, Prepared, Probe};
-use xdp_fw::policy::{HostTables, Policy, Tables, compile};
-use xdp_fw_common::{Ingress, Reason, Verdict, decide};
 
-use crate::oracle;
+use crate::compiled::{Compiled, Said, index_of};
 
 /// A pin directory of one test, unloaded and removed at its end.
 pub struct PinDirectory(PathBuf);
@@ -48,80 +46,65 @@ impl Drop for PinDirectory {
 pub struct Kernel {
     probe: Probe,
     prepared: Prepared,
-    tables: Tables,
-    rules: Vec<String>,
+    compiled: Rc<Compiled>,
     _datapath: Datapath,
     _pins: PinDirectory,
-}
-
-/// What was said of a frame: by kernel, host build or oracle, in the same words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    /// What happens.
-    pub verdict: &'static str,
-    /// Why.
-    pub reason: &'static str,
-    /// The rule's name, if one decided.
-    pub rule: Option<String>,
 }
 
 impl Kernel {
     /// Compiles and loads a configuration.
     #[must_use]
     pub fn load(config: &Config) -> Self {
+        Self::of(Rc::new(Compiled::new(config)))
+    }
+
+    /// Loads what was compiled.
+    #[must_use]
+    pub fn of(compiled: Rc<Compiled>) -> Self {
         let pins = PinDirectory::new();
-        let tables =
-            compile(&Policy::from_config(config), &[]).expect("the configuration compiles");
         let mut datapath = Datapath::open(pins.path()).expect("the pin directory opens");
         let prepared = datapath
-            .prepare(&tables, [0; 32])
+            .prepare(&compiled.tables, [0; 32])
             .expect("the generation loads");
         Self {
             probe: prepared.probe().expect("the probe opens"),
-            rules: tables.rules.iter().map(|rule| rule.name.clone()).collect(),
             prepared,
-            tables,
+            compiled,
             _datapath: datapath,
             _pins: pins,
         }
     }
 
-    /// What the kernel would do with a frame of at least 14 bytes.
-    pub fn judge(&mut self, frame: &[u8]) -> Said {
-        self.judge_split(frame, None)
+    /// What the kernel would do with a frame of at least 14 bytes that came in by `interface`.
+    pub fn judge(&mut self, interface: &str, frame: &[u8]) -> Said {
+        self.judge_split(interface, frame, None)
     }
 
     /// The same, with only `first_buffer` bytes of the frame in its first buffer.
-    pub fn judge_split(&mut self, frame: &[u8], first_buffer: Option<u32>) -> Said {
+    pub fn judge_split(
+        &mut self,
+        interface: &str,
+        frame: &[u8],
+        first_buffer: Option<u32>,
+    ) -> Said {
         let probed = self
             .probe
-            .run(frame, first_buffer, 0)
+            .run(frame, first_buffer, index_of(interface))
             .expect("the kernel takes the frame");
         assert_eq!(
             probed.length,
             frame.len() as u64,
             "the whole frame is counted"
         );
-        Said {
-            verdict: probed.verdict.name(),
-            reason: probed.reason.map_or("unknown", Reason::name),
-            rule: probed.rule.and_then(|rule| self.rule(rule)),
-        }
+        Said::of(probed.verdict, probed.reason, || {
+            self.compiled.rule(probed.rule?)
+        })
     }
 
     /// What the host build of the same core does with it.
     #[must_use]
-    pub fn judge_on_host(&self, frame: &[u8]) -> Said {
-        let ingress = Ingress {
-            interface: 0,
-            length: frame.len(),
-        };
-        let decision = decide(frame, &ingress, &HostTables::new(&self.tables));
-        Said {
-            verdict: decision.verdict.name(),
-            reason: decision.reason.name(),
-            rule: decision.rule.and_then(|rule| self.rule(rule)),
-        }
+    pub fn judge_on_host(&self, interface: &str, frame: &[u8]) -> Said {
+        self.compiled.host().judge(interface, frame).0
     }
 
     /// Instructions that the verifier walked through for the filter.
@@ -130,36 +113,5 @@ impl Kernel {
         self.prepared
             .verified_instructions()
             .expect("the kernel is 5.16 or newer")
-    }
-
-    fn rule(&self, index: u32) -> Option<String> {
-        self.rules.get(index as usize).cloned()
-    }
-}
-
-/// `drop by rule denied`, `pass by essential`: short enough for a table of expectations.
-impl fmt::Display for Said {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} by {}", self.verdict, self.reason)?;
-        match &self.rule {
-            Some(rule) => write!(formatter, " {rule}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Said {
-    /// What the oracle says of a frame.
-    #[must_use]
-    pub fn by_oracle(config: &Config, frame: &[u8]) -> Self {
-        let judgement = oracle::judge(config, frame);
-        Self {
-            verdict: match judgement.verdict {
-                Action::Pass => Verdict::Pass.name(),
-                Action::Drop => Verdict::Drop.name(),
-            },
-            reason: judgement.reason.name(),
-            rule: judgement.rule,
-        }
     }
 }

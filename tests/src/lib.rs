@@ -10,6 +10,7 @@
 )]
 
 pub mod cable;
+pub mod compiled;
 pub mod court;
 pub mod daemon;
 pub mod disguise;

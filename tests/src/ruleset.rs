@@ -4,15 +4,18 @@
 //! Owns short cuts to the checked model, past the product's parser. What is written wrong here
 //! panics; that the product refuses it is for the product's own tests.
 
+mod lists;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use ipnetwork::IpNetwork;
-use xdp_fw::config::{
-    Action, AddressEntry, AddressList, Addresses, Config, Metrics, Mode, NumberEntry, NumberList,
-    OnStop, Position, Rule, Set,
+use xdp_fw::config::{Action, Config, Metrics, Mode, OnStop, Position, Rule, Set};
+
+pub use self::lists::{FRAGMENT_KINDS, ICMP_TYPES, TCP_FLAGS, VLAN_NONE};
+use self::lists::{
+    addresses, entries, flags, fragments, icmp_types, interfaces, macs, numbers, prefix, vlans,
 };
 
 /// Every default of the configuration, metrics off, and these rules. Fields are public: set
@@ -76,42 +79,72 @@ pub trait Criteria {
     fn source_port(self, list: &str) -> Self;
     /// Destination ports.
     fn destination_port(self, list: &str) -> Self;
+    /// Names or globs of interfaces.
+    fn interface(self, list: &str) -> Self;
+    /// IP versions: 4, 6.
+    fn family(self, list: &str) -> Self;
+    /// VLAN ids, or `none`.
+    fn vlan(self, list: &str) -> Self;
+    /// ICMP types by number (of both families) or by a name of [`ICMP_TYPES`].
+    fn icmp_type(self, list: &str) -> Self;
+    /// ICMP codes.
+    fn icmp_code(self, list: &str) -> Self;
+    /// Combinations of flags; the flags of one stand side by side: `"syn !ack, rst"`.
+    fn tcp_flags(self, list: &str) -> Self;
+    /// `none`, `atomic`, `first`, `later`, or `any` for all but the first of these.
+    fn fragment(self, list: &str) -> Self;
+    /// Lengths of IP packets.
+    fn length(self, list: &str) -> Self;
+    /// Times to live, hop limits.
+    fn ttl(self, list: &str) -> Self;
+    /// Code points by number.
+    fn dscp(self, list: &str) -> Self;
+    /// Source addresses of the Ethernet header.
+    fn source_mac(self, list: &str) -> Self;
+    /// Destination addresses of the Ethernet header.
+    fn destination_mac(self, list: &str) -> Self;
+    /// `shadow = true`.
+    fn shadow(self) -> Self;
     /// `enabled = false`.
     fn disabled(self) -> Self;
 }
 
+/// Each criterion is read by the function behind it, from the list that it is given.
+macro_rules! criteria {
+    ($($criterion:ident = $read:expr,)+) => { $(
+        fn $criterion(self, list: &str) -> Self {
+            Self {
+                $criterion: Some($read(list)),
+                ..self
+            }
+        }
+    )+ };
+}
+
 impl Criteria for Rule {
-    fn source(self, list: &str) -> Self {
-        Self {
-            source: Some(addresses(list)),
-            ..self
-        }
+    criteria! {
+        source = addresses,
+        destination = addresses,
+        protocol = numbers,
+        source_port = numbers,
+        destination_port = numbers,
+        interface = interfaces,
+        family = numbers,
+        vlan = vlans,
+        icmp_type = icmp_types,
+        icmp_code = numbers,
+        tcp_flags = flags,
+        fragment = fragments,
+        length = numbers,
+        ttl = numbers,
+        dscp = numbers,
+        source_mac = macs,
+        destination_mac = macs,
     }
 
-    fn destination(self, list: &str) -> Self {
+    fn shadow(self) -> Self {
         Self {
-            destination: Some(addresses(list)),
-            ..self
-        }
-    }
-
-    fn protocol(self, list: &str) -> Self {
-        Self {
-            protocol: Some(numbers(list)),
-            ..self
-        }
-    }
-
-    fn source_port(self, list: &str) -> Self {
-        Self {
-            source_port: Some(numbers(list)),
-            ..self
-        }
-    }
-
-    fn destination_port(self, list: &str) -> Self {
-        Self {
-            destination_port: Some(numbers(list)),
+            shadow: true,
             ..self
         }
     }
@@ -122,61 +155,6 @@ impl Criteria for Rule {
             ..self
         }
     }
-}
-
-fn addresses(list: &str) -> AddressList {
-    AddressList(
-        entries(list)
-            .map(|entry| {
-                let (negated, name) = negation(entry);
-                let addresses = match name.strip_prefix('@') {
-                    Some(set) => Addresses::Set(set.to_owned()),
-                    None => Addresses::Prefix(prefix(name)),
-                };
-                AddressEntry { negated, addresses }
-            })
-            .collect(),
-    )
-}
-
-fn numbers<T: FromStr>(list: &str) -> NumberList<T> {
-    NumberList(
-        entries(list)
-            .map(|entry| {
-                let (negated, range) = negation(entry);
-                let (first, last) = range.split_once('-').unwrap_or((range, range));
-                NumberEntry {
-                    negated,
-                    range: number(first)..=number(last),
-                }
-            })
-            .collect(),
-    )
-}
-
-fn entries(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(str::trim)
-}
-
-fn negation(entry: &str) -> (bool, &str) {
-    match entry.strip_prefix('!') {
-        Some(rest) => (true, rest),
-        None => (false, entry),
-    }
-}
-
-fn prefix(text: &str) -> IpNetwork {
-    let Ok(prefix) = text.parse() else {
-        panic!("{text:?} is no prefix");
-    };
-    prefix
-}
-
-fn number<T: FromStr>(text: &str) -> T {
-    let Ok(number) = text.parse() else {
-        panic!("{text:?} is no number of this range");
-    };
-    number
 }
 
 /// Where a rule stands that was written in code.

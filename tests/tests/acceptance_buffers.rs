@@ -3,7 +3,8 @@
 
 use xdp_fw::config::{Action, Config};
 use xdp_fw_tests::disguise::{DENIED_V4, DENIED_V6, HOST_V4, HOST_V6, links};
-use xdp_fw_tests::kernel::{Kernel, Said};
+use xdp_fw_tests::compiled::{INGRESS, Said};
+use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::packet::{
     Layer as _, Packet, ah, destination_options, eth, fragment6, hop_by_hop, icmp, icmpv6, ipv4,
     ipv6, pad, pad_to, payload, payload_bytes, protocol, qinq, routing, tcp, udp, vlan,
@@ -46,7 +47,7 @@ fn far() -> Packet {
 }
 
 fn judge(kernel: &mut Kernel, packet: &Packet) -> String {
-    kernel.judge(&packet.bytes()).to_string()
+    kernel.judge(INGRESS, &packet.bytes()).to_string()
 }
 
 #[test]
@@ -69,7 +70,7 @@ fn eight_extension_headers_of_full_size_hide_nothing() {
     assert!(frame.len() > 16_384);
     for (config, verdict) in [(drops_web(), "drop"), (passes_web(), "pass")] {
         let mut kernel = Kernel::load(&config);
-        let said = kernel.judge(&frame).to_string();
+        let said = kernel.judge(INGRESS, &frame).to_string();
         assert_eq!(said, format!("{verdict} by rule web"));
     }
 }
@@ -121,7 +122,7 @@ fn every_split_of_a_packet_between_buffers_reads_the_same() {
             // Long enough for every split to leave something behind.
             let frame = (packet / payload(100)).bytes();
             for split in 14..=100 {
-                let said = kernel.judge_split(&frame, Some(split)).to_string();
+                let said = kernel.judge_split(INGRESS, &frame, Some(split)).to_string();
                 assert_eq!(said, expected, "{name}, {split} bytes in the first buffer");
             }
         }
@@ -133,7 +134,7 @@ fn splits_around_far_headers_read_the_same() {
     let mut kernel = Kernel::load(&drops_web());
     let frame = (eth() / v6() / far() / web() / payload(3000)).bytes();
     for split in [14, 54, 55, 56, 62, 2100, 2101, 2102, 2103, 3000, 3500] {
-        let said = kernel.judge_split(&frame, Some(split)).to_string();
+        let said = kernel.judge_split(INGRESS, &frame, Some(split)).to_string();
         assert_eq!(
             said, "drop by rule web",
             "{split} bytes in the first buffer"
@@ -155,11 +156,11 @@ fn a_frame_of_64_kib_is_judged_and_counted_whole() {
         assert!(frame.len() > 65_000, "{name}: {}", frame.len());
         // The length that the program saw is compared within.
         assert_eq!(
-            kernel.judge(&frame).to_string(),
+            kernel.judge(INGRESS, &frame).to_string(),
             "drop by rule web",
             "{name}"
         );
-        let said = kernel.judge_split(&frame, Some(20)).to_string();
+        let said = kernel.judge_split(INGRESS, &frame, Some(20)).to_string();
         assert_eq!(said, "drop by rule web", "{name}, split");
     }
 }
@@ -299,9 +300,9 @@ fn denies() -> Config {
 fn no_truncation_of_a_denied_packet_passes() {
     let mut kernel = Kernel::load(&denies());
     every_truncation(|row, frame| {
-        let said = kernel.judge(frame);
-        assert_eq!(said, Said::by_oracle(&denies(), frame), "{row}");
-        assert_eq!(said, kernel.judge_on_host(frame), "{row}");
+        let said = kernel.judge(INGRESS, frame);
+        assert_eq!(said, Said::by_oracle(&denies(), INGRESS, frame).0, "{row}");
+        assert_eq!(said, kernel.judge_on_host(INGRESS, frame), "{row}");
         assert_eq!(said.verdict, "drop", "{row}: {said}");
     });
 }
@@ -314,8 +315,8 @@ fn a_truncation_is_judged_by_address_as_long_as_one_is_there() {
     };
     let mut kernel = Kernel::load(&config);
     every_truncation(|row, frame| {
-        let said = kernel.judge(frame);
-        assert_eq!(said, Said::by_oracle(&config, frame), "{row}");
+        let said = kernel.judge(INGRESS, frame);
+        assert_eq!(said, Said::by_oracle(&config, INGRESS, frame).0, "{row}");
         // Without the whole fixed header there is no address to judge by.
         let addressless = ["truncated_ip", "truncated_vlan"].contains(&said.reason);
         let expected = if addressless { "pass" } else { "drop" };
@@ -329,8 +330,8 @@ fn a_truncation_in_two_buffers_is_judged_like_one_in_one() {
     every_truncation(|row, frame| {
         let split = FRAME_MIN.midpoint(frame.len());
         if split < frame.len() {
-            let said = kernel.judge_split(frame, Some(split as u32));
-            assert_eq!(said, Said::by_oracle(&denies(), frame), "{row}, at {split}");
+            let said = kernel.judge_split(INGRESS, frame, Some(split as u32));
+            assert_eq!(said, Said::by_oracle(&denies(), INGRESS, frame).0, "{row}, at {split}");
         }
     });
 }
@@ -341,7 +342,7 @@ fn a_frame_without_an_ethernet_header_is_dropped() {
     let kernel = Kernel::load(&denies());
     let frame = (eth() / v4() / web()).bytes();
     for length in 0..FRAME_MIN {
-        let said = kernel.judge_on_host(frame.split_at(length).0).to_string();
+        let said = kernel.judge_on_host(INGRESS, frame.split_at(length).0).to_string();
         assert_eq!(said, "drop by truncated_ethernet", "{length} bytes");
     }
 }

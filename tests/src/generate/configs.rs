@@ -10,10 +10,9 @@ use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::select;
-use xdp_fw::config::{
-    Action, AddressEntry, AddressList, Addresses, Config, NumberEntry, NumberList, Rule, Set,
-};
+use xdp_fw::config::{Action, AddressList, Addresses, Config, NumberEntry, NumberList, Rule, Set};
 
+use super::criteria::{address_list, criterion};
 use super::pool;
 use crate::ruleset;
 
@@ -64,79 +63,63 @@ fn with_policies(rules: impl Strategy<Value = Vec<Rule>> + 'static) -> BoxedStra
 
 /// A rule of any criteria, without a name yet.
 fn broad_rule() -> impl Strategy<Value = Rule> {
-    let addresses = || weighted(0.6, address_list(pool::prefix()));
-    let ports = || weighted(0.25, number_list(pool::port()));
-    let criteria = (
-        addresses(),
-        addresses(),
-        weighted(0.4, number_list(pool::protocol())),
-        ports(),
-        ports(),
+    // Each further criterion makes a match less likely.
+    let criteria = prop_oneof![
+        1 => vec(criterion(&SETS), 0..=1),
+        4 => vec(criterion(&SETS), 1..=3),
+        1 => vec(criterion(&SETS), 4..=8),
+    ];
+    let switches = (
+        proptest::bool::weighted(0.9),
+        proptest::bool::weighted(0.15),
     );
-    (action(), proptest::bool::weighted(0.9), criteria).prop_map(|(action, enabled, criteria)| {
-        let (source, destination, protocol, source_port, destination_port) = criteria;
-        Rule {
+    (action(), switches, criteria).prop_map(|(action, (enabled, shadow), criteria)| {
+        let mut rule = Rule {
             enabled,
-            source,
-            destination,
-            protocol,
-            source_port,
-            destination_port,
+            shadow,
             ..ruleset::rule("", action)
+        };
+        for criterion in criteria {
+            criterion.add_to(&mut rule);
         }
+        rule
     })
 }
 
-/// A rule of an address or two and one port or protocol.
+/// A rule of an address or two, one port or protocol, and now and then one criterion more.
 fn narrow_rule() -> impl Strategy<Value = Rule> {
-    let source = address_list(pool::narrow_prefix());
+    let source = address_list(pool::narrow_prefix(), &SETS);
     let number = prop_oneof![
         pool::port().prop_map(|port| (None, Some(just(port)))),
         pool::protocol().prop_map(|protocol| (Some(just(protocol)), None)),
     ];
-    (action(), source, number).prop_map(|(action, mut source, (protocol, destination_port))| {
-        // Sets and negated entries alone are broad.
-        source
-            .0
-            .retain(|entry| matches!(entry.addresses, Addresses::Prefix(_)));
-        if let Some(first) = source.0.first_mut() {
-            first.negated = false;
-        }
-        Rule {
-            source: (!source.0.is_empty()).then_some(source),
-            protocol,
-            destination_port,
+    let more = weighted(0.2, criterion(&SETS));
+    let shadow = proptest::bool::weighted(0.1);
+    (action(), shadow, source, number, more).prop_map(|(action, shadow, source, number, more)| {
+        let mut rule = Rule {
+            shadow,
+            protocol: number.0,
+            destination_port: number.1,
             ..ruleset::rule("", action)
+        };
+        if let Some(more) = more {
+            more.add_to(&mut rule);
         }
+        rule.source = only_prefixes(source);
+        rule
     })
+}
+
+/// The prefixes of a list, the first of them plain: sets, or negated entries alone, are broad.
+fn only_prefixes(mut list: AddressList) -> Option<AddressList> {
+    list.0
+        .retain(|entry| matches!(entry.addresses, Addresses::Prefix(_)));
+    list.0.first_mut()?.negated = false;
+    Some(list)
 }
 
 fn action() -> impl Strategy<Value = Action> {
     select(&[Action::Pass, Action::Drop][..])
-}
-
-fn address_list(prefix: impl Strategy<Value = IpNetwork>) -> impl Strategy<Value = AddressList> {
-    let addresses = prop_oneof![
-        4 => prefix.prop_map(Addresses::Prefix),
-        1 => select(&SETS[..]).prop_map(|name| Addresses::Set(name.to_owned())),
-    ];
-    let entry = (proptest::bool::weighted(0.3), addresses)
-        .prop_map(|(negated, addresses)| AddressEntry { negated, addresses });
-    vec(entry, 1..5).prop_map(AddressList)
-}
-
-/// Single numbers and ranges between two of the pool.
-fn number_list<T>(number: impl Strategy<Value = T> + Clone) -> impl Strategy<Value = NumberList<T>>
-where
-    T: Copy + Ord + std::fmt::Debug,
-{
-    let range = prop_oneof![
-        2 => number.clone().prop_map(|number| number..=number),
-        1 => (number.clone(), number).prop_map(|(one, other)| one.min(other)..=one.max(other)),
-    ];
-    let entry = (proptest::bool::weighted(0.3), range)
-        .prop_map(|(negated, range)| NumberEntry { negated, range });
-    vec(entry, 1..4).prop_map(NumberList)
 }
 
 fn just<T: Copy>(number: T) -> NumberList<T> {

@@ -13,9 +13,6 @@ use super::mutations::{Mutation, mutated};
 use super::pool;
 use crate::packet::*;
 
-/// ICMP and ICMPv6 types at and beside the essential ones.
-const ICMP_TYPES: [u8; 14] = [0, 2, 3, 8, 128, 129, 130, 132, 133, 135, 137, 138, 143, 144];
-
 /// A frame: mostly sound, sometimes lying, sometimes broken.
 pub fn frame() -> BoxedStrategy<Vec<u8>> {
     let mutations = prop_oneof![
@@ -42,15 +39,28 @@ pub fn packet() -> BoxedStrategy<Packet> {
             .prop_map(|(size, fill)| pad_to(size).filled_with(fill).into()),
         1 => (0..80_usize).prop_map(|size| truncate(size).into()),
     ];
-    (tags(), inside, tail)
-        .prop_map(|(tags, inside, tail)| eth() / tags / inside / tail)
+    let link = prop_oneof![
+        2 => Just(eth()),
+        1 => (pool::mac(), pool::mac())
+            .prop_map(|(source, destination)| eth().source(source).destination(destination)),
+    ];
+    (link, tags(), inside, tail)
+        .prop_map(|(link, tags, inside, tail)| link / tags / inside / tail)
         .boxed()
 }
 
 /// No tag, one, two, or one too many; VID 0 among them.
 fn tags() -> BoxedStrategy<Packet> {
-    let id = || prop_oneof![Just(0), Just(7), 0..4096_u16];
-    let tag = move || prop_oneof![2 => id().prop_map(vlan), 1 => id().prop_map(qinq)];
+    let id = || prop_oneof![2 => Just(0), 4 => pool::vlan(), 1 => 0..4096_u16];
+    let tagged = || prop_oneof![2 => id().prop_map(vlan), 1 => id().prop_map(qinq)];
+    let tag = move || {
+        (tagged(), weighted(0.3, (0..8_u8, any::<bool>()))).prop_map(|(tag, priority)| {
+            match priority {
+                Some((code_point, drop_eligible)) => tag.priority(code_point, drop_eligible),
+                None => tag,
+            }
+        })
+    };
     prop_oneof![
         8 => vec(tag(), 0..1),
         6 => vec(tag(), 1..3),
@@ -63,20 +73,22 @@ fn tags() -> BoxedStrategy<Packet> {
 fn v4_packet() -> BoxedStrategy<Packet> {
     let words = prop_oneof![4 => Just(5_usize), 1 => 6..=15_usize];
     let header = (
-        pool::v4_address(),
-        pool::v4_address(),
-        any::<u8>(),
+        (pool::v4_address(), pool::v4_address()),
+        (pool::ttl(), pool::dscp()),
         words,
         any::<bool>(),
     )
-        .prop_map(|(source, destination, ttl, words, dont_fragment)| {
-            let header = ipv4(source, destination).ttl(ttl).header_words(words);
-            if dont_fragment {
-                header.dont_fragment()
-            } else {
-                header
-            }
-        });
+        .prop_map(
+            |((source, destination), (ttl, dscp), words, dont_fragment)| {
+                let header = ipv4(source, destination).ttl(ttl).dscp(dscp);
+                let header = header.header_words(words);
+                if dont_fragment {
+                    header.dont_fragment()
+                } else {
+                    header
+                }
+            },
+        );
     (header, weighted(0.2, fragment()), v4_lie(), upper())
         .prop_map(|(header, fragment, lie, upper)| {
             let header = match fragment {
@@ -121,8 +133,13 @@ fn v4_lie() -> impl Strategy<Value = V4Lie> {
 }
 
 fn v6_packet() -> BoxedStrategy<Packet> {
-    let header = (pool::v6_address(), pool::v6_address(), any::<u8>()).prop_map(
-        |(source, destination, hop_limit)| ipv6(source, destination).hop_limit(hop_limit),
+    let fields = (pool::ttl(), pool::dscp(), 0..4_u8);
+    let header = (pool::v6_address(), pool::v6_address(), fields).prop_map(
+        |(source, destination, (hop_limit, dscp, congestion))| {
+            ipv6(source, destination)
+                .hop_limit(hop_limit)
+                .traffic_class(dscp << 2 | congestion)
+        },
     );
     (header, v6_lie(), extension_headers(), upper())
         .prop_map(|(header, lie, chain, upper)| lie.apply(header) / chain / upper)
@@ -203,7 +220,7 @@ fn fragment() -> impl Strategy<Value = (u16, bool)> {
 fn upper() -> BoxedStrategy<Packet> {
     let ports = || (pool::port(), pool::port());
     let with_ports = prop_oneof![
-        4 => (ports(), any::<u8>())
+        4 => (ports(), pool::tcp_flags())
             .prop_map(|((source, destination), flags)| tcp(source, destination).flags(flags).into()),
         3 => ports().prop_map(|(source, destination)| udp(source, destination).into()),
         1 => ports().prop_map(|(source, destination)| udplite(source, destination).into()),
@@ -225,7 +242,7 @@ fn upper() -> BoxedStrategy<Packet> {
 }
 
 fn message(kind: fn(u8, u8) -> Icmp) -> BoxedStrategy<Packet> {
-    (select(&ICMP_TYPES[..]), 0..6_u8)
+    (select(&pool::ICMP_TYPES[..]), 0..6_u8)
         .prop_map(move |(number, code)| kind(number, code).into())
         .boxed()
 }

@@ -4,6 +4,7 @@
 //! pool, so that they meet. Judges nothing; compare with [`crate::oracle`].
 
 mod configs;
+mod criteria;
 mod frames;
 mod mutations;
 mod pool;
@@ -13,3 +14,4 @@ mod tests;
 pub use configs::{config, many_rules};
 pub use frames::{frame, packet};
 pub use mutations::{Mutation, mutated};
+pub use pool::{INTERFACES, interface};

@@ -76,6 +76,40 @@ const PROTOCOLS: [u8; 18] = [
     0, 1, 4, 6, 17, 33, 41, 43, 44, 47, 50, 51, 58, 60, 132, 136, 253, 255,
 ];
 
+/// ICMP and ICMPv6 types at and beside the essential ones.
+pub(super) const ICMP_TYPES: [u8; 16] = [
+    0, 1, 2, 3, 8, 11, 13, 128, 129, 130, 132, 133, 135, 137, 143, 144,
+];
+
+/// What frames have unless they say otherwise, one beside it, broadcast, and IPv6 multicast.
+pub(super) const MACS: [[u8; 6]; 5] = [
+    [0x02, 0, 0, 0, 0, 0x01],
+    [0x02, 0, 0, 0, 0, 0x02],
+    [0x02, 0, 0, 0, 0, 0x03],
+    [0xff; 6],
+    [0x33, 0x33, 0, 0, 0, 0x01],
+];
+
+/// Interfaces that frames come in by.
+pub const INTERFACES: [&str; 4] = ["test0", "test1", "lan7", "wan.100"];
+
+/// Patterns for none, one, some and all of them.
+pub(super) const PATTERNS: [&str; 8] = [
+    "test0", "test1", "test*", "lan?", "*", "*0", "wan.*", "eth0",
+];
+
+const TTLS: [u8; 6] = [0, 1, 63, 64, 254, 255];
+
+const DSCPS: [u8; 6] = [0, 1, 8, 46, 48, 63];
+
+const VLANS: [u16; 6] = [1, 5, 7, 100, 4093, 4094];
+
+/// Sizes of bare headers, and of common payloads behind them.
+const LENGTHS: [u16; 12] = [0, 20, 28, 40, 44, 48, 56, 60, 68, 80, 1500, 65535];
+
+/// SYN, SYN and ACK, ACK, FIN and ACK, RST, PSH and ACK, none, all, Christmas tree.
+const TCP_FLAGS: [u8; 9] = [0x02, 0x12, 0x10, 0x11, 0x04, 0x18, 0, 0xff, 0x29];
+
 pub(super) fn v4_address() -> impl Strategy<Value = Ipv4Addr> {
     prop_oneof![
         8 => select(&V4[..]).prop_map(Ipv4Addr::from),
@@ -116,6 +150,36 @@ pub(super) fn port() -> impl Strategy<Value = u16> + Clone {
 
 pub(super) fn protocol() -> impl Strategy<Value = u8> + Clone {
     prop_oneof![9 => select(&PROTOCOLS[..]), 1 => any::<u8>()]
+}
+
+pub(super) fn ttl() -> impl Strategy<Value = u8> + Clone {
+    prop_oneof![9 => select(&TTLS[..]), 1 => any::<u8>()]
+}
+
+pub(super) fn dscp() -> impl Strategy<Value = u8> + Clone {
+    prop_oneof![9 => select(&DSCPS[..]), 1 => 0..64_u8]
+}
+
+/// An id of a tag, never the 0 of a tag without one.
+pub(super) fn vlan() -> impl Strategy<Value = u16> + Clone {
+    prop_oneof![9 => select(&VLANS[..]), 1 => 1..4095_u16]
+}
+
+pub(super) fn length() -> impl Strategy<Value = u16> + Clone {
+    prop_oneof![4 => select(&LENGTHS[..]), 2 => 20..120_u16, 1 => any::<u16>()]
+}
+
+pub(super) fn tcp_flags() -> impl Strategy<Value = u8> + Clone {
+    prop_oneof![4 => select(&TCP_FLAGS[..]), 1 => any::<u8>()]
+}
+
+/// An interface for a frame to come in by.
+pub fn interface() -> impl Strategy<Value = &'static str> {
+    select(&INTERFACES[..])
+}
+
+pub(super) fn mac() -> impl Strategy<Value = [u8; 6]> {
+    select(&MACS[..])
 }
 
 fn canonical(address: impl Into<IpAddr>, length: u8) -> IpNetwork {

@@ -8,6 +8,7 @@ use xdp_fw::config::{Action, Config};
 
 use super::*;
 use crate::oracle::{Reason, judge};
+use crate::ruleset;
 
 fn samples<S: Strategy>(strategy: S, count: usize) -> impl Iterator<Item = S::Value> {
     let mut runner = TestRunner::deterministic();
@@ -26,7 +27,9 @@ fn frames_meet_every_reason_and_rules_decide_often() {
     let mut reasons = BTreeMap::<Reason, usize>::new();
     for config in samples(config(), 50) {
         for frame in &frames {
-            *reasons.entry(judge(&config, frame).reason).or_default() += 1;
+            *reasons
+                .entry(judge(&config, "test0", frame).reason)
+                .or_default() += 1;
         }
     }
     let total: usize = reasons.values().sum();
@@ -42,7 +45,7 @@ fn rules_beyond_the_first_word_of_64_decide_too() {
     let frames: Vec<Vec<u8>> = samples(frame(), 2000).collect();
     let late = samples(many_rules(), 10)
         .flat_map(|config| {
-            let decided = |frame: &Vec<u8>| judge(&config, frame).rule;
+            let decided = |frame: &Vec<u8>| judge(&config, "test0", frame).rule;
             let names: BTreeSet<String> = frames.iter().filter_map(decided).collect();
             names
         })
@@ -70,4 +73,54 @@ fn configurations_have_every_policy_and_every_kind_of_list() {
         |list: &xdp_fw::config::AddressList| list.0.iter().all(|entry| entry.negated);
     assert!(rules().any(|rule| rule.source.as_ref().is_some_and(negative_only)));
     assert!(rules().any(|rule| !rule.enabled));
+    assert!(rules().any(|rule| rule.shadow));
+}
+
+#[test]
+fn every_criterion_meets_frames_that_match_and_frames_that_do_not() {
+    let frames: Vec<Vec<u8>> = samples(frame(), 300).collect();
+    let mut seen = BTreeMap::<&str, [usize; 2]>::new();
+    for criterion in samples(criteria::criterion(&["red"]), 1500) {
+        let mut rule = ruleset::drop("r");
+        criterion.clone().add_to(&mut rule);
+        let config = Config {
+            sets: ruleset::sets([("red", "192.0.2.0/26, 2001:db8::/64")]),
+            ..ruleset::config([rule])
+        };
+        let matched = |frame: &&Vec<u8>| judge(&config, "test0", frame).rule.is_some();
+        let [matching, other] = seen.entry(name(&criterion)).or_default();
+        *matching += frames.iter().filter(matched).count();
+        *other += frames.iter().filter(|frame| !matched(frame)).count();
+    }
+    assert_eq!(seen.len(), 17, "{seen:?}");
+    for (name, [matching, other]) in seen {
+        let percent = matching * 100 / (matching + other);
+        assert!(
+            (1..=90).contains(&percent),
+            "{name}: {percent} % of frames match"
+        );
+    }
+}
+
+fn name(criterion: &criteria::Criterion) -> &'static str {
+    use criteria::Criterion::*;
+    match criterion {
+        Source(_) => "source",
+        Destination(_) => "destination",
+        Protocol(_) => "protocol",
+        SourcePort(_) => "source port",
+        DestinationPort(_) => "destination port",
+        Interface(_) => "interface",
+        Family(_) => "family",
+        Vlan(_) => "vlan",
+        IcmpType(_) => "icmp type",
+        IcmpCode(_) => "icmp code",
+        TcpFlags(_) => "tcp flags",
+        Fragment(_) => "fragment",
+        Length(_) => "length",
+        Ttl(_) => "ttl",
+        Dscp(_) => "dscp",
+        SourceMac(_) => "source mac",
+        DestinationMac(_) => "destination mac",
+    }
 }

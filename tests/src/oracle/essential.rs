@@ -4,7 +4,6 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::bytes::u8_at;
 use super::read::Packet;
 
 /// EtherType of ARP.
@@ -24,24 +23,24 @@ pub(super) fn is_essential(packet: &Packet<'_>) -> bool {
 }
 
 fn is_neighbour_discovery(packet: &Packet<'_>) -> bool {
-    matches!(message(packet, 58), Some((133..=137, _)))
+    matches!(packet.icmp(), Some((133..=137, _)))
         && packet.hop_limit == 255
         && packet.extension_headers == 0
 }
 
 fn is_listener_discovery(packet: &Packet<'_>, source: Ipv6Addr) -> bool {
-    matches!(message(packet, 58), Some((130..=132 | 143, _)))
+    matches!(packet.icmp(), Some((130..=132 | 143, _)))
         && packet.hop_limit == 1
         && !packet.fragmented
         && (is_link_local(source) || source == Ipv6Addr::UNSPECIFIED)
 }
 
 fn is_path_mtu_v4(packet: &Packet<'_>) -> bool {
-    message(packet, 1) == Some((3, 4))
+    packet.icmp() == Some((3, 4))
 }
 
 fn is_path_mtu_v6(packet: &Packet<'_>) -> bool {
-    matches!(message(packet, 58), Some((2, _)))
+    matches!(packet.icmp(), Some((2, _)))
 }
 
 fn is_dhcp_v4(packet: &Packet<'_>) -> bool {
@@ -54,15 +53,6 @@ fn is_dhcp_v6(packet: &Packet<'_>, source: Ipv6Addr) -> bool {
 
 fn is_unfragmented_udp(packet: &Packet<'_>) -> bool {
     packet.protocol == Some(17) && !packet.fragmented
-}
-
-/// Type and code of an ICMP message of this protocol.
-fn message(packet: &Packet<'_>, protocol: u8) -> Option<(u8, u8)> {
-    if packet.protocol != Some(protocol) {
-        return None;
-    }
-    let header = packet.transport()?;
-    Some((u8_at(header, 0)?, u8_at(header, 1)?))
 }
 
 /// fe80::/10.

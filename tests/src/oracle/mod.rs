@@ -3,7 +3,7 @@
 //!
 //! Owns a byte-by-byte reading of the frame and a linear scan over the rules. Shares no code
 //! with `xdp-fw-common` or the policy compiler: only the checked configuration's types. Knows
-//! nothing of bans, limiters, shadow rules or state; it answers for one packet alone.
+//! nothing of bans, limiters or state; it answers for one packet alone.
 
 mod bytes;
 mod essential;
@@ -89,12 +89,27 @@ pub struct Judgement {
     pub reason: Reason,
     /// The rule that decided; only with [`Reason::Rule`].
     pub rule: Option<String>,
+    /// Shadow rules that matched before the deciding one, in file order.
+    pub shadows: Vec<String>,
 }
 
-/// What the firewall must do with `frame` under `config`.
-pub fn judge(config: &Config, frame: &[u8]) -> Judgement {
-    match read::frame(frame) {
-        Frame::Malformed { reason, addresses } => malformed(config, reason, addresses),
+/// What the firewall must do with `frame` that came in by `interface` under `config`.
+pub fn judge(config: &Config, interface: &str, frame: &[u8]) -> Judgement {
+    let (link, frame) = read::frame(frame);
+    let subject = Subject {
+        interface,
+        link,
+        addresses: None,
+        packet: None,
+    };
+    match frame {
+        Frame::Malformed { reason, addresses } => {
+            let subject = Subject {
+                addresses,
+                ..subject
+            };
+            malformed(config, reason, &subject)
+        }
         Frame::NonIp { ether_type } => {
             if config.essentials && ether_type == essential::ARP {
                 by_reason(Action::Pass, Reason::Essential)
@@ -108,40 +123,42 @@ pub fn judge(config: &Config, frame: &[u8]) -> Judgement {
             }
             let subject = Subject {
                 addresses: Some(packet.addresses),
-                protocol: packet.protocol,
-                ports: packet.ports(),
+                packet: Some(&packet),
+                ..subject
             };
             by_rules(config, &subject, Reason::Default)
         }
     }
 }
 
-/// A packet that cannot be parsed: with `malformed = "pass"` its addresses alone are judged; but a
+/// A packet that cannot be parsed: with `malformed = "pass"` what is known of it is judged; but a
 /// heap of VLAN tags, which the stack may take off one by one, never passes.
-fn malformed(config: &Config, reason: Reason, addresses: Option<read::Addresses>) -> Judgement {
+fn malformed(config: &Config, reason: Reason, subject: &Subject<'_>) -> Judgement {
     match config.malformed {
         _ if reason == Reason::VlanDepth => by_reason(Action::Drop, reason),
         Action::Drop => by_reason(Action::Drop, reason),
-        Action::Pass => {
-            let subject = Subject {
-                addresses,
-                protocol: None,
-                ports: None,
-            };
-            by_rules(config, &subject, reason)
-        }
+        Action::Pass => by_rules(config, subject, reason),
     }
 }
 
-/// The first rule that matches, else the default under the name `otherwise`.
-fn by_rules(config: &Config, subject: &Subject, otherwise: Reason) -> Judgement {
-    match rules::first_match(config, subject) {
-        Some(rule) => Judgement {
-            verdict: rule.action,
-            reason: Reason::Rule,
-            rule: Some(rule.name.clone()),
-        },
-        None => by_reason(config.default_action, otherwise),
+/// The first rule that matches and decides, else the default under the name `otherwise`.
+fn by_rules(config: &Config, subject: &Subject<'_>, otherwise: Reason) -> Judgement {
+    let mut shadows = Vec::new();
+    for rule in rules::matching(config, subject) {
+        if rule.shadow {
+            shadows.push(rule.name.clone());
+        } else {
+            return Judgement {
+                verdict: rule.action,
+                reason: Reason::Rule,
+                rule: Some(rule.name.clone()),
+                shadows,
+            };
+        }
+    }
+    Judgement {
+        shadows,
+        ..by_reason(config.default_action, otherwise)
     }
 }
 
@@ -150,5 +167,6 @@ fn by_reason(verdict: Action, reason: Reason) -> Judgement {
         verdict,
         reason,
         rule: None,
+        shadows: Vec::new(),
     }
 }

@@ -4,11 +4,26 @@
 
 use std::net::IpAddr;
 
+use xdp_fw::config::FragmentKind;
+
 use super::Reason;
 use super::bytes::{array_at, u8_at, u16_at};
 
 /// Source and destination.
 pub(super) type Addresses = (IpAddr, IpAddr);
+
+/// What the link layer says of a frame, whatever follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Link {
+    /// Source and destination; `None` where the frame ends inside them.
+    pub(super) macs: Option<([u8; 6], [u8; 6])>,
+    /// Id of the outermost tag that has one, [`NO_VLAN`] without any; `None` where the tags
+    /// themselves are at fault.
+    pub(super) vlan: Option<u16>,
+}
+
+/// In [`Link::vlan`]: no tag, or only such as carry a priority.
+const NO_VLAN: u16 = 4096;
 
 /// What a frame turned out to be.
 #[derive(Debug)]
@@ -27,7 +42,7 @@ pub(super) enum Frame<'a> {
 /// Which part of a datagram a packet is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    /// All of it; an atomic fragment too.
+    /// All of it, with or without a fragment header that says so.
     Whole,
     /// Its first fragment.
     First,
@@ -41,6 +56,9 @@ pub(super) struct Packet<'a> {
     pub(super) addresses: Addresses,
     /// Or the time to live.
     pub(super) hop_limit: u8,
+    pub(super) dscp: u8,
+    /// Of the IP packet, header included.
+    pub(super) length: u16,
     /// `None` where a later fragment begins with an extension header that is not there.
     pub(super) protocol: Option<u8>,
     pub(super) part: Part,
@@ -67,6 +85,32 @@ impl<'a> Packet<'a> {
         match self.protocol? {
             6 | 17 | 33 | 132 | 136 => Some((u16_at(header, 0)?, u16_at(header, 2)?)),
             _ => None,
+        }
+    }
+
+    /// Type and code of ICMP, in the family that it belongs to.
+    pub(super) fn icmp(&self) -> Option<(u8, u8)> {
+        let own = match self.addresses.0 {
+            IpAddr::V4(_) => 1,
+            IpAddr::V6(_) => 58,
+        };
+        let header = self.transport().filter(|_| self.protocol == Some(own))?;
+        Some((u8_at(header, 0)?, u8_at(header, 1)?))
+    }
+
+    /// Flags of TCP.
+    pub(super) fn tcp_flags(&self) -> Option<u8> {
+        let header = self.transport().filter(|_| self.protocol == Some(6))?;
+        u8_at(header, 13)
+    }
+
+    /// Which part of a datagram it is, in the words of rules.
+    pub(super) fn fragment(&self) -> FragmentKind {
+        match self.part {
+            Part::Whole if self.fragmented => FragmentKind::Atomic,
+            Part::Whole => FragmentKind::None,
+            Part::First => FragmentKind::First,
+            Part::Later(_) => FragmentKind::Later,
         }
     }
 
@@ -98,27 +142,41 @@ fn transport_size(protocol: u8) -> Option<usize> {
 }
 
 /// Reads a frame.
-pub(super) fn frame(frame: &[u8]) -> Frame<'_> {
+pub(super) fn frame(frame: &[u8]) -> (Link, Frame<'_>) {
+    let mut link = Link {
+        macs: array_at(frame, 6).zip(array_at(frame, 0)),
+        vlan: None,
+    };
     let Some(mut ether_type) = u16_at(frame, 12) else {
-        return malformed(Reason::TruncatedEthernet, None);
+        return (link, malformed(Reason::TruncatedEthernet, None));
     };
     let mut at = 14;
     let mut tags = 0;
+    let mut vlan = NO_VLAN;
     while ether_type == 0x8100 || ether_type == 0x88a8 {
         if tags == 2 {
-            return malformed(Reason::VlanDepth, None);
+            return (link, malformed(Reason::VlanDepth, None));
         }
-        let Some(inner) = u16_at(frame, at + 2) else {
-            return malformed(Reason::TruncatedVlan, None);
+        let (Some(control), Some(inner)) = (u16_at(frame, at), u16_at(frame, at + 2)) else {
+            return (link, malformed(Reason::TruncatedVlan, None));
         };
+        if vlan == NO_VLAN && control % 4096 != 0 {
+            vlan = control % 4096;
+        }
         ether_type = inner;
         tags += 1;
         at += 4;
     }
+    link.vlan = Some(vlan);
     let network = frame.get(at..).unwrap_or_default();
+    (link, self::network(ether_type, network))
+}
+
+/// Reads what an EtherType announces.
+fn network(ether_type: u16, bytes: &[u8]) -> Frame<'_> {
     let read = match ether_type {
-        0x0800 => ipv4(network),
-        0x86dd => ipv6(network),
+        0x0800 => ipv4(bytes),
+        0x86dd => ipv6(bytes),
         _ => return Frame::NonIp { ether_type },
     };
     match read {
@@ -142,7 +200,7 @@ fn ipv4(bytes: &[u8]) -> Result<Packet<'_>, Fault> {
     let fixed: [u8; 20] = array_at(bytes, 0).ok_or((Reason::TruncatedIp, None))?;
     let [
         first,
-        _,
+        service,
         length_high,
         length_low,
         _,
@@ -164,9 +222,9 @@ fn ipv4(bytes: &[u8]) -> Result<Packet<'_>, Fault> {
     if header > bytes.len() {
         return Err((Reason::TruncatedIp, Some(addresses)));
     }
-    let total = usize::from(u16::from_be_bytes([length_high, length_low]));
+    let length = u16::from_be_bytes([length_high, length_low]);
     let body = bytes
-        .get(header..total)
+        .get(header..usize::from(length))
         .ok_or((Reason::IpLength, Some(addresses)))?;
 
     let fragment = u16::from_be_bytes([fragment_high, fragment_low]);
@@ -175,6 +233,8 @@ fn ipv4(bytes: &[u8]) -> Result<Packet<'_>, Fault> {
     Ok(Packet {
         addresses,
         hop_limit,
+        dscp: service >> 2,
+        length,
         protocol: Some(protocol),
         part: match (offset, more) {
             (0, false) => Part::Whole,
@@ -192,7 +252,7 @@ fn ipv6(bytes: &[u8]) -> Result<Packet<'_>, Fault> {
     let fixed: [u8; 40] = array_at(bytes, 0).ok_or((Reason::TruncatedIp, None))?;
     let [
         first,
-        _,
+        second,
         _,
         _,
         length_high,
@@ -205,15 +265,18 @@ fn ipv6(bytes: &[u8]) -> Result<Packet<'_>, Fault> {
         return Err((Reason::IpVersion, None));
     }
     let addresses = addresses::<16>(bytes, 8).ok_or((Reason::TruncatedIp, None))?;
-    let length = usize::from(u16::from_be_bytes([length_high, length_low]));
+    let length = u16::from_be_bytes([length_high, length_low]);
     let payload = bytes
-        .get(40..40 + length)
+        .get(40..40 + usize::from(length))
         .ok_or((Reason::IpLength, Some(addresses)))?;
     let chain =
         Chain::walk(next_header, payload).ok_or((Reason::ExtensionHeaders, Some(addresses)))?;
     Ok(Packet {
         addresses,
         hop_limit,
+        // The traffic class lies across the first two bytes.
+        dscp: (first & 0x0f) << 2 | second >> 6,
+        length: length.saturating_add(40),
         protocol: chain.protocol,
         part: chain.part,
         fragmented: chain.fragmented,

@@ -86,7 +86,7 @@ fn each_is_counted_once(config: &Config) {
     let mut expected = Counts::new();
     for frame in frames() {
         send(&pins.path().join("root"), &frame, directory.path());
-        let said = Said::by_oracle(config, &frame).to_string();
+        let said = Said::by_oracle(config, INGRESS, &frame).0.to_string();
         let (packets, bytes) = expected.entry(said).or_default();
         *packets += REPEAT;
         *bytes += REPEAT * frame.len() as u64;

@@ -220,7 +220,7 @@ fn a_frame_shorter_than_an_ethernet_header_is_truncated_ethernet() {
     ] {
         let kernel = Kernel::load(&config);
         for length in 0..14 {
-            let said = kernel.judge_on_host(frame.split_at(length).0).to_string();
+            let said = kernel.judge_on_host(INGRESS, frame.split_at(length).0).to_string();
             assert_eq!(
                 said,
                 format!("{verdict} by truncated_ethernet"),

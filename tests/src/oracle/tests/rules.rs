@@ -4,11 +4,6 @@ use super::*;
 use crate::packet::*;
 use crate::ruleset::{Criteria, drop, pass, sets};
 
-/// Whether a rule matches on its own.
-fn matches(rule: xdp_fw::config::Rule, packet: impl Into<Packet>) -> bool {
-    decided_by(&config([rule]), packet).is_some()
-}
-
 #[test]
 fn the_first_match_in_file_order_decides() {
     let broad = || drop("broad").source("192.0.2.0/24");

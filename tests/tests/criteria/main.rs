@@ -1,0 +1,100 @@
+//! Every criterion with every operator, over packets that match and packets that do not, in the
+//! kernel: what a list means, said once more by hand.
+
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
+mod header;
+mod link;
+mod table;
+mod transport;
+
+use std::collections::BTreeSet;
+
+use xdp_fw::config;
+
+use self::table::{Field, NO_CRITERIA, operators};
+
+/// Names the rows of the table and makes a test of each.
+macro_rules! fields {
+    ($($module:ident::$field:ident,)+) => {
+        const FIELDS: &[fn() -> Field] = &[$($module::$field),+];
+
+        /// In the kernel, one test per field.
+        mod in_the_kernel {
+            $(
+                #[test]
+                fn $field() {
+                    crate::$module::$field().check();
+                }
+            )+
+        }
+    };
+}
+
+fields! {
+    link::source,
+    link::destination,
+    link::family,
+    link::interface,
+    link::vlan_id,
+    link::source_mac,
+    link::destination_mac,
+    header::upper_protocol,
+    header::fragment,
+    header::length,
+    header::ttl,
+    header::dscp,
+    transport::source_port,
+    transport::destination_port,
+    transport::icmp_type,
+    transport::icmp_code,
+    transport::tcp_flags,
+}
+
+/// The criteria that the configuration knows.
+fn criteria() -> impl Iterator<Item = &'static str> {
+    let sections = config::reference().into_iter();
+    let Some(rule) = sections
+        .into_iter()
+        .find(|section| section.header == "[[rule]]")
+    else {
+        panic!("the configuration has no rules");
+    };
+    rule.keys
+        .into_iter()
+        .map(|key| key.name)
+        .filter(|name| !NO_CRITERIA.contains(name))
+}
+
+#[test]
+fn every_field_with_every_operator_has_a_kernel_test() {
+    let tested: BTreeSet<_> = FIELDS
+        .iter()
+        .map(|field| field())
+        .flat_map(|field| field.cases.iter().map(move |case| (field.name, case.0)))
+        .collect();
+    for field in criteria() {
+        let operators = operators(field);
+        assert!(!operators.is_empty(), "{field} is not in the table");
+        for operator in operators {
+            let has_test = tested.contains(&(field, *operator));
+            assert!(has_test, "no kernel test of {field} with {operator:?}");
+        }
+    }
+}
+
+#[test]
+fn every_field_with_every_operator_is_seen_to_match_and_not_to_match() {
+    for field in FIELDS.iter().map(|field| field()) {
+        let values: BTreeSet<_> = field.specimens.iter().map(|one| one.value).collect();
+        for operator in operators(field.name) {
+            let cases = || field.cases.iter().filter(|case| case.0 == *operator);
+            let matches = cases().any(|case| !case.2.is_empty());
+            let differs = cases().any(|case| case.2.len() < values.len());
+            assert!(matches && differs, "{} with {operator:?}", field.name);
+        }
+        for value in field.cases.iter().flat_map(|case| case.2) {
+            assert!(values.contains(value), "{} has no {value}", field.name);
+        }
+    }
+}
