@@ -30,7 +30,7 @@ pub struct Said {
 }
 
 /// The interface by which frames come in where that matters to no rule.
-pub const INGRESS: &str = "wan0";
+pub const INGRESS: &str = "test0";
 
 /// `drop by rule denied`, `pass by essential`: short enough for a table of expectations.
 impl fmt::Display for Said {

@@ -61,18 +61,24 @@ impl Kernel {
     /// Loads what was compiled.
     #[must_use]
     pub fn of(compiled: Rc<Compiled>) -> Self {
+        Self::try_of(compiled).expect("the generation loads")
+    }
+
+    /// Loads what was compiled, if the verifier takes it.
+    ///
+    /// # Errors
+    /// Whatever refuses it, above all the verifier.
+    pub fn try_of(compiled: Rc<Compiled>) -> Result<Self, datapath::Error> {
         let pins = PinDirectory::new();
-        let mut datapath = Datapath::open(pins.path()).expect("the pin directory opens");
-        let prepared = datapath
-            .prepare(&compiled.tables, [0; 32])
-            .expect("the generation loads");
-        Self {
-            probe: prepared.probe().expect("the probe opens"),
+        let mut datapath = Datapath::open(pins.path())?;
+        let prepared = datapath.prepare(&compiled.tables, [0; 32])?;
+        Ok(Self {
+            probe: prepared.probe()?,
             prepared,
             compiled,
             _datapath: datapath,
             _pins: pins,
-        }
+        })
     }
 
     /// What the kernel would do with a frame of at least 14 bytes that came in by `interface`.

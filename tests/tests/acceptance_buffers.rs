@@ -2,8 +2,8 @@
 //! the IP packet's end, or not there at all. Judged by the real program in the kernel.
 
 use xdp_fw::config::{Action, Config};
-use xdp_fw_tests::disguise::{DENIED_V4, DENIED_V6, HOST_V4, HOST_V6, links};
 use xdp_fw_tests::compiled::{INGRESS, Said};
+use xdp_fw_tests::disguise::{DENIED_V4, DENIED_V6, HOST_V4, HOST_V6, links};
 use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::packet::{
     Layer as _, Packet, ah, destination_options, eth, fragment6, hop_by_hop, icmp, icmpv6, ipv4,
@@ -331,7 +331,11 @@ fn a_truncation_in_two_buffers_is_judged_like_one_in_one() {
         let split = FRAME_MIN.midpoint(frame.len());
         if split < frame.len() {
             let said = kernel.judge_split(INGRESS, frame, Some(split as u32));
-            assert_eq!(said, Said::by_oracle(&denies(), INGRESS, frame).0, "{row}, at {split}");
+            assert_eq!(
+                said,
+                Said::by_oracle(&denies(), INGRESS, frame).0,
+                "{row}, at {split}"
+            );
         }
     });
 }
@@ -342,7 +346,9 @@ fn a_frame_without_an_ethernet_header_is_dropped() {
     let kernel = Kernel::load(&denies());
     let frame = (eth() / v4() / web()).bytes();
     for length in 0..FRAME_MIN {
-        let said = kernel.judge_on_host(INGRESS, frame.split_at(length).0).to_string();
+        let said = kernel
+            .judge_on_host(INGRESS, frame.split_at(length).0)
+            .to_string();
         assert_eq!(said, "drop by truncated_ethernet", "{length} bytes");
     }
 }

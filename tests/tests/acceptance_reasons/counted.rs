@@ -13,8 +13,9 @@ use std::process::Command;
 use xdp_fw::config::{Action, Config};
 use xdp_fw::datapath::{self, Datapath};
 use xdp_fw::policy::{Policy, compile};
+use xdp_fw_tests::compiled::{INGRESS, Said};
 use xdp_fw_tests::disguise;
-use xdp_fw_tests::kernel::{PinDirectory, Said};
+use xdp_fw_tests::kernel::PinDirectory;
 use xdp_fw_tests::packet::{arp, eth, payload};
 use xdp_fw_tests::ruleset::{Criteria, config, drop};
 

@@ -1,6 +1,7 @@
 //! Malformed frames: each reason by its smallest frame, dropped, or judged by what can be read.
 
 use xdp_fw::config::{Action, Config};
+use xdp_fw_tests::compiled::INGRESS;
 use xdp_fw_tests::court::{Court, by_default};
 use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::packet::{
@@ -220,7 +221,9 @@ fn a_frame_shorter_than_an_ethernet_header_is_truncated_ethernet() {
     ] {
         let kernel = Kernel::load(&config);
         for length in 0..14 {
-            let said = kernel.judge_on_host(INGRESS, frame.split_at(length).0).to_string();
+            let said = kernel
+                .judge_on_host(INGRESS, frame.split_at(length).0)
+                .to_string();
             assert_eq!(
                 said,
                 format!("{verdict} by truncated_ethernet"),

@@ -117,7 +117,10 @@ pub(crate) fn interface() -> Field {
         interface,
         ..specimen(interface, eth() / v4() / tcp(1, 2))
     };
-    let mut specimens = ["test0", "test1", "lan7", "wan.100"].map(on).to_vec();
+    let mut specimens = ["test0", "test1", "lan7", "wan.100"]
+        .map(on)
+        .into_iter()
+        .collect::<Vec<_>>();
     // Known whatever else is wrong.
     specimens.extend(
         unaddressed()
