@@ -78,7 +78,7 @@ fn frames() -> Vec<Vec<u8>> {
 
 fn each_is_counted_once(config: &Config) {
     let pins = PinDirectory::new();
-    let tables = compile(&Policy::from_config(config)).unwrap();
+    let tables = compile(&Policy::from_config(config), &[]).unwrap();
     let mut datapath = Datapath::open(pins.path()).unwrap();
     let prepared = datapath.prepare(&tables, [0; 32]).unwrap();
     datapath.commit(prepared).unwrap();

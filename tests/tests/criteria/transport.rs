@@ -15,6 +15,10 @@ fn v6() -> Ipv6 {
 }
 
 /// No transport header, each for another reason; the bytes where it would be look like one.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a layer is written where it is passed"
+)]
 fn headless(header: impl Layer + Clone + 'static, size: usize) -> Vec<Packet> {
     let number = header.protocol();
     let lookalike = || Packet::from(header.clone()) / payload(20);
