@@ -6,12 +6,11 @@ use xdp_fw_tests::ruleset::Criteria as _;
 use crate::table::Operator::*;
 use crate::table::{Case, Field, Specimen, specimen};
 
-/// A frame whose IP header is not all there, one whose version lies, and one of three tags.
+/// A frame whose IP header is not all there, and one whose version lies.
 fn unaddressed() -> Vec<Packet> {
     vec![
         eth() / v4() / truncate(33),
         eth() / v6().version(4) / tcp(1, 2),
-        eth() / vlan(7) / vlan(7) / vlan(7) / v4() / tcp(1, 2),
     ]
 }
 
