@@ -6,6 +6,7 @@
 
 pub mod defaults;
 pub mod icmp;
+mod lint;
 mod load;
 mod model;
 mod parse;

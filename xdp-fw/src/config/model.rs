@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnetwork::IpNetwork;
 
@@ -20,6 +20,17 @@ pub struct Position {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
+}
+
+impl Position {
+    /// The place as told from one in the file `from`: there, the line is enough.
+    pub(super) fn seen_from(&self, from: &Path) -> String {
+        if self.file == from {
+            format!("line {}", self.line)
+        } else {
+            format!("{}:{}", self.file.display(), self.line)
+        }
+    }
 }
 
 impl fmt::Display for Position {

@@ -80,6 +80,27 @@ impl Ranges {
         })
     }
 
+    /// The numbers that both have.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        self.without(&self.without(other))
+    }
+
+    /// How many ranges it takes.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each range, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u128, u128)> {
+        self.0.iter().copied()
+    }
+
+    /// The least and the greatest number in it.
+    pub(super) fn hull(&self) -> Option<(u128, u128)> {
+        let (first, last) = (self.0.first()?, self.0.last()?);
+        Some((first.0, last.1))
+    }
+
     /// Whether there is no number in it.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -130,8 +151,11 @@ mod tests {
                 (0..=MAX).filter(|&number| keep(is_in(&a, number), is_in(&b, number))).collect()
             };
             prop_assert_eq!(members(&one.without(&two)), by_definition(|a, b| a && !b));
+            prop_assert_eq!(members(&one.and(&two)), by_definition(|a, b| a && b));
             prop_assert_eq!(one.is_within(&two), by_definition(|a, b| a && !b).is_empty());
             prop_assert_eq!(one.is_empty(), members(&one).is_empty());
+            let ends = members(&one).first().copied().zip(members(&one).last().copied());
+            prop_assert_eq!(one.hull(), ends);
             // Equal sets are equal values.
             let again = Ranges::union(members(&one).into_iter().map(|number| (number, number)));
             prop_assert_eq!(again, one);

@@ -42,9 +42,10 @@ use self::rule::RuleDraft;
 use self::set::SetDraft;
 use self::set_file::Shelf;
 use self::top::Draft;
+use super::lint;
 use super::load::{Loaded, ReadFile};
-use super::model::Config;
-use super::problem::{Problem, Problems};
+use super::model::{Config, Position};
+use super::problem::{Place, Problem, Problems};
 use super::source::Files;
 
 /// One kind of table of the configuration, for references and tests.
@@ -94,13 +95,24 @@ pub(super) fn parse(main: ReadFile, files: &impl Files) -> Result<Loaded, Proble
     let set_names = tables.iter().flat_map(|table| set::names(table.document()));
     let set_names = set_names.collect();
     let documents = read_documents(tables, &set_names);
-    let (config, mut problems, warnings) = assemble(documents, faults, &mut shelf);
+    let (parsed, mut problems, mut warnings) = assemble(documents, faults, &mut shelf);
     problems.append(&mut included.problems);
     problems.append(&mut shelf.problems);
     let watched = shelf.watched.into_iter().collect();
     if !problems.is_empty() {
         return Err(Problems { problems, watched });
     }
+    let Parsed {
+        config,
+        default_action,
+    } = parsed;
+    warnings.extend(lint::lint(&config, default_action.as_ref()));
+    let order = |file: &Path| included.files.iter().position(|other| other.path == file);
+    warnings.sort_by_key(|warning| match &warning.place {
+        // The main file is none of them, and comes first.
+        Place::At(at) => (order(&at.file), at.line, at.column),
+        Place::File(file) => (order(file), 0, 0),
+    });
     let files = std::iter::once(main).chain(included.files);
     Ok(Loaded {
         config,
@@ -132,13 +144,19 @@ impl<'a> Toml<'a> {
     }
 }
 
+/// The configuration, and where it says what happens to the rest.
+struct Parsed {
+    config: Config,
+    default_action: Option<Position>,
+}
+
 /// The configuration, its problems and its warnings. The main file comes first; `faults` is what
 /// is wrong with the list of what it includes.
 fn assemble<F: Files>(
-    (mut config, mut documents): (Config, Vec<Document<'_>>),
+    (mut parsed, mut documents): (Parsed, Vec<Document<'_>>),
     faults: Vec<(usize, String)>,
     shelf: &mut Shelf<'_, F>,
-) -> (Config, Vec<Problem>, Vec<Problem>) {
+) -> (Parsed, Vec<Problem>, Vec<Problem>) {
     if let Some(main) = documents.first_mut() {
         for (offset, message) in faults {
             main.report.wrong(offset, message);
@@ -148,6 +166,7 @@ fn assemble<F: Files>(
     rule::report_too_many_shadows(&mut documents);
     set::report_repeated_names(&mut documents);
     set::report_unused(&mut documents);
+    let config = &mut parsed.config;
     config.sets = fill::sets(&mut documents, shelf);
     check::rules(&mut documents, &config.sets);
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
@@ -158,18 +177,21 @@ fn assemble<F: Files>(
         problems.extend(wrong);
         warnings.extend(odd);
     }
-    (config, problems, warnings)
+    (parsed, problems, warnings)
 }
 
 /// What each file says, and what the main file says besides sets and rules.
 fn read_documents<'a>(
     tables: Vec<Toml<'a>>,
     set_names: &'a BTreeSet<String>,
-) -> (Config, Vec<Document<'a>>) {
+) -> (Parsed, Vec<Document<'a>>) {
     let counts = tables.iter().map(|table| rule::count(table.document()));
     let all_rules = counts.sum();
     let mut earlier_rules = 0;
-    let mut config = Draft::blank().config;
+    let mut parsed = Parsed {
+        config: Draft::blank().config,
+        default_action: None,
+    };
     let mut documents = Vec::with_capacity(tables.len());
     for (index, table) in tables.into_iter().enumerate() {
         let ReadFile { path, text } = table.file;
@@ -185,8 +207,12 @@ fn read_documents<'a>(
         let mut draft = Draft::blank();
         if index == 0 {
             let name = ("the configuration", 0);
-            read_table(&mut draft, top::FIELDS, name, document, &mut scope);
-            config = draft.config;
+            let offsets = read_table(&mut draft, top::FIELDS, name, document, &mut scope);
+            let offset = offsets.get("default_action");
+            parsed = Parsed {
+                config: draft.config,
+                default_action: offset.map(|&offset| scope.report.position(offset)),
+            };
         } else {
             include::read_table(&mut draft, document, &mut scope);
         }
@@ -198,5 +224,5 @@ fn read_documents<'a>(
             rules: draft.rules,
         });
     }
-    (config, documents)
+    (parsed, documents)
 }

@@ -17,7 +17,6 @@ use super::interface::interfaces;
 use super::mac;
 use super::numbers::{dscp_names, dscps, families, lengths, ports, protocols, ttls, vlans};
 use super::value::{assign, bad_name, choice, flag, is_name, text, wrong_kind};
-use super::words::place;
 use crate::config::defaults::{MAX_RULES, MAX_SHADOW_RULES, RULE_ENABLED, RULE_SHADOW};
 use crate::config::model::{Action, Position, Rule};
 
@@ -368,7 +367,7 @@ pub(super) fn report_repeated_names(documents: &mut [Document<'_>]) {
                 .or_insert_with(|| position.clone());
             if *taken != *position {
                 let at = draft.keys.get("name").copied().unwrap_or(draft.offset);
-                let place = place(taken, document.path);
+                let place = taken.seen_from(document.path);
                 let message = format!(
                     "rule `{name}` is already defined at {place}; expected a name of its own"
                 );

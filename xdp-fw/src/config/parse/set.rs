@@ -13,7 +13,7 @@ use super::Document;
 use super::address::{Member, member};
 use super::field::{Field, Item, Key, Scope, Shape, in_order, read_table};
 use super::value::{assign, bad_name, flag, is_name, list, path, table};
-use super::words::{place, quoted};
+use super::words::quoted;
 use crate::config::defaults::SET_ALLOW_EMPTY;
 use crate::config::model::{Addresses, Rule};
 
@@ -144,7 +144,7 @@ pub(super) fn report_repeated_names(documents: &mut [Document<'_>]) {
                 .entry(set.name.clone())
                 .or_insert_with(|| position.clone());
             if *taken != position {
-                let (name, place) = (quoted(&set.name), place(taken, document.path));
+                let (name, place) = (quoted(&set.name), taken.seen_from(document.path));
                 let message =
                     format!("set {name} is already defined at {place}; expected a name of its own");
                 document.report.wrong(set.offset, message);

@@ -2,9 +2,6 @@
 //!
 //! Owns no rule of the configuration.
 
-use std::path::Path;
-
-use crate::config::model::Position;
 use crate::config::problem::write_visibly;
 
 /// Longest quotation of the operator's text in a message, in characters.
@@ -85,15 +82,6 @@ pub(super) fn suggestion<'a>(
     match nearest(word, known) {
         Some(near) => format!("; did you mean `{near}`?"),
         None => format!("; expected {expected}"),
-    }
-}
-
-/// Where something stands, told from a place in the file `from`.
-pub(super) fn place(position: &Position, from: &Path) -> String {
-    if position.file == from {
-        format!("line {}", position.line)
-    } else {
-        format!("{}:{}", position.file.display(), position.line)
     }
 }
 

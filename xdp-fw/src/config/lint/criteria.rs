@@ -1,0 +1,293 @@
+//! A rule's criteria as values that can be compared.
+//!
+//! Owns what one criterion says about another: flags are TCP's, an address has a family. Never
+//! says that a criterion which allows every value is none: a packet may lack the field.
+
+use std::collections::HashSet;
+
+use super::values::{ValueId, Values};
+use crate::config::model::{
+    FragmentKind, IcmpTypeList, MacList, NumberList, Rule, TcpFlags, VLAN_NONE,
+};
+use crate::config::protocols::{ICMP, ICMPV6, TCP, WITH_PORTS};
+use crate::config::ranges::Ranges;
+
+/// What a rule may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Criterion {
+    DestinationPort,
+    Protocol,
+    SourcePort,
+    Source,
+    Destination,
+    Family,
+    Interface,
+    Vlan,
+    IcmpType,
+    IcmpCode,
+    TcpFlags,
+    Fragment,
+    Length,
+    Ttl,
+    Dscp,
+    SourceMac,
+    DestinationMac,
+}
+
+/// Those whose values differ between the families.
+const BY_FAMILY: [Criterion; 3] = [
+    Criterion::Source,
+    Criterion::Destination,
+    Criterion::IcmpType,
+];
+
+const COUNT: usize = Criterion::DestinationMac as usize + 1;
+
+/// The criteria of a rule: a value each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Criteria {
+    /// A bit per criterion that the rule has.
+    asked: u32,
+    /// By criterion.
+    values: [Option<ValueId>; COUNT],
+}
+
+/// Criteria by number, in the order in which to compare them.
+pub(super) struct Order(Vec<usize>);
+
+impl Order {
+    /// Those first that tell most rules apart.
+    pub(super) fn of(rules: &[&Criteria]) -> Self {
+        let different = |criterion: &usize| {
+            let values = rules.iter().map(|rule| rule.values.get(*criterion));
+            std::cmp::Reverse(values.collect::<HashSet<_>>().len())
+        };
+        let mut order: Vec<usize> = (0..COUNT).collect();
+        order.sort_by_cached_key(different);
+        Self(order)
+    }
+}
+
+impl Criteria {
+    /// The criteria of `rule`, and those that they imply.
+    pub(super) fn of<'a>(rule: &'a Rule, values: &mut Values<'a>) -> Self {
+        let mut criteria = Self {
+            asked: 0,
+            values: [None; COUNT],
+        };
+        criteria.of_addresses(rule, values);
+        criteria.of_numbers(rule, values);
+        criteria.of_headers(rule, values);
+        let families = criteria.families(rule, values);
+        if let Some(families) = &families {
+            criteria.set(Criterion::Family, values.numbers(families.clone()));
+            criteria.narrow(families, values);
+        }
+        if let Some(protocols) = protocols(rule, families.as_ref()) {
+            criteria.set(Criterion::Protocol, values.numbers(protocols));
+        }
+        criteria
+    }
+
+    /// Leaves out what is of a family that the rule does not match.
+    fn narrow(&mut self, families: &Ranges, values: &mut Values<'_>) {
+        for family in [4u8, 6] {
+            if *families != numbers([family]) {
+                continue;
+            }
+            for criterion in BY_FAMILY {
+                if let Some(value) = self.get(criterion) {
+                    self.set(criterion, values.of_family(value, family));
+                }
+            }
+        }
+    }
+
+    fn of_addresses<'a>(&mut self, rule: &'a Rule, values: &mut Values<'a>) {
+        let lists = [
+            (Criterion::Source, &rule.source),
+            (Criterion::Destination, &rule.destination),
+        ];
+        for (criterion, list) in lists {
+            if let Some(list) = list {
+                self.set(criterion, values.addresses(list));
+            }
+        }
+        if let Some(list) = &rule.interface {
+            self.set(Criterion::Interface, values.interfaces(list));
+        }
+        let lists = [
+            (Criterion::SourceMac, &rule.source_mac),
+            (Criterion::DestinationMac, &rule.destination_mac),
+        ];
+        for (criterion, list) in lists {
+            if let Some(list) = list {
+                self.set(criterion, values.numbers(macs(list)));
+            }
+        }
+    }
+
+    fn of_numbers(&mut self, rule: &Rule, values: &mut Values<'_>) {
+        let wide = [
+            (Criterion::SourcePort, &rule.source_port, u16::MAX),
+            (Criterion::DestinationPort, &rule.destination_port, u16::MAX),
+            (Criterion::Vlan, &rule.vlan, VLAN_NONE),
+            (Criterion::Length, &rule.length, u16::MAX),
+        ];
+        for (criterion, list, max) in wide {
+            if let Some(list) = list {
+                self.set(criterion, values.numbers(Ranges::of(list, max.into())));
+            }
+        }
+        let narrow = [
+            (Criterion::IcmpCode, &rule.icmp_code, u8::MAX),
+            (Criterion::Ttl, &rule.ttl, u8::MAX),
+            (Criterion::Dscp, &rule.dscp, 63),
+        ];
+        for (criterion, list, max) in narrow {
+            if let Some(list) = list {
+                self.set(criterion, values.numbers(Ranges::of(list, max.into())));
+            }
+        }
+    }
+
+    fn of_headers(&mut self, rule: &Rule, values: &mut Values<'_>) {
+        if let Some(list) = &rule.icmp_type {
+            let (v4, v6) = (icmp_types(list, false), icmp_types(list, true));
+            self.set(Criterion::IcmpType, values.families(v4, v6));
+        }
+        if let Some(flags) = &rule.tcp_flags {
+            self.set(Criterion::TcpFlags, values.numbers(tcp_flags(flags)));
+        }
+        if let Some(list) = &rule.fragment {
+            let kinds = FragmentKind::ALL.into_iter().zip(0..);
+            let kinds = kinds.filter(|(kind, _)| list.contains(*kind));
+            let kinds = Ranges::union(kinds.map(|(_, number)| (number, number)));
+            self.set(Criterion::Fragment, values.numbers(kinds));
+        }
+    }
+
+    fn set(&mut self, criterion: Criterion, value: ValueId) {
+        self.asked |= 1 << criterion as u8;
+        if let Some(slot) = self.values.get_mut(criterion as usize) {
+            *slot = Some(value);
+        }
+    }
+
+    fn get(&self, criterion: Criterion) -> Option<ValueId> {
+        self.values.get(criterion as usize).copied().flatten()
+    }
+
+    /// The families that are left, if the rule says anything about them.
+    fn families(&self, rule: &Rule, values: &Values<'_>) -> Option<Ranges> {
+        let listed = rule.family.as_ref().map(|list| {
+            let families = [4u8, 6].into_iter().filter(|family| list.contains(family));
+            numbers(families)
+        });
+        let by_family = BY_FAMILY
+            .into_iter()
+            .filter_map(|criterion| self.get(criterion));
+        let implied = by_family.filter_map(|value| values.only_family(value));
+        implied
+            .map(|family| numbers([family]))
+            .chain(listed)
+            .reduce(|one, other| one.and(&other))
+    }
+
+    /// Whether there is no criterion.
+    pub(super) fn is_none(&self) -> bool {
+        self.asked == 0
+    }
+
+    /// Whether nothing is left of one of them.
+    pub(super) fn has_empty(&self, values: &Values<'_>) -> bool {
+        let mut given = self.values.iter().flatten();
+        given.any(|value| values.is_empty(*value))
+    }
+
+    /// Whether nothing is left of this criterion.
+    pub(super) fn is_empty(&self, criterion: Criterion, values: &Values<'_>) -> bool {
+        self.get(criterion)
+            .is_some_and(|value| values.is_empty(value))
+    }
+
+    /// Whether they match everything that `others` do; false if that is not known.
+    pub(super) fn cover(&self, others: &Self, order: &Order, values: &mut Values<'_>) -> bool {
+        // What only the first asks, a packet of the second may lack.
+        if self.asked & !others.asked != 0 {
+            return false;
+        }
+        order.0.iter().all(|&criterion| {
+            let (this, other) = (self.values.get(criterion), others.values.get(criterion));
+            match (this, other) {
+                (Some(Some(this)), Some(Some(other))) => values.are_within(*other, *this),
+                _ => true,
+            }
+        })
+    }
+
+    /// The same for this protocol and destination port alone; `None` if that matches nothing.
+    pub(super) fn at_port(&self, protocol: u8, port: u16, values: &mut Values<'_>) -> Option<Self> {
+        let mut narrowed = self.clone();
+        let at = [
+            (Criterion::Protocol, u128::from(protocol)),
+            (Criterion::DestinationPort, u128::from(port)),
+        ];
+        for (criterion, number) in at {
+            let wanted = values.numbers(Ranges::union([(number, number)]));
+            let known = self.get(criterion);
+            if known.is_some_and(|known| !values.are_within(wanted, known)) {
+                return None;
+            }
+            narrowed.set(criterion, wanted);
+        }
+        Some(narrowed)
+    }
+}
+
+fn numbers(numbers: impl IntoIterator<Item = u8>) -> Ranges {
+    let numbers = numbers.into_iter().map(u128::from);
+    Ranges::union(numbers.map(|number| (number, number)))
+}
+
+/// The protocols that are left, if the rule says anything about them: ports, flags and types do.
+fn protocols(rule: &Rule, families: Option<&Ranges>) -> Option<Ranges> {
+    let listed = |list: &NumberList<u8>| Ranges::of(list, u8::MAX.into());
+    let has_ports = rule.source_port.is_some() || rule.destination_port.is_some();
+    let has_icmp = rule.icmp_type.is_some() || rule.icmp_code.is_some();
+    let parts = [
+        rule.protocol.as_ref().map(listed),
+        has_ports.then(|| numbers(WITH_PORTS)),
+        rule.tcp_flags.as_ref().map(|_| numbers([TCP])),
+        has_icmp.then(|| match families {
+            Some(families) if *families == numbers([4]) => numbers([ICMP]),
+            Some(families) if *families == numbers([6]) => numbers([ICMPV6]),
+            _ => numbers([ICMP, ICMPV6]),
+        }),
+    ];
+    let parts = parts.into_iter().flatten();
+    parts.reduce(|one, other| one.and(&other))
+}
+
+fn icmp_types(list: &IcmpTypeList, v6: bool) -> Ranges {
+    numbers((0..=u8::MAX).filter(|kind| list.contains(v6, *kind)))
+}
+
+/// Every value of the eight flags that one of the combinations allows.
+fn tcp_flags(combinations: &[TcpFlags]) -> Ranges {
+    let allows =
+        |value: u8, flags: &TcpFlags| value & flags.set == flags.set && value & flags.clear == 0;
+    numbers((0..=u8::MAX).filter(|&value| combinations.iter().any(|flags| allows(value, flags))))
+}
+
+fn macs(list: &MacList) -> Ranges {
+    let entries = list.0.iter().map(|entry| {
+        let number = entry
+            .address
+            .iter()
+            .fold(0, |number, byte| number << 8 | u128::from(*byte));
+        (entry.negated, (number, number))
+    });
+    Ranges::listed(entries, (1 << 48) - 1)
+}

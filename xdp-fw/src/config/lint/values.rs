@@ -1,0 +1,276 @@
+//! What the lists of rules come to, each different one once.
+//!
+//! Owns the memory that this takes: lists beyond [`MAX_RANGES`] stand for themselves alone.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use ipnetwork::IpNetwork;
+
+use super::interfaces;
+use crate::config::model::{AddressList, Addresses, InterfaceList, Set};
+use crate::config::ranges::Ranges;
+
+/// Most ranges that all addresses together may take: 64 MiB.
+const MAX_RANGES: usize = 2 << 20;
+
+/// Names a value; equal values have equal names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ValueId(usize);
+
+/// What a list comes to.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Value {
+    Numbers(Ranges),
+    /// Addresses, or ICMP types: by family.
+    Families(Ranges, Ranges),
+    Interfaces(InterfaceList),
+    /// A list of addresses that is too long to be looked at.
+    Unseen(AddressList),
+}
+
+impl Value {
+    /// Whether `other` has all that this has; false if that is not known.
+    fn is_within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Numbers(these), Self::Numbers(those)) => these.is_within(those),
+            (Self::Families(v4, v6), Self::Families(other_v4, other_v6)) => {
+                v4.is_within(other_v4) && v6.is_within(other_v6)
+            }
+            (Self::Interfaces(these), Self::Interfaces(those)) => {
+                interfaces::are_within(these, those)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Numbers(numbers) => numbers.is_empty(),
+            Self::Families(v4, v6) => v4.is_empty() && v6.is_empty(),
+            Self::Interfaces(_) | Self::Unseen(_) => false,
+        }
+    }
+}
+
+/// The least and the greatest number of a value, by family where it has those: to see at once
+/// that another one does not have both.
+type Hull = [(u128, u128); 2];
+
+impl Value {
+    fn hull(&self) -> Hull {
+        const NONE: (u128, u128) = (u128::MAX, 0);
+        const ALL: (u128, u128) = (0, u128::MAX);
+        match self {
+            Self::Numbers(numbers) => [numbers.hull().unwrap_or(NONE), NONE],
+            Self::Families(v4, v6) => [v4, v6].map(|ranges| ranges.hull().unwrap_or(NONE)),
+            Self::Interfaces(_) | Self::Unseen(_) => [ALL, ALL],
+        }
+    }
+}
+
+fn is_inside(inner: Hull, outer: Hull) -> bool {
+    let ([a, b], [c, d]) = (inner, outer);
+    let is_in = |(from, to), (start, end)| from > to || (start <= from && to <= end);
+    is_in(a, c) && is_in(b, d)
+}
+
+/// Ranges of IPv4 and of IPv6.
+type Pair = (Ranges, Ranges);
+
+/// The values of all rules.
+pub(super) struct Values<'a> {
+    sets: &'a BTreeMap<String, Set>,
+    set_ranges: HashMap<&'a str, Option<Rc<Pair>>>,
+    lists: HashMap<&'a AddressList, ValueId>,
+    known: HashMap<Rc<Value>, ValueId>,
+    values: Vec<(Hull, Rc<Value>)>,
+    /// Answers, for the values that take long.
+    within: HashMap<(ValueId, ValueId), bool>,
+    ranges_left: usize,
+}
+
+impl<'a> Values<'a> {
+    pub(super) fn of(sets: &'a BTreeMap<String, Set>) -> Self {
+        Self {
+            sets,
+            set_ranges: HashMap::new(),
+            lists: HashMap::new(),
+            known: HashMap::new(),
+            values: Vec::new(),
+            within: HashMap::new(),
+            ranges_left: MAX_RANGES,
+        }
+    }
+
+    pub(super) fn numbers(&mut self, numbers: Ranges) -> ValueId {
+        self.id(Value::Numbers(numbers))
+    }
+
+    pub(super) fn families(&mut self, v4: Ranges, v6: Ranges) -> ValueId {
+        self.id(Value::Families(v4, v6))
+    }
+
+    pub(super) fn interfaces(&mut self, list: &InterfaceList) -> ValueId {
+        self.id(Value::Interfaces(list.clone()))
+    }
+
+    pub(super) fn addresses(&mut self, list: &'a AddressList) -> ValueId {
+        if let Some(&id) = self.lists.get(list) {
+            return id;
+        }
+        let value = match self.pair(list) {
+            Some((v4, v6)) => Value::Families(v4, v6),
+            None => Value::Unseen(list.clone()),
+        };
+        let id = self.id(value);
+        self.lists.insert(list, id);
+        id
+    }
+
+    fn id(&mut self, value: Value) -> ValueId {
+        if let Some(&id) = self.known.get(&value) {
+            return id;
+        }
+        let (id, value) = (ValueId(self.values.len()), Rc::new(value));
+        self.known.insert(Rc::clone(&value), id);
+        self.values.push((value.hull(), value));
+        id
+    }
+
+    /// Whether every packet that has a value of `these` has one of `those`; false if that is not
+    /// known.
+    pub(super) fn are_within(&mut self, these: ValueId, those: ValueId) -> bool {
+        if these == those {
+            return true;
+        }
+        let (a, b) = (self.values.get(these.0), self.values.get(those.0));
+        let (Some((hull, a)), Some((outer, b))) = (a, b) else {
+            return false;
+        };
+        if !is_inside(*hull, *outer) {
+            return false;
+        }
+        if !matches!(**a, Value::Families(..)) {
+            return a.is_within(b);
+        }
+        *self
+            .within
+            .entry((these, those))
+            .or_insert_with(|| a.is_within(b))
+    }
+
+    pub(super) fn is_empty(&self, id: ValueId) -> bool {
+        self.values
+            .get(id.0)
+            .is_some_and(|(_, value)| value.is_empty())
+    }
+
+    /// The family of a value by family, if it reaches just one.
+    pub(super) fn only_family(&self, id: ValueId) -> Option<u8> {
+        match self.values.get(id.0).map(|(_, value)| &**value) {
+            Some(Value::Families(v4, v6)) => match (v4.is_empty(), v6.is_empty()) {
+                (false, true) => Some(4),
+                (true, false) => Some(6),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What of a value is of this family.
+    pub(super) fn of_family(&mut self, id: ValueId, family: u8) -> ValueId {
+        let Some((_, value)) = self.values.get(id.0) else {
+            return id;
+        };
+        let Value::Families(v4, v6) = &**value else {
+            return id;
+        };
+        let (kept, other) = if family == 4 { (v4, v6) } else { (v6, v4) };
+        if other.is_empty() || self.ranges_left < kept.len() {
+            return id;
+        }
+        self.ranges_left -= kept.len();
+        let (kept, none) = (kept.clone(), Ranges::default());
+        if family == 4 {
+            self.families(kept, none)
+        } else {
+            self.families(none, kept)
+        }
+    }
+
+    /// What is left of a list; `None` if that is too much.
+    fn pair(&mut self, list: &'a AddressList) -> Option<Pair> {
+        let (mut plain, mut negated) = (Vec::new(), Vec::new());
+        for entry in &list.0 {
+            let pair = match &entry.addresses {
+                Addresses::Prefix(prefix) => Rc::new(ranges(std::slice::from_ref(prefix))),
+                Addresses::Set(name) => self.set(name)?,
+            };
+            if entry.negated {
+                &mut negated
+            } else {
+                &mut plain
+            }
+            .push(pair);
+        }
+        let (v4, v6) = if plain.is_empty() {
+            let all = |bits| Ranges::union([(0, last(bits))]);
+            (all(32), all(128))
+        } else {
+            union(&plain)
+        };
+        let (without_v4, without_v6) = union(&negated);
+        let pair = (v4.without(&without_v4), v6.without(&without_v6));
+        self.take(&pair)?;
+        Some(pair)
+    }
+
+    fn set(&mut self, name: &'a str) -> Option<Rc<Pair>> {
+        if let Some(known) = self.set_ranges.get(name) {
+            return known.clone();
+        }
+        let prefixes = self.sets.get(name).map(|set| set.prefixes.as_slice());
+        let prefixes = prefixes.unwrap_or_default();
+        let fits = prefixes.len() <= self.ranges_left;
+        let pair = fits.then(|| Rc::new(ranges(prefixes)));
+        let pair = pair.filter(|pair| self.take(pair).is_some());
+        self.set_ranges.insert(name, pair.clone());
+        pair
+    }
+
+    /// Reserves memory.
+    fn take(&mut self, (v4, v6): &Pair) -> Option<()> {
+        self.ranges_left = self.ranges_left.checked_sub(v4.len() + v6.len())?;
+        Some(())
+    }
+}
+
+/// The largest number of so many bits.
+fn last(bits: u8) -> u128 {
+    u128::MAX >> (128 - u32::from(bits.clamp(1, 128)))
+}
+
+fn ranges(prefixes: &[IpNetwork]) -> Pair {
+    let of = |v6: bool| {
+        let prefixes = prefixes.iter().filter(move |prefix| prefix.is_ipv6() == v6);
+        Ranges::union(prefixes.map(ends))
+    };
+    (of(false), of(true))
+}
+
+/// The first and the last address of a prefix.
+fn ends(prefix: &IpNetwork) -> (u128, u128) {
+    let number = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => u128::from(ip.to_bits()),
+        IpAddr::V6(ip) => ip.to_bits(),
+    };
+    (number(prefix.network()), number(prefix.broadcast()))
+}
+
+fn union(pairs: &[Rc<Pair>]) -> Pair {
+    let v4 = pairs.iter().flat_map(|pair| pair.0.iter());
+    let v6 = pairs.iter().flat_map(|pair| pair.1.iter());
+    (Ranges::union(v4), Ranges::union(v6))
+}
