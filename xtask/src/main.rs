@@ -3,6 +3,7 @@
 mod command;
 mod demo;
 mod ebpf;
+mod generate;
 mod lint;
 mod preflight;
 mod privilege;
@@ -36,6 +37,8 @@ enum Chore {
     Setup(setup::Arguments),
     /// Build the BPF object and write it, with its record, into the tree
     Ebpf(ebpf::Arguments),
+    /// Write the schema and the reference page of the configuration
+    Generate(generate::Arguments),
     /// Show the main job on real packets: two hosts, a filter, an edit, a kill, a restart
     Demo(demo::Arguments),
     /// Check formatting and lints, of the host crates and of the BPF crate
@@ -60,6 +63,7 @@ fn run(chore: Chore) -> Result<()> {
     match chore {
         Chore::Setup(arguments) => setup::run(&workspace, &arguments),
         Chore::Ebpf(arguments) => ebpf::run(&workspace, &arguments),
+        Chore::Generate(arguments) => generate::run(&workspace, &arguments),
         Chore::Demo(arguments) => demo::run(&workspace, &arguments),
         Chore::Lint => lint::run(&workspace),
         Chore::Test(arguments) => test::run(&workspace, &arguments),

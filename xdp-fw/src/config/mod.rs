@@ -5,6 +5,7 @@
 //! decides what a rule means for a packet: that is the policy's work.
 
 pub mod defaults;
+pub mod generated;
 pub mod icmp;
 mod lint;
 mod load;

@@ -53,6 +53,8 @@ use super::source::Files;
 pub struct Section {
     /// How it begins in a file; empty for the top level.
     pub header: &'static str,
+    /// The key of the top level that it stands under; empty for the top level itself.
+    pub name: &'static str,
     /// Its keys, in the order of the reference.
     pub keys: Vec<&'static Key>,
 }
@@ -60,18 +62,23 @@ pub struct Section {
 /// Every key there is, by the table that it belongs to.
 #[must_use]
 pub fn reference() -> Vec<Section> {
-    fn section<T>(header: &'static str, fields: &'static [Field<T>]) -> Section {
+    fn section<T>(
+        header: &'static str,
+        name: &'static str,
+        fields: &'static [Field<T>],
+    ) -> Section {
         Section {
             header,
+            name,
             keys: fields.iter().map(|field| &field.key).collect(),
         }
     }
     vec![
-        section("", top::FIELDS),
-        section("[interface.\"PATTERN\"]", interface::FIELDS),
-        section("[set.NAME]", set::FIELDS),
-        section("[[rule]]", rule::FIELDS),
-        section("[metrics]", top::METRICS),
+        section("", "", top::FIELDS),
+        section("[interface.\"PATTERN\"]", "interface", interface::FIELDS),
+        section("[set.NAME]", "set", set::FIELDS),
+        section("[[rule]]", "rule", rule::FIELDS),
+        section("[metrics]", "metrics", top::METRICS),
     ]
 }
 

@@ -1,0 +1,123 @@
+//! The reference page: every key, and the names that stand for numbers.
+//!
+//! Owns its headings and the few sentences that are about all keys.
+
+use std::fmt::Write as _;
+
+use crate::config::{Key, Presence, Section, icmp, protocols, reference};
+
+const HEAD: &str = "\
+<!-- Written by `cargo xtask generate` from the field table of the parser; do not edit. -->
+
+# Configuration reference
+
+Every key of `/etc/xdp-fw.toml`, as the parser knows them. `config/xdp-fw.toml` shows each in a
+file. `config/xdp-fw.schema.json` tells them to an editor: with Taplo or Even Better TOML, write
+`#:schema PATH` with its path as the first line. `xdp-fw check` reports every mistake with its
+place.
+
+- Where a list is allowed, one value stands for a list of one. A list means any of its entries.
+- An entry with a leading `!` is taken away from the others, in any order; with such entries
+  alone, from everything. A packet without the field in question matches no criterion on it.
+- A range such as `\"8000-8099\"` includes both ends.
+- The criteria of a rule must all match. One that is left out matches every packet.
+";
+
+const INCLUDED: &str = "
+An included file has `[set.NAME]` and `[[rule]]` tables alone. Paths are relative to the directory
+of the file that names them; `*` and `?` may stand in their last part.
+";
+
+/// The page, as Markdown.
+#[must_use]
+pub fn page() -> String {
+    let mut page = HEAD.to_owned();
+    for section in reference() {
+        write_section(&mut page, &section);
+        if section.name.is_empty() {
+            page += INCLUDED;
+        }
+    }
+    write_names(&mut page);
+    page
+}
+
+fn write_section(page: &mut String, section: &Section) {
+    let heading = match section.header {
+        "" => "The top level".to_owned(),
+        header => format!("`{header}`"),
+    };
+    let _ = write!(
+        page,
+        "\n## {heading}\n\n| key | value | default | |\n|---|---|---|---|\n"
+    );
+    for key in &section.keys {
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} |",
+            key.name,
+            cell(&key.expects_as_a_whole()),
+            default(key),
+            cell(key.doc)
+        );
+    }
+}
+
+fn default(key: &Key) -> String {
+    match key.presence {
+        Presence::Required => "required".into(),
+        Presence::Default(value) => format!("`{value}`"),
+        Presence::Optional => String::new(),
+    }
+}
+
+/// Text that ends no cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn write_names(page: &mut String) {
+    *page += "\n## Names of ICMP types\n\nA name in both columns stands for either number, each in \
+              its family.\n\n| name | ICMP | ICMPv6 |\n|---|---|---|\n";
+    let shown = |number: Option<u8>| number.map_or(String::new(), |number| number.to_string());
+    for name in icmp::type_names() {
+        if let Some(types) = icmp::types(name) {
+            let _ = writeln!(
+                page,
+                "| `{name}` | {} | {} |",
+                shown(types.v4),
+                shown(types.v6)
+            );
+        }
+    }
+    *page += "\n## Names of ICMP codes\n\nA name may be used where the type and the family beside \
+              it leave it one number.\n\n| name | type | ICMP | ICMPv6 |\n|---|---|---|---|\n";
+    write_codes(page);
+    *page += "\n## Names of protocols\n\n";
+    let numbered = |name| Some(format!("`{name}` {}", protocols::number(name)?));
+    let names: Vec<String> = protocols::names().filter_map(numbered).collect();
+    let _ = writeln!(page, "{}.", names.join(", "));
+}
+
+fn write_codes(page: &mut String) {
+    let mut done: Vec<&str> = Vec::new();
+    for name in icmp::code_names() {
+        if done.contains(&name) {
+            continue;
+        }
+        done.push(name);
+        let of = |v6: bool| {
+            let mut codes = icmp::codes(name).filter(|code| code.v6 == v6);
+            codes.next()
+        };
+        let codes = [of(false), of(true)];
+        let kind = codes.iter().flatten().next();
+        let kind = kind.and_then(|code| icmp::type_name(code.v6, code.kind));
+        let [v4, v6] = codes.map(|code| code.map_or(String::new(), |code| code.code.to_string()));
+        let _ = writeln!(
+            page,
+            "| `{name}` | `{}` | {v4} | {v6} |",
+            kind.unwrap_or_default()
+        );
+    }
+}
