@@ -29,6 +29,11 @@ pub fn config() -> BoxedStrategy<Config> {
     with_policies(rules)
 }
 
+/// Up to eight rules.
+pub fn few_rules() -> BoxedStrategy<Config> {
+    with_policies(vec(broad_rule(), 0..=8))
+}
+
 /// Several hundred rules, so narrow that late ones decide too.
 pub fn many_rules() -> BoxedStrategy<Config> {
     with_policies(vec(narrow_rule(), 200..=600))

@@ -1,0 +1,112 @@
+//! Targets that take text: the configuration, and a set file.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use ipnetwork::IpNetwork;
+use xdp_fw::config::{FileError, Files, Loaded, Problems, Role, load};
+use xdp_fw::policy::{Policy, compile};
+
+const MAIN: &str = "xdp-fw.toml";
+const FEED: &str = "feed.txt";
+
+/// Two files, and no disk.
+struct Memory<'a> {
+    main: &'a [u8],
+    feed: &'a [u8],
+}
+
+impl Files for Memory<'_> {
+    fn read(&self, path: &Path, _role: Role) -> Result<String, FileError> {
+        let bytes = match path.to_str() {
+            Some(MAIN) => self.main,
+            Some(FEED) => self.feed,
+            _ => return Err(FileError::Missing),
+        };
+        // As from disk: what is no text comes to no parser.
+        String::from_utf8(bytes.to_vec()).map_err(|_| FileError::Changing)
+    }
+}
+
+/// Any main file: it loads and compiles, or every problem is a line with a place.
+pub fn config(main: &[u8]) {
+    let feed = b"192.0.2.0/24 # one\n2001:db8::/32\n";
+    let files = Memory { main, feed };
+    let first = load(Path::new(MAIN), &files);
+    match &first {
+        Ok(loaded) => {
+            // A policy may not fit, but it says so.
+            let _ = compile(&Policy::from_config(&loaded.config), &[]);
+            loaded
+                .warnings
+                .iter()
+                .for_each(|one| check_line(&one.to_string()));
+        }
+        Err(problems) => check(problems),
+    }
+    let again = load(Path::new(MAIN), &files);
+    match (first, again) {
+        (Ok(first), Ok(again)) => assert_eq!(first, again),
+        (Err(first), Err(again)) => assert_eq!(first.to_string(), again.to_string()),
+        _ => panic!("the same text is right once and wrong once"),
+    }
+}
+
+/// Any set file: every prefix in it is in the set, and the set has no host bits.
+pub fn set_file(feed: &[u8]) {
+    let main = format!(
+        "interfaces = [\"eth0\"]\n[set.s]\nfiles = [\"{FEED}\"]\nallow_empty = true\n\
+         [[rule]]\nname = \"r\"\naction = \"drop\"\nsource = [\"@s\"]\n"
+    );
+    let files = Memory {
+        main: main.as_bytes(),
+        feed,
+    };
+    match load(Path::new(MAIN), &files) {
+        Ok(loaded) => holds_every_prefix(&loaded, feed),
+        Err(problems) => check(&problems),
+    }
+}
+
+fn holds_every_prefix(loaded: &Loaded, feed: &[u8]) {
+    let prefixes = loaded
+        .config
+        .sets
+        .get("s")
+        .map_or(&[][..], |set| &set.prefixes);
+    for prefix in prefixes {
+        assert_eq!(prefix.ip(), prefix.network(), "host bits in {prefix}");
+    }
+    let Ok(text) = str::from_utf8(feed) else {
+        panic!("what is no text was read");
+    };
+    // The plainest reading there is, of lines that need no other.
+    let lines = text
+        .lines()
+        .filter_map(|line| line.split(['#', ';']).next());
+    for written in lines.filter_map(|line| line.trim().parse::<IpNetwork>().ok()) {
+        let held = prefixes.iter().any(|prefix| holds(prefix, &written));
+        assert!(held, "{written} is not in the set");
+    }
+}
+
+fn holds(prefix: &IpNetwork, inner: &IpNetwork) -> bool {
+    let network: IpAddr = inner.network();
+    prefix.contains(network) && prefix.prefix() <= inner.prefix()
+}
+
+/// Each problem is a line that names a file, and has nothing in it that a terminal acts on.
+fn check(problems: &Problems) {
+    let text = problems.to_string();
+    assert!(!text.is_empty(), "an error without a problem");
+    text.lines().for_each(check_line);
+}
+
+fn check_line(line: &str) {
+    // Whatever else is read is what the configuration names.
+    assert!(line.contains(": "), "{line:?} has no place");
+    assert!(
+        !line.chars().any(char::is_control),
+        "{line:?} has control characters"
+    );
+}
