@@ -1,7 +1,7 @@
 //! Targets that take text: the configuration, and a set file.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ipnetwork::IpNetwork;
 use xdp_fw::config::{FileError, Files, Loaded, Problems, Role, load};
@@ -25,6 +25,14 @@ impl Files for Memory<'_> {
         };
         // As from disk: what is no text comes to no parser.
         String::from_utf8(bytes.to_vec()).map_err(|_| FileError::Changing)
+    }
+
+    fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
+        // A directory with the set file alone, whatever is asked of it.
+        let is_here = pattern
+            .parent()
+            .is_some_and(|parent| parent == Path::new(""));
+        Ok(is_here.then(|| PathBuf::from(FEED)).into_iter().collect())
     }
 }
 
