@@ -201,7 +201,8 @@ pub trait Tables {
     fn essentials(&self) -> bool;
     /// Whether there is any rule.
     fn has_rules(&self) -> bool;
-    /// Whether any rule is a shadow rule.
+    /// Whether any rule is a shadow rule; then a dimension is in use, whose rows say where the
+    /// rules end.
     fn has_shadow_rules(&self) -> bool;
     /// Whether any rule has a criterion on `dimension`.
     fn uses(&self, dimension: Dimension) -> bool;

@@ -97,3 +97,11 @@ fn the_walk_past_shadows_finds_what_the_plain_walk_finds() {
         assert_eq!(past_shadows.rule, Some(first as u32));
     }
 }
+
+#[test]
+fn without_rows_the_walk_past_shadows_does_not_end_in_the_default() {
+    let mut tables = matching(shadows(3), &[]);
+    tables.used = [false; Dimension::COUNT];
+    let (decision, _) = decided(&tables);
+    assert_eq!(decision.reason, Reason::Internal);
+}

@@ -341,3 +341,38 @@ impl Generation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(rules: &[(&str, bool)]) -> Vec<NamedRule> {
+        let rule = |&(name, shadow): &(&str, bool)| NamedRule {
+            name: name.to_owned(),
+            verdict: Verdict::Drop,
+            shadow,
+        };
+        rules.iter().map(rule).collect()
+    }
+
+    fn after(before: &[Slot], new: &[NamedRule]) -> Vec<Slot> {
+        let before = Predecessor {
+            number: 1,
+            rules: before,
+            barred: BTreeSet::new(),
+        };
+        assign_slots(new, &before).unwrap()
+    }
+
+    #[test]
+    fn a_rule_that_becomes_a_shadow_rule_or_ceases_to_be_one_takes_a_new_slot() {
+        let first = after(&[], &rules(&[("a", false), ("b", true), ("c", true)]));
+        let second = after(&first, &rules(&[("c", true), ("b", false), ("a", true)]));
+        let slots = |rules: &[Slot]| rules.iter().map(|rule| rule.slot).collect::<Vec<_>>();
+        let [a, b, c] = slots(&first)[..] else {
+            panic!("three rules");
+        };
+        assert_eq!(slots(&second), [c, c + 1, c + 2]);
+        assert_eq!(slots(&gone(&second, &first)), [a, b]);
+    }
+}

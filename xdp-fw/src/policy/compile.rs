@@ -7,7 +7,7 @@ use std::hash::Hash;
 
 use xdp_fw_common::Dimension;
 use xdp_fw_common::tables::{
-    CLASS_ABSENT, Domain, NUMBERS_PACK, RULES_MAX, SHADOW_RULES_MAX, number_values,
+    CLASS_ABSENT, Domain, NUMBERS_PACK, RULES_MAX, Row, SHADOW_RULES_MAX, number_values,
 };
 use xdp_fw_common::wire::Settings;
 
@@ -97,6 +97,9 @@ pub fn compile(policy: &Policy, interfaces: &[(u32, String)]) -> Result<Tables, 
             }
             Domain::Key => tables.add_macs(dimension, policy)?,
         }
+    }
+    if tables.settings.shadow == 1 && tables.rows.is_empty() {
+        tables.add_every_rule();
     }
     Ok(tables)
 }
@@ -195,6 +198,18 @@ impl Tables {
             self.destination_macs = classified.classes;
         }
         self.add_rows(dimension, &criteria, &classified.memberships)
+    }
+
+    /// Where a match does not end the walk over the rules, rows must say where they end: takes a
+    /// dimension into use of which every value, and none, leaves every rule.
+    fn add_every_rule(&mut self) {
+        let mut row = Row::EMPTY;
+        (0..self.rules.len()).for_each(|rule| row.insert(rule));
+        self.rows.extend([row; 2]);
+        let class = CLASS_ABSENT as u16 + 1;
+        let values = number_values(1 << 8);
+        self.numbers.extend(vec![[class; NUMBERS_PACK]; values]);
+        set(&mut self.settings.used, Dimension::Family, 1);
     }
 
     /// Adds the rows of a dimension, which is in use from now on.

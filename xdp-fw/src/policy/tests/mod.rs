@@ -3,7 +3,9 @@
 //! Every verdict is taken by [`xdp_fw_common::decide()`] over real frames; what it should be is
 //! worked out from the configuration by a linear scan that shares no code with the compiler.
 
+mod criteria;
 mod frame;
+mod generate;
 mod oracle;
 mod promises;
 mod properties;

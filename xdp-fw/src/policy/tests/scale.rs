@@ -3,11 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnetwork::IpNetwork;
+use xdp_fw_common::packet::protocol::TCP;
 
 use super::frame::Packet;
 use super::oracle::{compiled, decided, deciding, expected};
 use super::{addresses, config, numbers, rule, with_set};
-use crate::config::{AddressEntry, AddressList, Addresses, Config, NumberEntry, NumberList, Rule};
+use crate::config::{
+    AddressEntry, AddressList, Addresses, Config, FragmentEntry, FragmentKind, FragmentList,
+    InterfaceEntry, InterfaceList, MacEntry, MacList, NumberEntry, NumberList, Rule, TcpFlags,
+};
 use crate::policy::{CompileError, Policy, compile};
 
 const DESTINATION: &str = "203.0.113.9";
@@ -141,4 +145,81 @@ fn a_set_behind_many_rules_is_in_the_table_once() {
         ..from(host(3 * 49_999))
     };
     assert_eq!(deciding(&tables, &packet), Some("rule-199"));
+}
+
+fn one<T: Copy>(value: T) -> Option<NumberList<T>> {
+    numbers(&[value..=value])
+}
+
+/// A rule over every dimension but ICMP's, that only packet `number` of [`own_packet`] matches.
+fn own_rule(number: u16) -> Rule {
+    let byte = (number >> 4) as u8;
+    let mac = |address| {
+        let entry = MacEntry {
+            negated: false,
+            address,
+        };
+        Some(MacList(vec![entry]))
+    };
+    let packet = own_packet(number);
+    Rule {
+        source: Some(AddressList(vec![prefix(host(number.into()), 32)])),
+        destination: addresses(&["203.0.113.0/24"]),
+        protocol: one(TCP),
+        source_port: one(number),
+        destination_port: one(80),
+        interface: Some(InterfaceList(vec![InterfaceEntry {
+            negated: false,
+            pattern: "wan*".to_owned(),
+        }])),
+        family: numbers(&[4..=4]),
+        vlan: one(packet.vlan.unwrap()),
+        tcp_flags: Some(vec![TcpFlags {
+            set: byte,
+            clear: !byte,
+        }]),
+        fragment: Some(FragmentList(vec![FragmentEntry {
+            negated: true,
+            kinds: vec![FragmentKind::Later],
+        }])),
+        length: one(packet.length()),
+        ttl: one(byte),
+        dscp: one(byte & 63),
+        source_mac: mac(packet.source_mac),
+        destination_mac: mac(packet.destination_mac),
+        ..rule(&format!("rule-{number}"))
+    }
+}
+
+fn own_packet(number: u16) -> Packet {
+    let byte = (number >> 4) as u8;
+    let [high, low] = number.to_be_bytes();
+    Packet {
+        interface: 3,
+        source_mac: [2, 0, 0, 0, high, low],
+        destination_mac: [2, 1, 0, 0, high, low],
+        vlan: Some(1 + number % 4094),
+        ttl: byte,
+        dscp: byte & 63,
+        flags: byte,
+        payload: usize::from(number % 1000),
+        ports: Some((number, 80)),
+        ..from(host(number.into()))
+    }
+}
+
+#[test]
+fn every_one_of_4096_rules_over_every_dimension_of_tcp_finds_its_packet() {
+    let config = config((0..4096).map(own_rule).collect());
+    let tables = compiled(&config);
+    for number in [0, 1, 63, 64, 2047, 4095] {
+        let packet = own_packet(number);
+        let decision = decided(&tables, &packet);
+        assert_eq!(decision.rule, Some(number.into()));
+        let other_mac = Packet {
+            source_mac: [2; 6],
+            ..packet
+        };
+        assert_eq!(decided(&tables, &other_mac).rule, None);
+    }
 }
