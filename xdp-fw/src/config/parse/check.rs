@@ -10,7 +10,9 @@ use super::families::{Families, SetFamilies};
 use super::report::Report;
 use super::rule::RuleDraft;
 use super::words::one_of;
-use crate::config::model::{FragmentKind, NumberList, Rule, Set};
+use crate::config::model::{
+    FragmentKind, FragmentList, IcmpTypeList, MacEntry, MacList, NumberList, Rule, Set, VLAN_NONE,
+};
 use crate::config::protocols::{self, ICMP, ICMPV6, TCP};
 use crate::config::ranges::Ranges;
 
@@ -105,15 +107,14 @@ fn something_is_left_of_each_list(seen: &Seen<'_>, report: &mut Report<'_>) {
     let rule = seen.rule;
     let icmp_type = rule.icmp_type.as_ref();
     let no_type = |list: &_| !reaches_type(list, false) && !reaches_type(list, true);
-    let no_kind = |kinds: &crate::config::model::FragmentList| {
-        !FragmentKind::ALL.iter().any(|kind| kinds.contains(*kind))
-    };
+    let no_kind =
+        |kinds: &FragmentList| !FragmentKind::ALL.iter().any(|kind| kinds.contains(*kind));
     let lists = [
         (
             "family",
             seen.family.is_some_and(|left| !left.v4 && !left.v6),
         ),
-        ("vlan", empty(rule.vlan.as_ref(), 4096)),
+        ("vlan", empty(rule.vlan.as_ref(), VLAN_NONE.into())),
         ("protocol", empty(rule.protocol.as_ref(), 255)),
         ("source_port", empty(rule.source_port.as_ref(), 65535)),
         (
@@ -126,6 +127,14 @@ fn something_is_left_of_each_list(seen: &Seen<'_>, report: &mut Report<'_>) {
         ("length", empty(rule.length.as_ref(), 65535)),
         ("ttl", empty(rule.ttl.as_ref(), 255)),
         ("dscp", empty(rule.dscp.as_ref(), 63)),
+        (
+            "source_mac",
+            rule.source_mac.as_ref().is_some_and(has_no_mac),
+        ),
+        (
+            "destination_mac",
+            rule.destination_mac.as_ref().is_some_and(has_no_mac),
+        ),
     ];
     for (key, is_empty) in lists {
         if is_empty {
@@ -135,7 +144,13 @@ fn something_is_left_of_each_list(seen: &Seen<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn reaches_type(list: &crate::config::model::IcmpTypeList, v6: bool) -> bool {
+fn has_no_mac(list: &MacList) -> bool {
+    let (negated, plain): (Vec<_>, Vec<_>) = list.0.iter().partition(|entry| entry.negated);
+    let is_taken = |entry: &&MacEntry| negated.iter().any(|other| other.address == entry.address);
+    !plain.is_empty() && plain.iter().all(is_taken)
+}
+
+fn reaches_type(list: &IcmpTypeList, v6: bool) -> bool {
     (0..=u8::MAX).any(|kind| list.contains(v6, kind))
 }
 
