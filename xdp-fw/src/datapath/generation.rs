@@ -357,7 +357,8 @@ mod tests {
 
     fn after(before: &[Slot], new: &[NamedRule]) -> Vec<Slot> {
         let before = Predecessor {
-            number: 1,
+            last: 1,
+            in_force: Some(1),
             rules: before,
             barred: BTreeSet::new(),
         };
