@@ -2,6 +2,7 @@
 //!
 //! Owns the seeds. The files in `fuzz/corpus` are these, and whatever a fuzzer once found.
 
+use super::frames::POLICY;
 use crate::packet::*;
 
 /// The names of the targets.
@@ -26,7 +27,7 @@ pub fn seeds() -> Vec<Seed> {
         seeds.push(Seed {
             target: "decide",
             name,
-            bytes: with_policy(index, &frame),
+            bytes: [&[index as u8; POLICY][..], &frame].concat(),
         });
         seeds.push(Seed {
             target: "parser",
@@ -46,21 +47,6 @@ pub fn seeds() -> Vec<Seed> {
         bytes: text.into(),
     }));
     seeds
-}
-
-/// Choices of a policy in front of a frame; other ones for each packet.
-fn with_policy(index: usize, frame: &[u8]) -> Vec<u8> {
-    const CHOICES: u16 = 512;
-    let mut state = index as u32 + 1;
-    let choices = (0..CHOICES).map(|_| {
-        // Knuth's multiplier: any numbers will do, as long as they stay the same.
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    });
-    let mut bytes = CHOICES.to_le_bytes().to_vec();
-    bytes.extend(choices);
-    bytes.extend(frame);
-    bytes
 }
 
 fn packets() -> Vec<(&'static str, Packet)> {
