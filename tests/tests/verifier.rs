@@ -14,9 +14,9 @@ use xdp_fw_tests::compiled::Compiled;
 use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::ruleset::{Criteria as _, config, drop};
 
-/// Instructions that the verifier may walk through for one program: half of what it allows
+/// Instructions that the verifier may walk through for one program: a third of what it allows
 /// (`BPF_COMPLEXITY_LIMIT_INSNS`, a million), since other kernels count other states.
-const BUDGET: u32 = 500_000;
+const BUDGET: u32 = 300_000;
 
 /// Random subsets that are loaded besides the systematic ones.
 const SUBSETS: usize = 20;
