@@ -179,8 +179,8 @@ pub(crate) fn vlan_id() -> Field {
 
 const MACS: &[Case] = &[
     (Single, "02:00:00:00:00:01", &["01"]),
-    (Single, "03:00:00:00:00:01", &["other"]),
-    (List, "02:00:00:00:00:02, ff:ff:ff:ff:ff:ff", &["02", "all"]),
+    (Single, "06:00:00:00:00:01", &["other"]),
+    (List, "02:00:00:00:00:02, fe:ff:ff:ff:ff:ff", &["02", "all"]),
     (
         Negation,
         "02:00:00:00:00:01, 02:00:00:00:00:02, !02:00:00:00:00:01",
@@ -188,7 +188,7 @@ const MACS: &[Case] = &[
     ),
     (
         NegationOnly,
-        "!02:00:00:00:00:01, !ff:ff:ff:ff:ff:ff",
+        "!02:00:00:00:00:01, !fe:ff:ff:ff:ff:ff",
         &["02", "other"],
     ),
 ];
@@ -199,8 +199,8 @@ fn macs(with: fn(Eth, [u8; 6]) -> Eth) -> Vec<Specimen> {
     vec![
         from("01", [2, 0, 0, 0, 0, 1]),
         from("02", [2, 0, 0, 0, 0, 2]),
-        from("other", [3, 0, 0, 0, 0, 1]),
-        from("all", [0xff; 6]),
+        from("other", [6, 0, 0, 0, 0, 1]),
+        from("all", [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff]),
         // Known whatever else is wrong.
         specimen(
             "02",

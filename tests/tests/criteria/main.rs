@@ -9,8 +9,11 @@ mod table;
 mod transport;
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
-use xdp_fw::config;
+use xdp_fw::config::{self, Disk, Rule};
+use xdp_fw_tests::text::text;
 
 use self::table::{Field, NO_CRITERIA, operators};
 
@@ -99,6 +102,39 @@ fn every_field_with_every_operator_is_seen_to_match_and_not_to_match() {
         }
         for value in field.cases.iter().flat_map(|case| case.2) {
             assert!(values.contains(value), "{} has no {value}", field.name);
+        }
+    }
+}
+
+/// The rule as it is read back from the file that an operator could have written.
+fn read_back(directory: &Path, text: &str) -> Rule {
+    let path = directory.join("xdp-fw.toml");
+    if let Err(error) = fs::write(&path, text) {
+        panic!("{}: {error}", path.display());
+    }
+    let loaded = match config::load(&path, &Disk) {
+        Ok(loaded) => loaded,
+        Err(problems) => panic!("{problems}\n{text}"),
+    };
+    match loaded.config.rules.into_iter().next() {
+        Some(rule) => rule,
+        None => panic!("no rule was read\n{text}"),
+    }
+}
+
+#[test]
+fn every_list_means_the_same_when_it_is_read_from_a_file() {
+    let Ok(directory) = tempfile::tempdir() else {
+        panic!("no temporary directory");
+    };
+    for field in FIELDS.iter().map(|field| field()) {
+        for (_, list, _) in field.cases {
+            let config = field.config(list);
+            for rule in &config.rules {
+                let read = read_back(directory.path(), &text(&config));
+                let position = rule.position.clone();
+                assert_eq!(Rule { position, ..read }, *rule, "{} = {list}", field.name);
+            }
         }
     }
 }
