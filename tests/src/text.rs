@@ -175,7 +175,7 @@ fn range<T: Display + PartialEq>(entry: &NumberEntry<T>) -> String {
     quoted(negatable(entry.negated, range))
 }
 
-fn written_range<T: Display + PartialEq + Copy>(first: T, last: T) -> String {
+fn written_range<T: Display + PartialEq>(first: &T, last: &T) -> String {
     if first == last {
         first.to_string()
     } else {

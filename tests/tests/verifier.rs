@@ -21,7 +21,7 @@ const BUDGET: u32 = 300_000;
 /// Random subsets that are loaded besides the systematic ones.
 const SUBSETS: usize = 20;
 
-/// A key, and a rule with that criterion.
+/// A key of a rule, and a rule with it.
 type Criterion = (&'static str, fn(Rule) -> Rule);
 
 /// Each criterion, by the key that it is written with.

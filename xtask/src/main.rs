@@ -3,6 +3,7 @@
 mod command;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod generate;
 mod lint;
 mod preflight;
@@ -45,6 +46,8 @@ enum Chore {
     Lint,
     /// Run every test, those that need root included
     Test(test::Arguments),
+    /// Fuzz the parser, decisions, the configuration and set files for a while
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -67,5 +70,6 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Demo(arguments) => demo::run(&workspace, &arguments),
         Chore::Lint => lint::run(&workspace),
         Chore::Test(arguments) => test::run(&workspace, &arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
     }
 }

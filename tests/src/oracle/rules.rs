@@ -140,7 +140,7 @@ fn flags(combinations: Option<&[TcpFlags]>, flags: Option<u8>) -> bool {
     })
 }
 
-fn is_between<T: PartialOrd + Copy>(range: &RangeInclusive<T>, value: T) -> bool {
+fn is_between<T: Copy + PartialOrd>(range: &RangeInclusive<T>, value: T) -> bool {
     *range.start() <= value && value <= *range.end()
 }
 

@@ -15,11 +15,7 @@ fn v6() -> Ipv6 {
 }
 
 /// No transport header, each for another reason; the bytes where it would be look like one.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a layer is written where it is passed"
-)]
-fn headless(header: impl Layer + Clone + 'static, size: usize) -> Vec<Packet> {
+fn headless(header: &(impl Layer + Clone + 'static), size: usize) -> Vec<Packet> {
     let number = header.protocol();
     let lookalike = || Packet::from(header.clone()) / payload(20);
     vec![
@@ -83,9 +79,9 @@ fn ports(order: fn(u16) -> (u16, u16)) -> Vec<Specimen> {
 }
 
 fn portless() -> Vec<Packet> {
-    let mut packets = headless(tcp(443, 443), 20);
-    packets.extend(headless(udp(443, 443), 8));
-    packets.extend(headless(sctp(443, 443), 12));
+    let mut packets = headless(&tcp(443, 443), 20);
+    packets.extend(headless(&udp(443, 443), 8));
+    packets.extend(headless(&sctp(443, 443), 12));
     packets.push(eth() / v4() / icmp(1, 0xbb));
     packets
 }
@@ -112,7 +108,7 @@ pub(crate) fn destination_port() -> Field {
 
 /// ICMP is none in the other family, and less than a header is none in its own.
 fn no_icmp() -> Vec<Packet> {
-    let mut packets = headless(icmp(8, 0), 8);
+    let mut packets = headless(&icmp(8, 0), 8);
     packets.extend([
         eth() / v4() / icmpv6(8, 0),
         eth() / v6() / icmp(8, 0),
@@ -204,7 +200,7 @@ pub(crate) fn tcp_flags() -> Field {
             specimen("cwr", eth() / v4().fragment(0, true) / tcp().flags(0x80)),
         ],
         absent: {
-            let mut packets = headless(tcp().flags(0xff), 20);
+            let mut packets = headless(&tcp().flags(0xff), 20);
             packets.push(eth() / v4() / udp(1, 2) / payload_bytes(&[0xff; 20]));
             packets
         },

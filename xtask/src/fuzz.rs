@@ -1,0 +1,97 @@
+//! `cargo xtask fuzz`: bounded runs of the fuzz targets.
+//!
+//! What is found anew stays under `target/`; the checked-in corpus is only read.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{command, workspace::Workspace};
+
+/// Every target in `fuzz/Cargo.toml`.
+const TARGETS: [&str; 4] = ["parser", "decide", "config", "set_file"];
+
+/// An input that takes longer than this counts as a hang, seconds.
+const TIMEOUT: u32 = 10;
+
+/// Longest input that is made up, bytes: two 2,048-byte extension headers and what is around them.
+const LONGEST: u32 = 8192;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How long each target runs
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    seconds: u32,
+    /// This target only, instead of all of them
+    #[arg(value_name = "TARGET", value_parser = TARGETS)]
+    target: Option<String>,
+}
+
+/// Runs the targets one after the other; the first that finds something ends it.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let mut version = workspace.cargo()?;
+    if !command::quietly_succeeds(version.args(["fuzz", "--version"])) {
+        bail!("cargo-fuzz is not installed; run `cargo install cargo-fuzz --locked`");
+    }
+    let chosen = |target: &&str| {
+        arguments
+            .target
+            .as_deref()
+            .is_none_or(|only| only == *target)
+    };
+    for target in TARGETS.into_iter().filter(chosen) {
+        println!("fuzz: {target}, {} s", arguments.seconds);
+        command::run(&mut fuzz(workspace, target, arguments.seconds)?)
+            .with_context(|| format!("{target} found something: keep the input it names"))?;
+    }
+    Ok(())
+}
+
+fn fuzz(workspace: &Workspace, target: &str, seconds: u32) -> Result<Command> {
+    let found = found(workspace, target)?;
+    let mut cargo = workspace.cargo()?;
+    cargo
+        // Instrumentation needs unstable flags, and nothing else of a nightly compiler.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .args(["fuzz", "run", "--fuzz-dir", "fuzz", "--target-dir"])
+        .arg(workspace.root().join("target/fuzz"))
+        .arg(target)
+        // libFuzzer writes into the first directory, and only reads the others.
+        .arg(found)
+        .arg(workspace.root().join("fuzz/corpus").join(target))
+        .arg("--")
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-timeout={TIMEOUT}"))
+        .arg(format!("-max_len={LONGEST}"))
+        .arg("-print_final_stats=1");
+    Ok(cargo)
+}
+
+/// Where inputs go that reach something new.
+fn found(workspace: &Workspace, target: &str) -> Result<PathBuf> {
+    let directory = workspace.root().join("target/fuzz/corpus").join(target);
+    fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot create {}", directory.display()))?;
+    Ok(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_of_the_fuzz_crate_is_run() {
+        let workspace = Workspace::find().expect("tests run in a checkout");
+        let manifest = command::read_text(&workspace.root().join("fuzz/Cargo.toml"))
+            .expect("the fuzz crate has a manifest");
+        let manifest: toml::Table = manifest.parse().expect("it is TOML");
+        let names: Vec<&str> = manifest
+            .get("bin")
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|bin| bin.get("name")?.as_str())
+            .collect();
+        assert_eq!(names, TARGETS);
+    }
+}
