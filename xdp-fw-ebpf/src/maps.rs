@@ -163,7 +163,7 @@ impl<const COUNT: bool, const FULL: bool> Tables for Maps<COUNT, FULL> {
     #[inline(always)]
     fn class_interface(&self, interface: u32) -> u32 {
         // SAFETY: nothing removes entries while a program may read them.
-        let class = unsafe { INTERFACES.get(&interface) };
+        let class = unsafe { INTERFACES.get(interface) };
         class.copied().unwrap_or(CLASS_OUTSIDE)
     }
 
@@ -172,8 +172,8 @@ impl<const COUNT: bool, const FULL: bool> Tables for Maps<COUNT, FULL> {
         // SAFETY: filled before the commit and never changed after it.
         let class = unsafe {
             match dimension {
-                Dimension::SourceMac => SOURCE_MACS.get(&address),
-                _ => DESTINATION_MACS.get(&address),
+                Dimension::SourceMac => SOURCE_MACS.get(address),
+                _ => DESTINATION_MACS.get(address),
             }
         };
         class.copied().unwrap_or(CLASS_OUTSIDE)
