@@ -4,13 +4,13 @@
 //! matches. Never changes an interface: attaching is the datapath's.
 
 mod list;
-mod pattern;
+
 mod watch;
 
 use std::fmt;
 
+pub use crate::config::pattern::{is_glob, matches};
 pub use list::{Error, list};
-pub use pattern::{is_glob, matches};
 pub use watch::{Event, Events, watch};
 
 /// A network interface.
