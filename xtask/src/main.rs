@@ -11,6 +11,7 @@ mod privilege;
 mod rustc;
 mod setup;
 mod test;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -48,6 +49,8 @@ enum Chore {
     Test(test::Arguments),
     /// Fuzz the parser, decisions, the configuration and set files for a while
     Fuzz(fuzz::Arguments),
+    /// Run the daemon on older and newer kernels, in virtual machines
+    Vm(vm::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -71,5 +74,6 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Lint => lint::run(&workspace),
         Chore::Test(arguments) => test::run(&workspace, &arguments),
         Chore::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
+        Chore::Vm(arguments) => vm::run(&workspace, &arguments),
     }
 }

@@ -61,9 +61,15 @@ pub(crate) fn for_ebpf(workspace: &Workspace, report: Report) -> Result<()> {
 
 /// The steps that running the tests needs: not the BPF tools, since the object is in the tree.
 pub(crate) fn for_tests(workspace: &Workspace, report: Report) -> Result<()> {
-    report.print("system packages", &debian::install()?);
+    report.print("system packages", &debian::install(debian::FOR_TESTS)?);
     let step = cargo_tool::install(workspace, "cargo-nextest")?;
     report.print("cargo-nextest", &step);
+    Ok(())
+}
+
+/// The steps that booting virtual machines needs.
+pub(crate) fn for_vms(report: Report) -> Result<()> {
+    report.print("system packages", &debian::install(debian::FOR_VMS)?);
     Ok(())
 }
 

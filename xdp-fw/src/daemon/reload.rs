@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::config::{Config, Loaded, snapshot};
-use crate::datapath::{Error as DatapathError, Generation};
+use crate::datapath::{Error as DatapathError, Generation, Prepared};
 use crate::interfaces;
 
 use super::candidate;
@@ -125,6 +125,7 @@ impl Owner {
         let tables = tables?;
         let work = move |datapath: &mut crate::datapath::Datapath| {
             let prepared = datapath.prepare(&tables, hash)?;
+            log_work_of_verifier(&prepared);
             let generation = prepared.generation().clone();
             datapath.commit(prepared)?;
             Ok::<Generation, DatapathError>(generation)
@@ -233,6 +234,16 @@ pub(super) fn log_refusal(what: &str, refusal: &Refusal) {
     error!("{what}");
     for line in refusal.to_string().lines() {
         error!("{line}");
+    }
+}
+
+/// What the kernel will not tell (before 5.16), nobody is told.
+fn log_work_of_verifier(prepared: &Prepared) {
+    if let (Some(filter), Some(probe)) = (
+        prepared.verified_instructions(),
+        prepared.probe_instructions(),
+    ) {
+        debug!("verified filter={filter} probe={probe} instructions");
     }
 }
 

@@ -70,6 +70,7 @@ pub(super) struct Built {
     pub(super) ebpf: Ebpf,
     pub(super) described: Described,
     pub(super) filter: &'static str,
+    pub(super) probe: &'static str,
     /// The generation that was in force when it was built.
     pub(super) follows: Option<u64>,
     pins: Pins,
@@ -127,6 +128,7 @@ pub(super) fn build(
             gone,
         },
         filter,
+        probe,
         follows: before.in_force,
         pins: pins.clone(),
         kept: false,
@@ -136,7 +138,6 @@ pub(super) fn build(
 /// Pins what describes a built generation; `retired` is what it takes over.
 pub(super) fn pin_all(
     built: &mut Built,
-    kernel: Kernel,
     tables: &Tables,
     retired: [Counter; 2],
 ) -> Result<(), Error> {
@@ -146,7 +147,7 @@ pub(super) fn pin_all(
         ..info(number, tables, config)
     };
     built.described.retired = retired;
-    pin_pieces(built, &info, kernel.program_name(EntryPoint::Probe))
+    pin_pieces(built, &info)
 }
 
 /// The smallest filter that has what the tables need: see `docs/adr/0008`.
@@ -216,14 +217,14 @@ fn info(number: u64, tables: &Tables, config: [u8; 32]) -> GenerationInfo {
 }
 
 /// Pins each piece, `info` last.
-fn pin_pieces(built: &mut Built, info: &GenerationInfo, probe: &str) -> Result<(), Error> {
+fn pin_pieces(built: &mut Built, info: &GenerationInfo) -> Result<(), Error> {
     let directory = built.directory();
     DirBuilder::new()
         .mode(0o700)
         .create(&directory)
         .map_err(|error| Error::kernel(format!("make {}", directory.display()), &error))?;
 
-    for (name, pin) in [(built.filter, pin::FILTER), (probe, pin::PROBE)] {
+    for (name, pin) in [(built.filter, pin::FILTER), (built.probe, pin::PROBE)] {
         let path = directory.join(pin);
         object::program(&mut built.ebpf, name)?
             .pin(&path)

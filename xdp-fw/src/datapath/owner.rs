@@ -63,7 +63,17 @@ impl Prepared {
     /// Instructions that the verifier walked through for the filter; `None` before Linux 5.16.
     #[must_use]
     pub fn verified_instructions(&self) -> Option<u32> {
-        let program: &Xdp = self.0.ebpf.program(self.0.filter)?.try_into().ok()?;
+        self.verified(self.0.filter)
+    }
+
+    /// The same for the probe, which is verified besides.
+    #[must_use]
+    pub fn probe_instructions(&self) -> Option<u32> {
+        self.verified(self.0.probe)
+    }
+
+    fn verified(&self, program: &str) -> Option<u32> {
+        let program: &Xdp = self.0.ebpf.program(program)?.try_into().ok()?;
         program.info().ok()?.verified_instruction_count()
     }
 }
@@ -143,7 +153,7 @@ impl Datapath {
             let _ = sys::wait_for_running_programs();
         }
         let retired = self.counters.retire(gone, retired)?;
-        generation::pin_all(&mut built, self.kernel, tables, retired)?;
+        generation::pin_all(&mut built, tables, retired)?;
         let held: BTreeSet<u32> = rules.iter().map(|rule| rule.slot).collect();
         for rule in &built.described.rules {
             if !held.contains(&rule.slot) {

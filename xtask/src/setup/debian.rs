@@ -8,13 +8,27 @@ use super::Outcome;
 use crate::{command, privilege::Privilege};
 
 /// Package, and a program by which to find it where there are no Debian packages.
-const NEEDED: [(&str, &str); 6] = [
+pub(super) type Package = (&'static str, &'static str);
+
+/// What the tests call.
+pub(super) const FOR_TESTS: &[Package] = &[
     ("iproute2", "ip"),
     ("iputils-ping", "ping"),
     ("nftables", "nft"),
     ("ethtool", "ethtool"),
     ("bpftool", "bpftool"),
     ("socat", "socat"),
+];
+
+/// What `cargo xtask vm` calls.
+pub(super) const FOR_VMS: &[Package] = &[
+    ("qemu-system-x86", "qemu-system-x86_64"),
+    ("busybox-static", "busybox"),
+    ("iproute2", "ip"),
+    ("cpio", "cpio"),
+    ("kmod", "depmod"),
+    ("xz-utils", "xz"),
+    ("zstd", "zstd"),
 ];
 
 /// Administrators' programs are often outside a user's PATH.
@@ -28,11 +42,11 @@ const DIRECTORIES: [&str; 6] = [
 ];
 
 /// Installs what is missing.
-pub(super) fn install() -> Result<Outcome> {
+pub(super) fn install(needed: &[Package]) -> Result<Outcome> {
     if !Path::new("/usr/bin/apt-get").exists() {
-        return other_distribution();
+        return other_distribution(needed);
     }
-    let missing: Vec<&str> = NEEDED
+    let missing: Vec<&str> = needed
         .iter()
         .filter(|(package, _)| !is_installed(package))
         .map(|(package, _)| *package)
@@ -78,8 +92,8 @@ fn apt_install(privilege: Privilege, packages: &[&str]) -> Result<bool> {
 }
 
 /// Elsewhere the package names differ: say what must be there.
-fn other_distribution() -> Result<Outcome> {
-    let missing: Vec<&str> = NEEDED
+fn other_distribution(needed: &[Package]) -> Result<Outcome> {
+    let missing: Vec<&str> = needed
         .iter()
         .filter(|(_, program)| {
             !DIRECTORIES
@@ -92,9 +106,13 @@ fn other_distribution() -> Result<Outcome> {
         return Ok(Outcome::AlreadyThere);
     }
     bail!(
-        "this is not Debian, so nothing is installed: the tests need {} (Debian packages: {}); \
-         install them with this system's package manager and run `cargo xtask setup` again",
+        "this is not Debian, so nothing is installed: {} must be there (Debian packages: {}); \
+         install them with this system's package manager and try again",
         missing.join(", "),
-        NEEDED.map(|(package, _)| package).join(", ")
+        needed
+            .iter()
+            .map(|(package, _)| *package)
+            .collect::<Vec<_>>()
+            .join(", ")
     )
 }

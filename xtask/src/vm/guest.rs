@@ -1,0 +1,196 @@
+//! What runs in a virtual machine: an initramfs with busybox, iproute2, the daemon and the test.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::kernels::Kernel;
+use crate::{command, rustc::Rustc, workspace::Workspace};
+
+/// Modules that the test needs.
+const MODULES: [&str; 1] = ["veth"];
+
+/// Mount points, and where programs expect to write.
+const DIRECTORIES: [&str; 9] = [
+    "bin", "dev", "etc", "modules", "proc", "run", "sys", "tmp", "var",
+];
+
+/// The test itself: name, text, mode.
+const SCRIPTS: [(&str, &str, u32); 4] = [
+    ("init", include_str!("guest/init"), 0o755),
+    ("smoke", include_str!("guest/smoke"), 0o755),
+    ("simple.toml", include_str!("guest/simple.toml"), 0o644),
+    (
+        "everything.toml",
+        include_str!("guest/everything.toml"),
+        0o644,
+    ),
+];
+
+/// Without shared libraries: guests have none of ours.
+const STATIC: &str = "-Ctarget-feature=+crt-static";
+
+/// Our own programs, for every kernel the same.
+pub(super) struct Programs {
+    daemon: PathBuf,
+    exit: PathBuf,
+}
+
+impl Programs {
+    /// Builds them apart from everything else, since their flags differ.
+    pub(super) fn build(workspace: &Workspace, directory: &Path) -> Result<Self> {
+        let host = Rustc::ask(workspace)?.version.host;
+        let target = directory.join("build");
+        // With a target named, the flags do not reach build scripts and macros.
+        let mut cargo = workspace.cargo()?;
+        cargo
+            .args(["build", "--quiet", "--locked", "--package", "xdp-fw"])
+            .args(["--bin", "xdp-fw", "--target", &host, "--target-dir"])
+            .arg(&target)
+            .env("RUSTFLAGS", STATIC);
+        command::run(&mut cargo)?;
+
+        let exit = directory.join("exit-qemu");
+        let mut rustc = workspace.command("rustc")?;
+        rustc
+            .args(["--edition", "2024", "-Copt-level=s", "-Cpanic=abort"])
+            .args(["-Cstrip=symbols", STATIC, "-o"])
+            .arg(&exit)
+            .arg(workspace.root().join("xtask/src/vm/guest/exit-qemu.rs"));
+        command::run(&mut rustc)?;
+        Ok(Self {
+            daemon: target.join(host).join("debug/xdp-fw"),
+            exit,
+        })
+    }
+}
+
+/// Writes the initramfs for a kernel.
+pub(super) fn pack(kernel: &Kernel, programs: &Programs, image: &Path) -> Result<()> {
+    let root = image.with_extension("root");
+    if root.exists() {
+        fs::remove_dir_all(&root)?;
+    }
+    for directory in DIRECTORIES {
+        fs::create_dir_all(root.join(directory))?;
+    }
+    for (name, text, mode) in SCRIPTS {
+        fs::write(root.join(name), text)?;
+        fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode))?;
+    }
+    copy(Path::new("/bin/busybox"), &root.join("bin/busybox"))?;
+    copy(&programs.daemon, &root.join("usr/bin/xdp-fw"))?;
+    copy(&programs.exit, &root.join("usr/bin/exit-qemu"))?;
+    copy_with_libraries(&find("ip")?, &root)?;
+    for (index, module) in modules(kernel)?.iter().enumerate() {
+        unpack_module(module, &root.join("modules"), index)?;
+    }
+    archive(&root, image)
+}
+
+/// Each once, in loading order.
+fn modules(kernel: &Kernel) -> Result<Vec<PathBuf>> {
+    let mut seen = BTreeSet::new();
+    let mut files = Vec::new();
+    for name in MODULES {
+        for file in kernel.modules(name)? {
+            if seen.insert(file.clone()) {
+                files.push(file);
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if let Some(directory) = to.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    fs::copy(from, to)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    Ok(())
+}
+
+/// Administrators' programs are often outside a user's PATH.
+fn find(program: &str) -> Result<PathBuf> {
+    ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        .map(|it| Path::new(it).join(program))
+        .into_iter()
+        .find(|it| it.exists())
+        .with_context(|| format!("there is no program `{program}`: `cargo xtask setup`"))
+}
+
+/// A program of this machine, and its libraries to where its loader looks for them.
+fn copy_with_libraries(program: &Path, root: &Path) -> Result<()> {
+    let name = program.file_name().context("a program has a name")?;
+    copy(program, &root.join("usr/bin").join(name))?;
+    let text = command::output(Command::new("ldd").arg(program))?;
+    for library in text.split_whitespace().filter(|it| it.starts_with('/')) {
+        copy(
+            Path::new(library),
+            &root.join(library.trim_start_matches('/')),
+        )?;
+    }
+    Ok(())
+}
+
+/// Unpacked here, since not every kernel does that; the number keeps the order.
+fn unpack_module(module: &Path, directory: &Path, index: usize) -> Result<()> {
+    let name = module.file_name().unwrap_or_default().to_string_lossy();
+    let program = match module.extension().and_then(|it| it.to_str()) {
+        Some("xz") => "xz",
+        Some("zst") => "zstd",
+        Some("ko") => "cat",
+        _ => bail!("{} is packed in an unknown way", module.display()),
+    };
+    let to = directory.join(format!("{index:02}-{name}"));
+    let mut command = Command::new(program);
+    if program != "cat" {
+        command.args(["--decompress", "--stdout"]);
+    }
+    command::run(command.arg(module).stdout(File::create(to)?))
+}
+
+/// The kernel reads the old format of cpio only ("newc").
+fn archive(root: &Path, image: &Path) -> Result<()> {
+    let mut names = Vec::new();
+    list(root, root, &mut names)?;
+    let mut cpio = Command::new("cpio");
+    cpio.args(["--null", "--create", "--format=newc", "--owner=0:0"])
+        .arg("--quiet")
+        .current_dir(root)
+        .stdin(Stdio::piped())
+        .stdout(File::create(image)?);
+    let mut child = cpio
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", command::shown(&cpio)))?;
+    if let Some(mut input) = child.stdin.take() {
+        for name in names {
+            input.write_all(name.as_os_str().as_encoded_bytes())?;
+            input.write_all(&[0])?;
+        }
+    }
+    if !child.wait()?.success() {
+        bail!("`{}` failed; its output is above", command::shown(&cpio));
+    }
+    Ok(())
+}
+
+/// What is below a directory, each directory before its contents.
+fn list(root: &Path, directory: &Path, names: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        names.push(entry.path().strip_prefix(root)?.to_path_buf());
+        if entry.file_type()?.is_dir() {
+            list(root, &entry.path(), names)?;
+        }
+    }
+    Ok(())
+}
