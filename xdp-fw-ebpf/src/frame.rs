@@ -9,6 +9,28 @@ use xdp_fw_common::Frame;
 /// pointer; an offset past it is a failed read, never a wrapped one.
 const OFFSET_MAX: usize = 0x7fff;
 
+/// `data + offset`, for an `offset` that was found to be no more than [`OFFSET_MAX`].
+///
+/// LLVM may keep the offset on the stack and read it again behind the comparison. The verifiers of
+/// 5.10 and 6.1 then know nothing of what was compared. So the bound is given once more, in the very
+/// register that is added. The mask never changes anything: what is larger has been refused.
+#[inline(always)]
+fn bounded(data: usize, offset: usize) -> usize {
+    let mut at = offset as u64;
+    // SAFETY: arithmetic on registers; no memory, no stack.
+    unsafe {
+        core::arch::asm!(
+            "{at} &= {max}",
+            "{at} += {data}",
+            at = inout(reg) at,
+            data = in(reg) data as u64,
+            max = const OFFSET_MAX,
+            options(pure, nomem, nostack)
+        );
+    }
+    at as usize
+}
+
 /// A frame in the driver; with `FRAGS`, one that may be spread over several buffers.
 pub struct Buffers<'a, const FRAGS: bool>(pub &'a XdpContext);
 
@@ -28,7 +50,7 @@ impl<const FRAGS: bool> Frame for Buffers<'_, FRAGS> {
         if offset > OFFSET_MAX {
             return None;
         }
-        let at = self.0.data() + offset;
+        let at = bounded(self.0.data(), offset);
         if at + size_of::<H>() <= self.0.data_end() {
             // SAFETY: the line above proved to the verifier that the header is there, and every bit
             // pattern is one.
