@@ -40,23 +40,14 @@ impl Files for Memory<'_> {
 pub fn config(main: &[u8]) {
     let feed = b"192.0.2.0/24 # one\n2001:db8::/32\n";
     let files = Memory { main, feed };
-    let first = load(Path::new(MAIN), &files);
-    match &first {
+    match load(Path::new(MAIN), &files) {
         Ok(loaded) => {
             // A policy may not fit, but it says so.
             let _ = compile(&Policy::from_config(&loaded.config), &[]);
-            loaded
-                .warnings
-                .iter()
-                .for_each(|one| check_line(&one.to_string()));
+            let warnings = loaded.warnings.iter().map(ToString::to_string);
+            warnings.for_each(|warning| check_line(&warning));
         }
-        Err(problems) => check(problems),
-    }
-    let again = load(Path::new(MAIN), &files);
-    match (first, again) {
-        (Ok(first), Ok(again)) => assert_eq!(first, again),
-        (Err(first), Err(again)) => assert_eq!(first.to_string(), again.to_string()),
-        _ => panic!("the same text is right once and wrong once"),
+        Err(problems) => check(&problems),
     }
 }
 

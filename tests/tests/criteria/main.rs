@@ -15,6 +15,7 @@ use std::path::Path;
 use xdp_fw::config::{self, Disk, Rule};
 use xdp_fw_tests::text::text;
 
+use self::table::Operator::{Alternatives, List};
 use self::table::{Field, NO_CRITERIA, operators};
 
 /// Names the rows of the table and makes a test of each.
@@ -55,18 +56,12 @@ fields! {
 }
 
 /// The criteria that the configuration knows.
-fn criteria() -> impl Iterator<Item = &'static str> {
+fn criteria() -> impl Iterator<Item = &'static config::Key> {
     let sections = config::reference().into_iter();
-    let Some(rule) = sections
-        .into_iter()
-        .find(|section| section.header == "[[rule]]")
-    else {
-        panic!("the configuration has no rules");
-    };
-    rule.keys
-        .into_iter()
-        .map(|key| key.name)
-        .filter(|name| !NO_CRITERIA.contains(name))
+    let rules = sections.filter(|section| section.header == "[[rule]]");
+    rules
+        .flat_map(|section| section.keys)
+        .filter(|key| !NO_CRITERIA.contains(&key.name))
 }
 
 #[test]
@@ -76,9 +71,12 @@ fn every_field_with_every_operator_has_a_kernel_test() {
         .map(|field| field())
         .flat_map(|field| field.cases.iter().map(move |case| (field.name, case.0)))
         .collect();
-    for field in criteria() {
-        let operators = operators(field);
+    assert!(criteria().count() >= 17);
+    for key in criteria() {
+        let (field, operators) = (key.name, operators(key.name));
         assert!(!operators.is_empty(), "{field} is not in the table");
+        let lists = operators.contains(&List) || operators.contains(&Alternatives);
+        assert_eq!(lists, key.is_list, "{field} takes a list, or does not");
         for operator in operators {
             let has_test = tested.contains(&(field, *operator));
             assert!(has_test, "no kernel test of {field} with {operator:?}");
