@@ -57,8 +57,10 @@ pub fn decide(data: &[u8]) {
 /// Policies that are kept: making one takes a hundred times as long as a decision.
 const MOST_POLICIES: usize = 128;
 
+type Policies = HashMap<[u8; POLICY], Rc<(Compiled, Config)>>;
+
 thread_local! {
-    static POLICIES: RefCell<HashMap<[u8; POLICY], Rc<(Compiled, Config)>>> = RefCell::default();
+    static POLICIES: RefCell<Policies> = RefCell::default();
 }
 
 /// A configuration for each number. The generators' choices are not these bytes themselves:
