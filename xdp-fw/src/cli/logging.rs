@@ -48,6 +48,8 @@ pub(super) fn start(level: Option<Level>) {
             .unwrap_or_else(|_| EnvFilter::new(directives(LevelFilter::INFO))),
     };
     let log = tracing_subscriber::fmt()
+        // Whoever reads the log may be gone; to complain about that to the same place would panic.
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

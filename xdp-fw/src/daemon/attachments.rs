@@ -75,6 +75,14 @@ impl Attachments {
         }
     }
 
+    /// Puts off what is due: nothing can be tried before the kernel answers again.
+    pub(super) fn postpone(&mut self, pause: Duration) {
+        let earliest = Instant::now() + pause;
+        for failure in self.failures.values_mut() {
+            failure.due = failure.due.map(|due| due.max(earliest));
+        }
+    }
+
     /// When the next attempt is due.
     pub(super) fn next_attempt(&self) -> Option<Instant> {
         self.failures

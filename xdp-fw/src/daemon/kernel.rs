@@ -44,6 +44,12 @@ impl Kernel {
         Ok(result)
     }
 
+    /// Whether a piece of work took the datapath with it. Nothing can be done any more but to start
+    /// anew, which adopts what is in force.
+    pub(super) fn is_lost(&self) -> bool {
+        self.datapath.is_none()
+    }
+
     /// Stops filtering and removes every pin; says how many links there were. Afterwards there is
     /// nothing left to work with.
     pub(super) async fn unload(&mut self) -> Result<usize, KernelError> {

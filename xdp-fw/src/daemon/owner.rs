@@ -20,6 +20,7 @@ use super::command::Command;
 use super::error::Error;
 use super::kernel::Kernel;
 use super::metrics::Exporter;
+use super::refusal::KernelError;
 use super::service::Service;
 use super::status::Status;
 use super::{Settings, start};
@@ -68,6 +69,9 @@ impl Owner {
                     }
                 }
                 () = due => service.try_again().await,
+            }
+            if service.owner.kernel.is_lost() {
+                return Err(KernelError::Worker.into());
             }
         }
     }

@@ -57,9 +57,12 @@ impl Service {
                 .status
                 .send_modify(|status| status.config_source = Source::File);
         }
-        // An operator who says `reload` has mended something, perhaps not in the file.
         if changed || cause != Cause::File {
-            self.owner.attachments.retry_now();
+            // An operator who says `reload` has mended something, perhaps not in the file. Not for
+            // every edit, though: to try another mode opens the interface for a moment.
+            if cause != Cause::File {
+                self.owner.attachments.retry_now();
+            }
             self.listen().await;
             self.reconcile().await;
         }
@@ -183,27 +186,37 @@ impl Service {
                         .status
                         .send_modify(|status| status.in_force(&generation, source));
                 }
+                self.retry_if(error.is_some());
                 self.owner.trouble("interface rules", error);
             }
-            Err(error) => self
-                .owner
-                .trouble("interface rules", Some(error.to_string())),
+            Err(error) => {
+                self.retry_if(true);
+                self.owner
+                    .trouble("interface rules", Some(error.to_string()));
+            }
         }
     }
 }
 
-/// The interfaces by index and name, if a rule names any; else none, for none matter.
+/// The interfaces by index and name that a pattern of a rule matches. No rule tells the others
+/// apart, so that they may come and go.
 async fn interfaces_for(config: &Config) -> Result<Vec<(u32, String)>, KernelError> {
-    let names_any = config
-        .rules
-        .iter()
-        .any(|rule| rule.enabled && rule.interface.is_some());
-    if !names_any {
+    let rules = config.rules.iter().filter(|rule| rule.enabled);
+    let entries = rules
+        .filter_map(|rule| rule.interface.as_ref())
+        .flat_map(|list| &list.0);
+    let patterns: Vec<&str> = entries.map(|entry| entry.pattern.as_str()).collect();
+    if patterns.is_empty() {
         return Ok(Vec::new());
     }
     let interfaces = interfaces::list().await?;
     let mut named: Vec<_> = interfaces
         .into_iter()
+        .filter(|it| {
+            patterns
+                .iter()
+                .any(|pattern| interfaces::matches(pattern, &it.name))
+        })
         .map(|it| (it.index, it.name))
         .collect();
     named.sort_unstable();

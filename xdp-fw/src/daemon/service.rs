@@ -37,6 +37,13 @@ impl Service {
         self.due.into_iter().chain(attachments).min()
     }
 
+    /// Has what failed tried again after a pause.
+    pub(super) fn retry_if(&mut self, failed: bool) {
+        if failed {
+            self.due = Some(Instant::now() + PAUSE);
+        }
+    }
+
     /// Tries what failed.
     pub(super) async fn try_again(&mut self) {
         if self.due.is_some_and(|due| due <= Instant::now()) {
@@ -60,7 +67,8 @@ impl Service {
                 self.tell_interfaces(outcome);
             }
             Err(error) => {
-                self.due = Some(Instant::now() + PAUSE);
+                self.retry_if(true);
+                self.owner.attachments.postpone(PAUSE);
                 self.owner.trouble("interfaces", Some(error.to_string()));
             }
         }

@@ -7,7 +7,7 @@ use std::fs;
 
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::xdp::XdpLink;
-use aya::programs::{Xdp, XdpMode};
+use aya::programs::{ProgramError, Xdp, XdpMode};
 
 use super::error::{chain, errno};
 use super::pins::Pins;
@@ -56,9 +56,11 @@ pub(super) fn attach(
         AttachMode::Generic => XdpMode::Skb,
     };
     let refused = |error: &(dyn std::error::Error + 'static)| refusal(name, mode, error);
-    let id = root
-        .attach_to_if_index(interface, flags)
-        .map_err(|e| refused(&e))?;
+    let id = match root.attach_to_if_index(interface, flags) {
+        // Only then: a link whose device was moved to another namespace tells its number there.
+        Err(error) if is_busy(&error) && is_listed(pins, interface)? => return Ok(()),
+        other => other.map_err(|e| refused(&e))?,
+    };
     let link: XdpLink = root.take_link(id).map_err(|e| refused(&e))?;
     // On EINVAL aya falls back to netlink, whose attachment dies with nobody: not what we pin.
     // Dropping it detaches.
@@ -70,6 +72,16 @@ pub(super) fn attach(
             .to_owned(),
     })?;
     pin(pins, link)
+}
+
+fn is_busy(error: &ProgramError) -> bool {
+    matches!(errno(error), Some(libc::EBUSY | libc::EEXIST))
+}
+
+fn is_listed(pins: &Pins, interface: u32) -> Result<bool, Error> {
+    Ok(list(pins)?
+        .iter()
+        .any(|link| link.interface == Some(interface)))
 }
 
 /// Pins under the first free number.
