@@ -26,7 +26,11 @@ fn every_seed_is_in_the_corpus() {
             fs::write(&path, &seed.bytes).unwrap();
         }
         let current = fs::read(&path).is_ok_and(|bytes| bytes == seed.bytes);
-        assert!(current, "{} is missing or old", path.display());
+        assert!(
+            current,
+            "{} is missing or old: run this test with XDP_FW_FUZZ_CORPUS=write",
+            path.display()
+        );
     }
 }
 
