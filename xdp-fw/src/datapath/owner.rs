@@ -47,11 +47,6 @@ impl Prepared {
         &self.0.described.generation
     }
 
-    /// Names of its rules, in file order.
-    pub fn rules(&self) -> impl Iterator<Item = &str> {
-        self.0.described.rules.iter().map(|rule| rule.name.as_str())
-    }
-
     /// Runs packets through it, without a trace in anything that is in force.
     ///
     /// # Errors
