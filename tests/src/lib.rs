@@ -21,7 +21,6 @@ pub mod netns;
 pub mod oracle;
 pub mod packet;
 pub mod ruleset;
-pub mod text;
 pub mod veth;
 mod wait;
 pub mod wire;

@@ -18,10 +18,10 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config as Proptest, RngAlgorithm, TestRng, TestRunner};
 use xdp_fw::config::Config;
+use xdp_fw::config::print;
 use xdp_fw_tests::compiled::{Compiled, Said};
 use xdp_fw_tests::generate;
 use xdp_fw_tests::kernel::Kernel;
-use xdp_fw_tests::text::text;
 
 /// Frames per rule set: loading one takes as long as some thousand frames.
 const FRAMES: usize = 1200;
@@ -96,7 +96,7 @@ fn fail(mut config: Config, arrival: Arrival, seed: u64) -> ! {
     panic!(
         "{}\nseed {seed}\n{}\n{arrival:02x?}",
         message.unwrap_or_else(|| "it did not happen again".to_owned()),
-        text(&config)
+        print::config(&config)
     );
 }
 

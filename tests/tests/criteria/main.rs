@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use xdp_fw::config::print;
 use xdp_fw::config::{self, Disk, Rule};
-use xdp_fw_tests::text::text;
 
 use self::table::Operator::{Alternatives, List};
 use self::table::{Field, NO_CRITERIA, operators};
@@ -129,7 +129,7 @@ fn every_list_means_the_same_when_it_is_read_from_a_file() {
         for (_, list, _) in field.cases {
             let config = field.config(list);
             for rule in &config.rules {
-                let read = read_back(directory.path(), &text(&config));
+                let read = read_back(directory.path(), &print::config(&config));
                 let position = rule.position.clone();
                 assert_eq!(Rule { position, ..read }, *rule, "{} = {list}", field.name);
             }

@@ -12,6 +12,7 @@ mod load;
 mod model;
 mod parse;
 pub mod pattern;
+pub mod print;
 mod problem;
 pub mod protocols;
 mod ranges;

@@ -2,7 +2,6 @@
 
 #![expect(clippy::expect_used, reason = "a test may panic")]
 
-mod print;
 mod rules;
 mod text;
 
@@ -11,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
+use xdp_fw::config::print;
 use xdp_fw::config::{FileError, Files, Loaded, Problems, Role, Rule, load, reference};
 
-use crate::print::printed;
 use crate::rules::rule;
 use crate::text::{almost_a_set, almost_toml};
 
@@ -40,6 +39,21 @@ impl Files for Memory {
             pattern.with_file_name("b"),
         ])
     }
+}
+
+/// A whole configuration of these rules.
+fn printed(rules: &[Rule]) -> String {
+    let mut text =
+        "interfaces = [\"eth0\", \"wan*\"]\n[interface.\"wan*\"]\nmode = \"auto\"\n".to_owned();
+    for set in SETS {
+        let _ = writeln!(
+            text,
+            "[set.\"{set}\"]\nprefixes = [\"192.0.2.0/24\", \"2001:db8::/32\"]"
+        );
+    }
+    let mut config = parsed(text).expect("it is valid").config;
+    config.rules = rules.to_vec();
+    print::config(&config)
 }
 
 fn parsed(main: String) -> Result<Loaded, Problems> {

@@ -13,8 +13,7 @@ use xdp_fw::config::{
     NumberList, Position, Problem, Rule, TcpFlags, VLAN_NONE, icmp,
 };
 
-use crate::print::printed;
-use crate::{SETS, parsed};
+use crate::{SETS, parsed, printed};
 
 fn prefix() -> impl Strategy<Value = IpNetwork> {
     let v4 = (any::<u32>(), 0..=32u8).prop_map(|(bits, length)| {

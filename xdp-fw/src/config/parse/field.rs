@@ -146,11 +146,33 @@ pub enum Presence {
     Optional,
 }
 
-/// A key and how its value is read into a `T`.
-pub(super) struct Field<T> {
+/// What a table is read into, on its way to the model.
+pub(super) trait Target {
+    /// What becomes of it.
+    type Model;
+}
+
+/// A key, how its value is read into a `T`, and how it is written.
+pub(super) struct Field<T: Target> {
     pub(super) key: Key,
     /// Reads the value; reports what is wrong and then leaves the target as it was.
     pub(super) read: fn(&mut T, &Item<'_>, &mut Scope<'_>),
+    /// Writes the value as TOML; `None` where nothing is said, and for tables of their own.
+    pub(super) print: fn(&T::Model) -> Option<String>,
+}
+
+/// A field that stands for tables of their own, or leaves nothing in the model.
+pub(super) const fn no_value<M>(_: &M) -> Option<String> {
+    None
+}
+
+/// What every key says that says something.
+pub(super) fn print_table<T: Target>(
+    model: &T::Model,
+    fields: &'static [Field<T>],
+) -> Vec<(&'static str, String)> {
+    let value = |field: &'static Field<T>| Some((field.key.name, (field.print)(model)?));
+    fields.iter().filter_map(value).collect()
 }
 
 /// A value in the document, and the key that it was written for.
@@ -198,7 +220,7 @@ pub(super) type Offsets = BTreeMap<&'static str, usize>;
 /// Reads every key of `table` into `target`; reports unknown and missing ones.
 ///
 /// `name` and `offset` say which table it is and where it begins.
-pub(super) fn read_table<T>(
+pub(super) fn read_table<T: Target>(
     target: &mut T,
     fields: &'static [Field<T>],
     (name, offset): (&str, usize),
@@ -246,7 +268,7 @@ pub(super) fn in_order<'a>(
     entries
 }
 
-fn unknown<T>(word: &str, table: &str, fields: &[Field<T>]) -> String {
+fn unknown<T: Target>(word: &str, table: &str, fields: &[Field<T>]) -> String {
     let names = || fields.iter().map(|field| field.key.name);
     match nearest(word, names()) {
         Some(near) => format!("unknown key {}; did you mean `{near}`?", quoted(word)),

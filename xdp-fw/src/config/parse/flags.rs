@@ -8,7 +8,7 @@ use super::words::{nearest, one_of, quoted, suggestion};
 use crate::config::model::{FragmentEntry, FragmentKind, FragmentList, TcpFlags};
 
 /// Bits as in the TCP header.
-pub(super) const TCP_FLAGS: &[(&str, u8)] = &[
+pub(in crate::config) const TCP_FLAGS: &[(&str, u8)] = &[
     ("fin", 1),
     ("syn", 2),
     ("rst", 4),
@@ -108,7 +108,7 @@ fn explain_flag(text: &str, name: &str, expects: &str) -> String {
 }
 
 /// What each word stands for.
-pub(super) const FRAGMENTS: &[(&str, &[FragmentKind])] = &[
+pub(in crate::config) const FRAGMENTS: &[(&str, &[FragmentKind])] = &[
     ("none", &[FragmentKind::None]),
     (
         "any",

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::field::{Field, Item, Key, Scope, Shape, in_order};
+use super::field::{Field, Item, Key, Scope, Shape, in_order, no_value};
 use super::report::Report;
 use super::set_file::Shelf;
 use super::top::{self, Draft};
@@ -31,6 +31,7 @@ pub(super) const FIELD: Field<Draft> = Field {
     read: |_, item, scope| {
         list(item, scope, path);
     },
+    print: no_value,
 };
 
 /// The keys of an included file.
@@ -119,7 +120,7 @@ pub(super) fn read_table(draft: &mut Draft, table: &DeTable<'_>, scope: &mut Sco
         let known = INCLUDED
             .iter()
             .find(|field| field.key.name == key.get_ref());
-        let Some(Field { key, read }) = known else {
+        let Some(Field { key, read, .. }) = known else {
             let message = misplaced(key.get_ref());
             scope.report.wrong(key.span().start, message);
             continue;

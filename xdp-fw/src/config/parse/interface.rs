@@ -4,11 +4,12 @@
 
 use toml::de::DeTable;
 
-use super::field::{Field, Item, Key, Scope, Shape, in_order, read_table};
+use super::field::{Field, Item, Key, Scope, Shape, Target, in_order, read_table};
 use super::value::{assign, choice, entries, list, means_any, signed, table, text};
 use super::words::{character, quoted};
 use crate::config::defaults::MAX_INTERFACE_LENGTH;
 use crate::config::model::{InterfaceEntry, InterfaceList, InterfaceOverride, Mode};
+use crate::config::print;
 
 /// The keys of `[interface."PATTERN"]`.
 pub(super) static FIELDS: &[Field<InterfaceOverride>] = &[Field {
@@ -19,7 +20,12 @@ pub(super) static FIELDS: &[Field<InterfaceOverride>] = &[Field {
         "Attach mode for the interfaces that the pattern matches; the first match in the file counts.",
     ),
     read: |interface, item, scope| assign(&mut interface.mode, mode(item, scope)),
+    print: |interface| Some(print::mode(interface.mode)),
 }];
+
+impl Target for InterfaceOverride {
+    type Model = Self;
+}
 
 /// What completes "expected …" for an attach mode.
 pub(super) const MODES: &str = "\"native\", \"generic\" or \"auto\"";

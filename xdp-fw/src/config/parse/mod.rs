@@ -35,8 +35,10 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 pub use field::{Key, Presence, Shape};
+pub(super) use flags::{FRAGMENTS, TCP_FLAGS};
+pub(super) use numbers::dscp_name;
 
-use self::field::{Field, Scope, read_table};
+use self::field::{Field, Scope, Target, print_table, read_table};
 use self::report::Report;
 use self::rule::RuleDraft;
 use self::set::SetDraft;
@@ -44,7 +46,8 @@ use self::set_file::Shelf;
 use self::top::Draft;
 use super::lint;
 use super::load::{Loaded, ReadFile};
-use super::model::{Config, Position};
+use super::model::{Config, InterfaceOverride, Metrics, Position, Rule, Set};
+use super::print::Written;
 use super::problem::{Place, Problem, Problems};
 use super::source::Files;
 
@@ -62,7 +65,7 @@ pub struct Section {
 /// Every key there is, by the table that it belongs to.
 #[must_use]
 pub fn reference() -> Vec<Section> {
-    fn section<T>(
+    fn section<T: Target>(
         header: &'static str,
         name: &'static str,
         fields: &'static [Field<T>],
@@ -80,6 +83,31 @@ pub fn reference() -> Vec<Section> {
         section("[[rule]]", "rule", rule::FIELDS),
         section("[metrics]", "metrics", top::METRICS),
     ]
+}
+
+/// The keys of a rule that say something.
+pub(super) fn print_rule(rule: &Rule) -> Vec<Written> {
+    print_table(rule, rule::FIELDS)
+}
+
+/// The keys of the top level that have a value.
+pub(super) fn print_top(config: &Config) -> Vec<Written> {
+    print_table(config, top::FIELDS)
+}
+
+/// The keys of `[set.NAME]`: all its prefixes, whatever they came from.
+pub(super) fn print_set(set: &Set) -> Vec<Written> {
+    print_table(set, set::FIELDS)
+}
+
+/// The keys of `[interface."PATTERN"]`.
+pub(super) fn print_interface(interface: &InterfaceOverride) -> Vec<Written> {
+    print_table(interface, interface::FIELDS)
+}
+
+/// The keys of `[metrics]`.
+pub(super) fn print_metrics(metrics: &Metrics) -> Vec<Written> {
+    print_table(metrics, top::METRICS)
 }
 
 /// A file of the configuration and what is in it.

@@ -125,6 +125,12 @@ const DSCP_NAMES: &[(&str, u32)] = &[
     ("cs7", 56),
 ];
 
+/// The first name of a code point.
+pub(in crate::config) fn dscp_name(number: u32) -> Option<&'static str> {
+    let known = DSCP_NAMES.iter().find(|(_, known)| *known == number);
+    known.map(|(name, _)| *name)
+}
+
 /// Every name of a code point.
 pub(super) fn dscp_names() -> Vec<&'static str> {
     DSCP_NAMES.iter().map(|(name, _)| *name).collect()

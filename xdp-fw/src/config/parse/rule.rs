@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Document;
 use super::address::addresses;
-use super::field::{Field, Item, Key, Offsets, Scope, Shape, read_table};
+use super::field::{Field, Item, Key, Offsets, Scope, Shape, Target, read_table};
 use super::flags::{FRAGMENTS, fragments, tcp_flags};
 use super::icmp::{self, CodeEntry};
 use super::interface::interfaces;
@@ -19,6 +19,7 @@ use super::numbers::{dscp_names, dscps, families, lengths, ports, protocols, ttl
 use super::value::{assign, bad_name, choice, flag, is_name, text, wrong_kind};
 use crate::config::defaults::{MAX_RULES, MAX_SHADOW_RULES, RULE_ENABLED, RULE_SHADOW};
 use crate::config::model::{Action, Position, Rule};
+use crate::config::print;
 
 /// What completes "expected …" for an action.
 pub(super) const ACTIONS: &str = "\"pass\" or \"drop\"";
@@ -50,6 +51,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Names the rule; its counters live as long as the name does.",
         ),
         read: |draft, item, scope| assign(&mut draft.rule.name, name(item, scope)),
+        print: |rule| Some(print::quoted(&rule.name)),
     },
     Field {
         key: Key::required(
@@ -59,6 +61,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "What happens to a packet that this rule is the first to match.",
         ),
         read: |draft, item, scope| assign(&mut draft.rule.action, action(item, scope)),
+        print: |rule| Some(print::action(rule.action)),
     },
     Field {
         key: Key::default(
@@ -69,6 +72,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Whether the rule matches anything; a disabled one is still checked.",
         ),
         read: |draft, item, scope| assign(&mut draft.rule.enabled, flag(item, scope)),
+        print: |rule| (!rule.enabled).then(|| "false".to_owned()),
     },
     Field {
         key: Key::default(
@@ -79,6 +83,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Whether the rule only counts what it would have done, and the next one is asked.",
         ),
         read: |draft, item, scope| assign(&mut draft.rule.shadow, flag(item, scope)),
+        print: |rule| rule.shadow.then(|| "true".to_owned()),
     },
     Field {
         key: Key::list(
@@ -88,6 +93,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Interfaces that the packet came in by, by name or glob.",
         ),
         read: |draft, item, scope| draft.rule.interface = interfaces(item, scope),
+        print: |rule| print::interfaces(rule.interface.as_ref()),
     },
     Field {
         key: Key::list(
@@ -101,6 +107,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "IP versions.",
         ),
         read: |draft, item, scope| draft.rule.family = families(item, scope),
+        print: |rule| print::families(rule.family.as_ref()),
     },
     Field {
         key: Key::list(
@@ -114,10 +121,12 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "VLAN ids of the outermost tag that has one; \"none\" is a frame without.",
         ),
         read: |draft, item, scope| draft.rule.vlan = vlans(item, scope),
+        print: |rule| print::vlans(rule.vlan.as_ref()),
     },
     Field {
         key: Key::list("source", Shape::Text, ADDRESSES, "Source addresses."),
         read: |draft, item, scope| draft.rule.source = addresses(item, scope),
+        print: |rule| print::addresses(rule.source.as_ref()),
     },
     Field {
         key: Key::list(
@@ -127,6 +136,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Destination addresses.",
         ),
         read: |draft, item, scope| draft.rule.destination = addresses(item, scope),
+        print: |rule| print::addresses(rule.destination.as_ref()),
     },
     Field {
         key: Key::list(
@@ -140,6 +150,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Upper-layer protocols, by IANA name or number.",
         ),
         read: |draft, item, scope| draft.rule.protocol = protocols(item, scope),
+        print: |rule| print::protocols(rule.protocol.as_ref()),
     },
     Field {
         key: Key::list(
@@ -149,6 +160,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Source ports of TCP, UDP, DCCP, SCTP and UDP-Lite.",
         ),
         read: |draft, item, scope| draft.rule.source_port = ports(item, scope),
+        print: |rule| print::numbers(rule.source_port.as_ref()),
     },
     Field {
         key: Key::list(
@@ -158,6 +170,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Destination ports of the same protocols.",
         ),
         read: |draft, item, scope| draft.rule.destination_port = ports(item, scope),
+        print: |rule| print::numbers(rule.destination_port.as_ref()),
     },
     Field {
         key: Key::list(
@@ -171,6 +184,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Types of ICMP in IPv4 and of ICMPv6 in IPv6; a name stands for its number in each, a number for itself in both.",
         ),
         read: |draft, item, scope| draft.rule.icmp_type = icmp::types(item, scope),
+        print: |rule| print::icmp_types(rule.icmp_type.as_ref()),
     },
     Field {
         key: Key::list(
@@ -184,6 +198,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Codes of the same; a name needs its type as `icmp_type`.",
         ),
         read: |draft, item, scope| draft.icmp_codes = icmp::codes(item, scope),
+        print: |rule| print::numbers(rule.icmp_code.as_ref()),
     },
     Field {
         key: Key::list(
@@ -193,6 +208,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Flags of TCP that are set, and with \"!\" clear; any combination of a list may match.",
         ),
         read: |draft, item, scope| draft.rule.tcp_flags = tcp_flags(item, scope),
+        print: |rule| print::tcp_flags(rule.tcp_flags.as_deref()),
     },
     Field {
         key: Key::list(
@@ -202,6 +218,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Which part of a datagram the packet is: all of it, any fragment, the first, a later one, or (IPv6) one around a whole datagram.",
         ),
         read: |draft, item, scope| draft.rule.fragment = fragments(item, scope),
+        print: |rule| print::fragments(rule.fragment.as_ref()),
     },
     Field {
         key: Key::list(
@@ -211,6 +228,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Lengths of the IP packet in bytes, header included.",
         ),
         read: |draft, item, scope| draft.rule.length = lengths(item, scope),
+        print: |rule| print::numbers(rule.length.as_ref()),
     },
     Field {
         key: Key::list(
@@ -220,6 +238,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Times to live, in IPv6 hop limits.",
         ),
         read: |draft, item, scope| draft.rule.ttl = ttls(item, scope),
+        print: |rule| print::numbers(rule.ttl.as_ref()),
     },
     Field {
         key: Key::list(
@@ -233,6 +252,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Differentiated services code points.",
         ),
         read: |draft, item, scope| draft.rule.dscp = dscps(item, scope),
+        print: |rule| print::dscps(rule.dscp.as_ref()),
     },
     Field {
         key: Key::list(
@@ -242,6 +262,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Source addresses of the Ethernet header.",
         ),
         read: |draft, item, scope| draft.rule.source_mac = mac::sources(item, scope),
+        print: |rule| print::macs(rule.source_mac.as_ref()),
     },
     Field {
         key: Key::list(
@@ -251,6 +272,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             "Destination addresses of the Ethernet header.",
         ),
         read: |draft, item, scope| draft.rule.destination_mac = mac::destinations(item, scope),
+        print: |rule| print::macs(rule.destination_mac.as_ref()),
     },
 ];
 
@@ -263,6 +285,10 @@ pub(super) struct RuleDraft {
     pub(super) keys: Offsets,
     /// What `icmp_code` says, until it is looked up.
     pub(super) icmp_codes: Option<Vec<Spanned<CodeEntry>>>,
+}
+
+impl Target for RuleDraft {
+    type Model = Rule;
 }
 
 /// What a packet gets.

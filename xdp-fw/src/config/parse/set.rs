@@ -11,11 +11,12 @@ use toml::de::DeTable;
 
 use super::Document;
 use super::address::{Member, member};
-use super::field::{Field, Item, Key, Scope, Shape, in_order, read_table};
+use super::field::{Field, Item, Key, Scope, Shape, Target, in_order, no_value, read_table};
 use super::value::{assign, bad_name, flag, is_name, list, path, table};
 use super::words::quoted;
 use crate::config::defaults::SET_ALLOW_EMPTY;
-use crate::config::model::{Addresses, Rule};
+use crate::config::model::{Addresses, Rule, Set};
+use crate::config::print;
 
 /// The keys of `[set.NAME]`.
 pub(super) static FIELDS: &[Field<SetDraft>] = &[
@@ -27,6 +28,7 @@ pub(super) static FIELDS: &[Field<SetDraft>] = &[
             "Addresses and prefixes of both families, and other sets as a whole.",
         ),
         read: prefixes,
+        print: print::prefixes,
     },
     Field {
         key: Key::list(
@@ -36,6 +38,7 @@ pub(super) static FIELDS: &[Field<SetDraft>] = &[
             "Files with a prefix or a range per line, # and ; comments; relative to the directory of the file that names them.",
         ),
         read: |set, item, scope| assign(&mut set.files, list(item, scope, path)),
+        print: no_value,
     },
     Field {
         key: Key::default(
@@ -46,6 +49,7 @@ pub(super) static FIELDS: &[Field<SetDraft>] = &[
             "Whether a file without a prefix is fine, and a glob without a file.",
         ),
         read: |set, item, scope| assign(&mut set.allow_empty, flag(item, scope)),
+        print: |set| set.prefixes.is_empty().then(|| "true".to_owned()),
     },
 ];
 
@@ -61,6 +65,10 @@ pub(super) struct SetDraft {
     /// Files and globs.
     pub(super) files: Vec<Spanned<PathBuf>>,
     pub(super) allow_empty: bool,
+}
+
+impl Target for SetDraft {
+    type Model = Set;
 }
 
 /// The names of all sets, known before anything else is read.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use toml::de::DeValue;
 
-use super::field::{Field, Item, Key, Scope, Shape};
+use super::field::{Field, Item, Key, Scope, Shape, Target, no_value};
 use super::include;
 use super::interface::{MODE_WORDS, MODES, mode, overrides, patterns};
 use super::rule::{ACTION_WORDS, ACTIONS, RuleDraft, action, rules};
@@ -16,6 +16,7 @@ use super::value::{assign, choice, flag, table, wrong_kind};
 use super::words::quoted;
 use crate::config::defaults;
 use crate::config::model::{Config, Metrics, OnStop};
+use crate::config::print;
 
 /// What the main file says; its sets are not filled and its rules not cross-checked yet.
 pub(super) struct Draft {
@@ -51,6 +52,14 @@ impl Draft {
     }
 }
 
+impl Target for Draft {
+    type Model = Config;
+}
+
+impl Target for Metrics {
+    type Model = Self;
+}
+
 /// Sets; in an included file, too.
 pub(super) const SETS: Field<Draft> = Field {
     key: Key::optional(
@@ -60,6 +69,7 @@ pub(super) const SETS: Field<Draft> = Field {
         "Named sets of addresses: [set.NAME].",
     ),
     read: |draft, item, scope| assign(&mut draft.sets, sets(item, scope)),
+    print: no_value,
 };
 
 /// Rules; in an included file, too.
@@ -71,6 +81,7 @@ pub(super) const RULES: Field<Draft> = Field {
         "The rules: [[rule]]. The first one that matches decides.",
     ),
     read: |draft, item, scope| assign(&mut draft.rules, rules(item, scope)),
+    print: no_value,
 };
 
 /// The keys of the top level.
@@ -83,6 +94,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "Interfaces to filter on, by name or glob; attached when they appear.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.interfaces, patterns(item, scope)),
+        print: |config| print::patterns(&config.interfaces),
     },
     Field {
         key: Key::default(
@@ -93,6 +105,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "How to attach: in the driver, in the stack, or in the driver where it can.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.mode, mode(item, scope)),
+        print: |config| Some(print::mode(config.mode)),
     },
     Field {
         key: Key::default(
@@ -103,6 +116,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "What happens to an IP packet that no rule matches.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.default_action, action(item, scope)),
+        print: |config| Some(print::action(config.default_action)),
     },
     Field {
         key: Key::default(
@@ -113,6 +127,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "What happens to a packet that cannot be parsed; \"pass\" judges it by its addresses alone.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.malformed, action(item, scope)),
+        print: |config| Some(print::action(config.malformed)),
     },
     Field {
         key: Key::default(
@@ -123,6 +138,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "What happens to frames that are neither IPv4 nor IPv6.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.non_ip, action(item, scope)),
+        print: |config| Some(print::action(config.non_ip)),
     },
     Field {
         key: Key::default(
@@ -133,6 +149,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "Whether ARP, neighbour discovery, MLD, path MTU and DHCP replies pass before the rules.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.essentials, flag(item, scope)),
+        print: |config| Some(config.essentials.to_string()),
     },
     Field {
         key: Key::default(
@@ -143,6 +160,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "What a stop of the daemon does: the filter stays in force, or every interface is detached.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.on_stop, on_stop(item, scope)),
+        print: |config| Some(print::on_stop(config.on_stop)),
     },
     include::FIELD,
     Field {
@@ -158,6 +176,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
                 overrides(item, scope),
             );
         },
+        print: no_value,
     },
     SETS,
     RULES,
@@ -169,6 +188,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "The Prometheus endpoint: [metrics].",
         ),
         read: |draft, item, scope| metrics(&mut draft.config.metrics, item, scope),
+        print: no_value,
     },
 ];
 
@@ -182,6 +202,7 @@ pub(super) static METRICS: &[Field<Metrics>] = &[Field {
         "Where /metrics is served, over HTTP without authentication.",
     ),
     read: |metrics, item, scope| assign(&mut metrics.listen, listen(item, scope)),
+    print: |metrics| Some(print::listen(metrics.listen)),
 }];
 
 fn metrics(metrics: &mut Metrics, item: &Item<'_>, scope: &mut Scope<'_>) {
