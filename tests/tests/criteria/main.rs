@@ -65,6 +65,13 @@ fn criteria() -> impl Iterator<Item = &'static config::Key> {
 }
 
 #[test]
+fn every_criterion_says_which_packets_it_is_about() {
+    for key in criteria() {
+        assert!(key.packets.is_some(), "{}", key.name);
+    }
+}
+
+#[test]
 fn every_field_with_every_operator_has_a_kernel_test() {
     let tested: BTreeSet<_> = FIELDS
         .iter()

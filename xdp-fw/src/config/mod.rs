@@ -21,6 +21,6 @@ mod source;
 
 pub use load::{Loaded, ReadFile, load};
 pub use model::*;
-pub use parse::{Key, Presence, Section, Shape, reference};
+pub use parse::{Key, Packets, Presence, Section, Shape, reference};
 pub use problem::{Place, Problem, Problems};
 pub use source::{Disk, FileError, Files, Role};

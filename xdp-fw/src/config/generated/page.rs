@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::config::{Key, Presence, Section, icmp, protocols, reference};
+use crate::config::{Key, Packets, Presence, Section, icmp, protocols, reference};
 
 const HEAD: &str = "\
 <!-- Written by `cargo xtask generate` from the field table of the parser; do not edit. -->
@@ -43,24 +43,37 @@ pub fn page() -> String {
 }
 
 fn write_section(page: &mut String, section: &Section) {
+    let has_packets = section.keys.iter().any(|key| key.packets.is_some());
     let heading = match section.header {
         "" => "The top level".to_owned(),
         header => format!("`{header}`"),
     };
     let _ = write!(
         page,
-        "\n## {heading}\n\n| key | value | default | |\n|---|---|---|---|\n"
+        "\n## {heading}\n\n| key | value | default | {} |\n|---|---|---|{}---|\n",
+        if has_packets { "of | " } else { "" },
+        if has_packets { "---|" } else { "" },
     );
     for key in &section.keys {
+        let of = if has_packets {
+            format!("{} | ", packets(key))
+        } else {
+            String::new()
+        };
         let _ = writeln!(
             page,
-            "| `{}` | {} | {} | {} |",
+            "| `{}` | {} | {} | {of}{} |",
             key.name,
             cell(&key.expects_as_a_whole()),
             default(key),
             cell(key.doc)
         );
     }
+}
+
+/// The packets that have what a criterion asks for.
+fn packets(key: &Key) -> &'static str {
+    key.packets.map_or("", Packets::name)
 }
 
 fn default(key: &Key) -> String {

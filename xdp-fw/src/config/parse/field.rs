@@ -26,6 +26,37 @@ pub struct Key {
     pub is_list: bool,
     /// What leaving it out means.
     pub presence: Presence,
+    /// For a criterion: the packets that have what it asks for. No other matches it, negated or not.
+    pub packets: Option<Packets>,
+}
+
+/// Packets that have a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packets {
+    /// Every frame.
+    All,
+    /// Either family.
+    Ip,
+    /// Transport protocols with ports, first fragments included.
+    WithPorts,
+    /// Either family's.
+    Icmp,
+    /// First fragments included.
+    Tcp,
+}
+
+impl Packets {
+    /// What they are called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "every frame",
+            Self::Ip => "IPv4, IPv6",
+            Self::WithPorts => "TCP, UDP, DCCP, SCTP, UDP-Lite",
+            Self::Icmp => "ICMP, ICMPv6",
+            Self::Tcp => "TCP",
+        }
+    }
 }
 
 /// What a value looks like, as far as an editor can tell.
@@ -73,7 +104,21 @@ impl Key {
             shape,
             is_list: false,
             presence: Presence::Optional,
+            packets: None,
         }
+    }
+
+    /// A criterion: a list of values that packets of this kind have.
+    pub(super) const fn criterion(
+        name: &'static str,
+        packets: Packets,
+        shape: Shape,
+        expects: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        let mut key = Self::list(name, shape, expects, doc);
+        key.packets = Some(packets);
+        key
     }
 
     /// The same, for a list of such values.

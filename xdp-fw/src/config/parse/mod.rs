@@ -34,7 +34,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::DeTable;
 
-pub use field::{Key, Presence, Shape};
+pub use field::{Key, Packets, Presence, Shape};
 pub(super) use flags::{FRAGMENTS, TCP_FLAGS};
 pub(super) use numbers::dscp_name;
 

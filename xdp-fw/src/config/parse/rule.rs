@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Document;
 use super::address::addresses;
-use super::field::{Field, Item, Key, Offsets, Scope, Shape, Target, read_table};
+use super::field::{Field, Item, Key, Offsets, Packets, Scope, Shape, Target, read_table};
 use super::flags::{FRAGMENTS, fragments, tcp_flags};
 use super::icmp::{self, CodeEntry};
 use super::interface::interfaces;
@@ -86,8 +86,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| rule.shadow.then(|| "true".to_owned()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "interface",
+            Packets::All,
             Shape::Text,
             "a name such as \"eth0\" or a glob such as \"wan*\", each with an optional leading \"!\"",
             "Interfaces that the packet came in by, by name or glob.",
@@ -96,8 +97,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::interfaces(rule.interface.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "family",
+            Packets::Ip,
             Shape::Number {
                 min: 4,
                 max: 6,
@@ -110,8 +112,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::families(rule.family.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "vlan",
+            Packets::All,
             Shape::Number {
                 min: 1,
                 max: 4094,
@@ -124,13 +127,20 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::vlans(rule.vlan.as_ref()),
     },
     Field {
-        key: Key::list("source", Shape::Text, ADDRESSES, "Source addresses."),
+        key: Key::criterion(
+            "source",
+            Packets::Ip,
+            Shape::Text,
+            ADDRESSES,
+            "Source addresses.",
+        ),
         read: |draft, item, scope| draft.rule.source = addresses(item, scope),
         print: |rule| print::addresses(rule.source.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "destination",
+            Packets::Ip,
             Shape::Text,
             ADDRESSES,
             "Destination addresses.",
@@ -139,8 +149,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::addresses(rule.destination.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "protocol",
+            Packets::Ip,
             Shape::Number {
                 min: 0,
                 max: 255,
@@ -153,8 +164,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::protocols(rule.protocol.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "source_port",
+            Packets::WithPorts,
             number(65535),
             PORTS,
             "Source ports of TCP, UDP, DCCP, SCTP and UDP-Lite.",
@@ -163,8 +175,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::numbers(rule.source_port.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "destination_port",
+            Packets::WithPorts,
             number(65535),
             PORTS,
             "Destination ports of the same protocols.",
@@ -173,8 +186,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::numbers(rule.destination_port.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "icmp_type",
+            Packets::Icmp,
             Shape::Number {
                 min: 0,
                 max: 255,
@@ -187,8 +201,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::icmp_types(rule.icmp_type.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "icmp_code",
+            Packets::Icmp,
             Shape::Number {
                 min: 0,
                 max: 255,
@@ -201,8 +216,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::numbers(rule.icmp_code.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "tcp_flags",
+            Packets::Tcp,
             Shape::Words(|| vec!["syn,!ack", "ack", "rst", "fin"]),
             "flags such as \"syn,!ack\" of fin, syn, rst, psh, ack, urg, ece, cwr",
             "Flags of TCP that are set, and with \"!\" clear; any combination of a list may match.",
@@ -211,8 +227,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::tcp_flags(rule.tcp_flags.as_deref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "fragment",
+            Packets::Ip,
             Shape::Words(|| FRAGMENTS.iter().map(|(word, _)| *word).collect()),
             "\"none\", \"any\", \"first\", \"later\" or \"atomic\"",
             "Which part of a datagram the packet is: all of it, any fragment, the first, a later one, or (IPv6) one around a whole datagram.",
@@ -221,8 +238,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::fragments(rule.fragment.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "length",
+            Packets::Ip,
             number(65535),
             "a length from 0 to 65535 or a range such as \"1400-1500\"",
             "Lengths of the IP packet in bytes, header included.",
@@ -231,8 +249,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::numbers(rule.length.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "ttl",
+            Packets::Ip,
             number(255),
             "a TTL from 0 to 255 or a range such as \"64-255\"",
             "Times to live, in IPv6 hop limits.",
@@ -241,8 +260,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::numbers(rule.ttl.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "dscp",
+            Packets::Ip,
             Shape::Number {
                 min: 0,
                 max: 63,
@@ -255,8 +275,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::dscps(rule.dscp.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "source_mac",
+            Packets::All,
             Shape::Text,
             MACS,
             "Source addresses of the Ethernet header.",
@@ -265,8 +286,9 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
         print: |rule| print::macs(rule.source_mac.as_ref()),
     },
     Field {
-        key: Key::list(
+        key: Key::criterion(
             "destination_mac",
+            Packets::All,
             Shape::Text,
             MACS,
             "Destination addresses of the Ethernet header.",
