@@ -10,7 +10,8 @@ use xdp_fw_common::wire::{COUNTER_SLOTS, Counter};
 
 use super::generation::Slot;
 use super::pins::{Shape, check_map};
-use super::{Count, Error};
+use super::predecessor::Predecessor;
+use super::{Count, Error, sys};
 
 /// What the pinned counters must look like.
 pub(super) const SHAPE: Shape = Shape {
@@ -73,6 +74,21 @@ impl Counters {
             }
         }
         Ok(before)
+    }
+
+    /// The totals of a generation that follows: what went before and does not come back is in
+    /// them, once no packet can add to it any more.
+    pub(super) fn retire_after_grace(
+        &self,
+        before: &Predecessor<'_>,
+    ) -> Result<[Counter; 2], Error> {
+        let retiring = before.retiring();
+        if !retiring.is_empty() {
+            // A packet may still be on its way through the filter that the commit replaced.
+            // Kernels with nohz_full, and some sandboxes, do not wait; it has had milliseconds.
+            let _ = sys::wait_for_running_programs();
+        }
+        self.retire(&retiring, before.retired())
     }
 
     /// A sum as the kernel keeps it, for people.

@@ -17,6 +17,12 @@ pub enum Error {
         /// The pin directory.
         pins: PathBuf,
     },
+    /// There is no generation that could come back.
+    #[error("{}: no earlier generation is kept here that could come back", pins.display())]
+    NoBase {
+        /// The pin directory.
+        pins: PathBuf,
+    },
     /// Another generation was committed since this one was prepared.
     #[error(
         "generation {number} was prepared beside one that is no longer in force; prepare it anew"

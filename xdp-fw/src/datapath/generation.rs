@@ -3,13 +3,13 @@
 //! Owns building one beside the one in force and pinning what describes it. The maps are
 //! [`super::fill`]'s, the commit is [`super::Datapath`]'s.
 
-use std::collections::{BTreeSet, HashMap};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aya::maps::{Array, Map, MapData, MapType};
+use aya::programs::Xdp;
 use aya::{Ebpf, Pod};
 use bytemuck::Zeroable as _;
 use xdp_fw_common::wire::{Counter, GenerationInfo, RULE_NAME_MAX, RuleEntry};
@@ -17,8 +17,9 @@ use xdp_fw_common::{Dimension, Verdict};
 
 use super::object::{self, EntryPoint, Kernel};
 use super::pins::{Pins, Shape, check_map};
-use super::{Error, Generation, fill, slots};
-use crate::policy::{NamedRule, Tables};
+use super::predecessor::Predecessor;
+use super::{Error, Generation, fill};
+use crate::policy::Tables;
 
 /// Names of the pins in a generation's directory.
 pub(super) mod pin {
@@ -52,17 +53,6 @@ pub(super) struct Slot {
     pub(super) verdict: Verdict,
     /// Whether what it counts is counted elsewhere too.
     pub(super) shadow: bool,
-}
-
-/// What a new generation follows.
-pub(super) struct Predecessor<'a> {
-    /// The number after which its own comes.
-    pub(super) last: u64,
-    /// The one in force, if any.
-    pub(super) in_force: Option<u64>,
-    pub(super) rules: &'a [Slot],
-    /// Slots that must not be handed out yet.
-    pub(super) barred: BTreeSet<u32>,
 }
 
 /// A generation that is loaded and verified, with its pins; dropped uncommitted it removes them.
@@ -109,8 +99,8 @@ pub(super) fn build(
     before: &Predecessor<'_>,
 ) -> Result<Built, Error> {
     let number = before.last + 1;
-    let rules = assign_slots(&tables.rules, before)?;
-    let gone = gone(&rules, before.rules);
+    let rules = before.assign(&tables.rules)?;
+    let gone = before.gone(&rules);
 
     let mut ebpf = fill::create(pins, kernel, tables)?;
     fill::fill(&mut ebpf, tables, &rules)?;
@@ -129,7 +119,7 @@ pub(super) fn build(
         },
         filter,
         probe,
-        follows: before.in_force,
+        follows: before.in_force.map(|before| before.generation.number),
         pins: pins.clone(),
         kept: false,
     })
@@ -150,6 +140,62 @@ pub(super) fn pin_all(
     pin_pieces(built, &info)
 }
 
+/// Pins what is pinned in `base` a second time, as another generation: the same programs, which
+/// are neither compiled nor verified again, over the same maps. It removes what it leaves half-made.
+pub(super) fn pin_again(
+    pins: &Pins,
+    base: &Described,
+    number: u64,
+    gone: Vec<Slot>,
+    retired: [Counter; 2],
+) -> Result<(Described, Xdp), Error> {
+    let from = pins.generation(base.generation.number);
+    let mut described = Described {
+        gone,
+        retired,
+        ..base.clone()
+    };
+    let pinned = pin_copy(&from, &pins.generation(number), number, &mut described);
+    if pinned.is_err() {
+        // What cannot be removed now is swept with the next commit.
+        let _ = pins.remove_generation(number);
+    }
+    pinned.map(|filter| (described, filter))
+}
+
+fn pin_copy(from: &Path, to: &Path, number: u64, described: &mut Described) -> Result<Xdp, Error> {
+    make_directory(to)?;
+    let refused = |path: PathBuf, error: &(dyn std::error::Error + 'static)| {
+        Error::kernel(format!("pin {} once more", path.display()), error)
+    };
+    let again = |pin: &str| {
+        let path = from.join(pin);
+        let mut program = object::pinned(&path).map_err(|e| refused(path.clone(), &e))?;
+        program
+            .pin(to.join(pin))
+            .map_err(|e| refused(path.clone(), &e))?;
+        Ok(program)
+    };
+    let filter = again(pin::FILTER)?;
+    again(pin::PROBE)?;
+    let result = from.join(pin::RESULT);
+    MapData::from_pin(&result)
+        .map_err(|e| refused(result.clone(), &e))?
+        .pin(to.join(pin::RESULT))
+        .map_err(|e| refused(result.clone(), &e))?;
+    pin_array(&to.join(pin::RULES), &entries(&described.rules))?;
+    pin_array(&to.join(pin::GONE), &entries(&described.gone))?;
+    let info = GenerationInfo {
+        number,
+        created: now(),
+        retired: described.retired,
+        ..read_info(from)?
+    };
+    described.generation = Generation::from_info(&info);
+    pin_array(&to.join(pin::INFO), &[info])?;
+    Ok(filter)
+}
+
 /// The smallest filter that has what the tables need: see `docs/adr/0008`.
 fn filter(tables: &Tables) -> EntryPoint {
     let settings = &tables.settings;
@@ -161,49 +207,10 @@ fn filter(tables: &Tables) -> EntryPoint {
     }
 }
 
-/// A rule keeps its slot with its name. One that becomes a shadow rule, or ceases to be one,
-/// counts something else from then on and takes a new slot: see `docs/adr/0006`.
-fn assign_slots(rules: &[NamedRule], before: &Predecessor<'_>) -> Result<Vec<Slot>, Error> {
-    let shadows: HashMap<&str, bool> = rules
-        .iter()
-        .map(|rule| (rule.name.as_str(), rule.shadow))
-        .collect();
-    let mut held = HashMap::new();
-    let mut barred = before.barred.clone();
-    for rule in before.rules {
-        if shadows.get(rule.name.as_str()) == Some(&!rule.shadow) {
-            barred.insert(rule.slot);
-        } else {
-            held.insert(rule.name.clone(), rule.slot);
-        }
-    }
-    let names = rules.iter().map(|rule| rule.name.as_str());
-    let slots = slots::assign(names, &held, &barred)?;
-    let rules = rules.iter().zip(slots).map(|(rule, slot)| Slot {
-        name: rule.name.clone(),
-        slot,
-        verdict: rule.verdict,
-        shadow: rule.shadow,
-    });
-    Ok(rules.collect())
-}
-
-fn gone(rules: &[Slot], before: &[Slot]) -> Vec<Slot> {
-    let kept: BTreeSet<u32> = rules.iter().map(|rule| rule.slot).collect();
-    before
-        .iter()
-        .filter(|rule| !kept.contains(&rule.slot))
-        .cloned()
-        .collect()
-}
-
 fn info(number: u64, tables: &Tables, config: [u8; 32]) -> GenerationInfo {
-    let created = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
     GenerationInfo {
         number,
-        created: created.as_secs(),
+        created: now(),
         config,
         prefixes: tables.prefixes,
         rules: tables.settings.rules,
@@ -216,14 +223,16 @@ fn info(number: u64, tables: &Tables, config: [u8; 32]) -> GenerationInfo {
     }
 }
 
+/// Seconds since 1970.
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default().as_secs()
+}
+
 /// Pins each piece, `info` last.
 fn pin_pieces(built: &mut Built, info: &GenerationInfo) -> Result<(), Error> {
     let directory = built.directory();
-    DirBuilder::new()
-        .mode(0o700)
-        .create(&directory)
-        .map_err(|error| Error::kernel(format!("make {}", directory.display()), &error))?;
-
+    make_directory(&directory)?;
     for (name, pin) in [(built.filter, pin::FILTER), (built.probe, pin::PROBE)] {
         let path = directory.join(pin);
         object::program(&mut built.ebpf, name)?
@@ -242,6 +251,13 @@ fn pin_pieces(built: &mut Built, info: &GenerationInfo) -> Result<(), Error> {
     )?;
     pin_array(&directory.join(pin::GONE), &entries(&built.described.gone))?;
     pin_array(&directory.join(pin::INFO), &[*info])
+}
+
+fn make_directory(directory: &Path) -> Result<(), Error> {
+    DirBuilder::new()
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| Error::kernel(format!("make {}", directory.display()), &error))
 }
 
 fn entries(slots: &[Slot]) -> Vec<RuleEntry> {
@@ -277,14 +293,18 @@ fn pin_array<V: Pod>(path: &Path, values: &[V]) -> Result<(), Error> {
 
 /// Reads a generation from its pins; their shapes are checked first.
 pub(super) fn describe(directory: &Path) -> Result<Described, Error> {
-    let info: Vec<GenerationInfo> = read_array(&directory.join(pin::INFO), Some(1))?;
-    let info = info.first().copied().unwrap_or_else(GenerationInfo::zeroed);
+    let info = read_info(directory)?;
     Ok(Described {
         generation: Generation::from_info(&info),
         retired: info.retired,
         rules: read_slots(&directory.join(pin::RULES))?,
         gone: read_slots(&directory.join(pin::GONE))?,
     })
+}
+
+fn read_info(directory: &Path) -> Result<GenerationInfo, Error> {
+    let info: Vec<GenerationInfo> = read_array(&directory.join(pin::INFO), Some(1))?;
+    Ok(info.first().copied().unwrap_or_else(GenerationInfo::zeroed))
 }
 
 fn read_slots(path: &Path) -> Result<Vec<Slot>, Error> {
@@ -340,41 +360,5 @@ impl Generation {
             non_ip: Verdict::from_wire(info.non_ip as u8),
             essentials: info.essentials == 1,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rules(rules: &[(&str, bool)]) -> Vec<NamedRule> {
-        let rule = |&(name, shadow): &(&str, bool)| NamedRule {
-            name: name.to_owned(),
-            verdict: Verdict::Drop,
-            shadow,
-        };
-        rules.iter().map(rule).collect()
-    }
-
-    fn after(before: &[Slot], new: &[NamedRule]) -> Vec<Slot> {
-        let before = Predecessor {
-            last: 1,
-            in_force: Some(1),
-            rules: before,
-            barred: BTreeSet::new(),
-        };
-        assign_slots(new, &before).unwrap()
-    }
-
-    #[test]
-    fn a_rule_that_becomes_a_shadow_rule_or_ceases_to_be_one_takes_a_new_slot() {
-        let first = after(&[], &rules(&[("a", false), ("b", true), ("c", true)]));
-        let second = after(&first, &rules(&[("c", true), ("b", false), ("a", true)]));
-        let slots = |rules: &[Slot]| rules.iter().map(|rule| rule.slot).collect::<Vec<_>>();
-        let [a, b, c] = slots(&first)[..] else {
-            panic!("three rules");
-        };
-        assert_eq!(slots(&second), [c, c + 1, c + 2]);
-        assert_eq!(slots(&gone(&second, &first)), [a, b]);
     }
 }

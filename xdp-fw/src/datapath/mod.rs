@@ -8,6 +8,7 @@
 //! generation beside the one in force first. The pins are the truth: a process that dies
 //! leaves the filter in force, and the next one adopts it.
 
+mod base;
 mod counters;
 mod error;
 mod fill;
@@ -16,6 +17,7 @@ mod links;
 mod object;
 mod owner;
 mod pins;
+mod predecessor;
 mod probe;
 mod slots;
 mod snapshot;

@@ -1,6 +1,5 @@
 //! The one process that may write: adopts what is there, prepares, commits, attaches.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -10,10 +9,11 @@ use aya::{Ebpf, EbpfLoader};
 use nix::fcntl::Flock;
 
 use super::counters::{self, Counters};
-use super::generation::{self, Built, Described, Predecessor};
+use super::generation::{self, Built, Described};
 use super::object::{self, EntryPoint, Kernel, OBJECT};
-use super::pins::{Pins, Shape, check_map, exists};
-use super::{AttachMode, Error, Generation, Link, Probe, links, snapshot, sys};
+use super::pins::{Pins, Shape, check_map, exists, remove};
+use super::predecessor::Predecessor;
+use super::{AttachMode, Error, Generation, Link, Probe, base, links, snapshot};
 use crate::policy::Tables;
 
 /// What the pinned program array must look like.
@@ -26,13 +26,15 @@ pub(super) const ENTRY: Shape = Shape {
 
 /// The pin directory of a running daemon: one owner, all writes.
 pub struct Datapath {
-    pins: Pins,
+    pub(super) pins: Pins,
     kernel: Kernel,
     root: Xdp,
     root_id: u32,
-    entry: ProgramArray<MapData>,
-    counters: Counters,
-    in_force: Option<Described>,
+    pub(super) entry: ProgramArray<MapData>,
+    pub(super) counters: Counters,
+    pub(super) in_force: Option<Described>,
+    /// What may come back; see [`super::base`].
+    pub(super) base: Option<Described>,
     /// Held as long as this lives.
     _lock: Flock<File>,
 }
@@ -96,6 +98,7 @@ impl Datapath {
             Err(Error::Lost { .. }) => None,
             other => other?,
         };
+        let base = base::adopt(&pins);
         let mut datapath = Self {
             entry: open_entry(&pins)?,
             root_id: program_id(&root)?,
@@ -104,6 +107,7 @@ impl Datapath {
             root,
             counters,
             in_force,
+            base,
             _lock: lock,
         };
         datapath.sweep_generations()?;
@@ -131,29 +135,16 @@ impl Datapath {
     /// # Errors
     /// Whatever the kernel refuses; the generation in force stays.
     pub fn prepare(&mut self, tables: &Tables, config: [u8; 32]) -> Result<Prepared, Error> {
-        let (rules, gone, retired) = match &self.in_force {
-            Some(described) => (&described.rules[..], &described.gone[..], described.retired),
-            None => Default::default(),
-        };
         let before = Predecessor {
             last: self.last_number()?,
-            in_force: self.number_in_force(),
-            rules,
-            barred: gone.iter().map(|rule| rule.slot).collect(),
+            in_force: self.in_force.as_ref(),
+            base: self.base.as_ref(),
         };
         let mut built = generation::build(&self.pins, self.kernel, tables, config, &before)?;
-        if !gone.is_empty() {
-            // A packet may still be on its way through the filter that the commit replaced.
-            // Kernels with nohz_full, and some sandboxes, do not wait; it has had milliseconds.
-            let _ = sys::wait_for_running_programs();
-        }
-        let retired = self.counters.retire(gone, retired)?;
+        let retired = self.counters.retire_after_grace(&before)?;
         generation::pin_all(&mut built, tables, retired)?;
-        let held: BTreeSet<u32> = rules.iter().map(|rule| rule.slot).collect();
-        for rule in &built.described.rules {
-            if !held.contains(&rule.slot) {
-                self.counters.zero(rule.slot)?;
-            }
+        for slot in before.fresh(&built.described.rules) {
+            self.counters.zero(slot)?;
         }
         Ok(Prepared(built))
     }
@@ -226,20 +217,20 @@ impl Datapath {
         remove_everything(&self.pins)
     }
 
-    fn number_in_force(&self) -> Option<u64> {
+    pub(super) fn number_in_force(&self) -> Option<u64> {
         self.in_force().map(|generation| generation.number)
     }
 
-    fn last_number(&self) -> Result<u64, Error> {
+    pub(super) fn last_number(&self) -> Result<u64, Error> {
         let pinned = self.pins.generation_numbers()?.last().copied();
         Ok(pinned.max(self.number_in_force()).unwrap_or(0))
     }
 
-    /// Removes the pins of every generation but the one in force.
-    fn sweep_generations(&self) -> Result<(), Error> {
-        let in_force = self.number_in_force();
+    /// Removes the pins of every generation but the one in force and the base.
+    pub(super) fn sweep_generations(&self) -> Result<(), Error> {
+        let kept = [self.number_in_force(), self.base_number()];
         for number in self.pins.generation_numbers()? {
-            if Some(number) != in_force {
+            if !kept.contains(&Some(number)) {
                 // What cannot be removed is tried again with the next commit.
                 let _ = self.pins.remove_generation(number);
             }
@@ -355,14 +346,11 @@ pub(super) fn remove_everything(pins: &Pins) -> Result<usize, Error> {
         pins.root_program(),
         pins.entry(),
         pins.counters(),
+        pins.new_base(),
+        pins.base(),
     ];
     for path in shared {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(refused(&path, error));
-            }
-            _ => {}
-        }
+        remove(&path).map_err(|error| refused(&path, error))?;
     }
     for number in pins.generation_numbers()? {
         pins.remove_generation(number)
@@ -386,11 +374,9 @@ fn remove_links(pins: &Pins) -> Result<usize, Error> {
     for number in &links {
         links::detach(pins, *number)?;
     }
-    match fs::remove_file(pins.entry()) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            let action = format!("remove {}", pins.entry().display());
-            Err(Error::kernel(action, &error))
-        }
-        _ => Ok(links.len()),
-    }
+    remove(&pins.entry()).map_err(|error| {
+        let action = format!("remove {}", pins.entry().display());
+        Error::kernel(action, &error)
+    })?;
+    Ok(links.len())
 }

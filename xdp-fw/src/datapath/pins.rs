@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use aya::maps::{MapInfo, MapType};
@@ -78,6 +78,37 @@ impl Pins {
 
     pub(super) fn generation(&self, number: u64) -> PathBuf {
         self.generations().join(number.to_string())
+    }
+
+    /// The link that says which generation is the base, while there is one.
+    pub(super) fn base(&self) -> PathBuf {
+        self.root.join("base")
+    }
+
+    /// Where that link stands until it takes the old one's place.
+    pub(super) fn new_base(&self) -> PathBuf {
+        self.root.join("base-new")
+    }
+
+    /// The number of the base; `None` if there is none, or what is there is not ours.
+    pub(super) fn base_number(&self) -> Option<u64> {
+        let target = fs::read_link(self.base()).ok()?;
+        let number = target.strip_prefix("generations").ok()?;
+        number.to_str()?.parse().ok()
+    }
+
+    /// Makes a generation the base, in one step.
+    pub(super) fn set_base(&self, number: u64) -> io::Result<()> {
+        let beside = self.new_base();
+        remove(&beside)?;
+        symlink(Path::new("generations").join(number.to_string()), &beside)?;
+        fs::rename(&beside, self.base())
+    }
+
+    /// From now on there is no base.
+    pub(super) fn remove_base(&self) -> io::Result<()> {
+        remove(&self.new_base())?;
+        remove(&self.base())
     }
 
     /// Makes the directories where they are missing, and checks all of them.
@@ -166,6 +197,14 @@ impl Pins {
             fs::remove_file(pin?.path())?;
         }
         fs::remove_dir(directory)
+    }
+}
+
+/// Removes a file that may be gone already.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

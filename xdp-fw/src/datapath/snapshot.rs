@@ -105,14 +105,20 @@ pub fn read(pins: &Path) -> Result<Snapshot, Error> {
     }
     pins.check()?;
     for _ in 1..ATTEMPTS {
-        let before = program_in_force(&pins)?;
+        let before = position(&pins)?;
         let snapshot = read_once(&pins);
         // A commit in between took the pins away, or moved counts to a generation not read.
-        if program_in_force(&pins)? == before {
+        if position(&pins)? == before {
             return snapshot;
         }
     }
     read_once(&pins)
+}
+
+/// Tells commits apart: a program may come back, with another newest generation beside it.
+fn position(pins: &Pins) -> Result<(Option<u32>, Option<u64>), Error> {
+    let newest = pins.generation_numbers()?.last().copied();
+    Ok((program_in_force(pins)?, newest))
 }
 
 fn read_once(pins: &Pins) -> Result<Snapshot, Error> {
@@ -187,8 +193,10 @@ pub(super) fn in_force(pins: &Pins) -> Result<Option<Described>, Error> {
     }
 }
 
+/// The newest first: a base that came back has its programs pinned in two places, and the counts
+/// of the newer one are right.
 fn find(pins: &Pins, program: u32) -> Result<Option<Described>, Error> {
-    for number in pins.generation_numbers()? {
+    for number in pins.generation_numbers()?.into_iter().rev() {
         let directory = pins.generation(number);
         let filter = ProgramInfo::from_pin(directory.join(pin::FILTER));
         if filter.is_ok_and(|filter| filter.id() == program) {
