@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::daemon::control::client;
-use crate::daemon::{Reloaded, counted};
+use crate::daemon::{ReloadOptions, Reloaded, counted};
 
 use super::{Exit, Failure, Places, block_on, output};
 
@@ -20,7 +20,7 @@ pub(super) struct Reload {}
 
 impl Reload {
     pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
-        let reloaded = block_on(client::reload(&places.run_dir))??;
+        let reloaded = block_on(client::reload(&places.run_dir, ReloadOptions::default()))??;
         output::warn(&reloaded.warnings);
         output::print(&summary(&reloaded))?;
         Ok(Exit::Ok)

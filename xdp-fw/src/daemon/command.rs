@@ -1,6 +1,7 @@
 //! What the owner of the datapath can be asked to do: the daemon's whole inner interface.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
@@ -20,6 +21,8 @@ pub(super) enum Command {
     Reload {
         /// Who wants it.
         cause: Cause,
+        /// How it is wanted.
+        options: ReloadOptions,
         /// Where to say how it went.
         reply: oneshot::Sender<Result<Reloaded, Refused>>,
     },
@@ -68,6 +71,17 @@ impl fmt::Display for Cause {
     }
 }
 
+/// How a reload is wanted. As JSON, every key may be left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReloadOptions {
+    /// Comes back unless it is confirmed within this time; whole seconds as JSON.
+    #[serde(with = "seconds")]
+    pub confirm: Option<Duration>,
+    /// Into force even if it would cut off a connection that is in use.
+    pub force: bool,
+}
+
 /// A reload that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
@@ -108,5 +122,51 @@ impl From<&Refusal> for Refused {
             configuration: refusal.is_configuration(),
             problems: refusal.problems(),
         }
+    }
+}
+
+/// A time in whole seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(
+        time: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.map(|time| time.as_secs()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let seconds: Option<u64> = Deserialize::deserialize(deserializer)?;
+        Ok(seconds.map(Duration::from_secs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_a_reload_are_json_with_whole_seconds() {
+        let options = ReloadOptions {
+            confirm: Some(Duration::from_secs(60)),
+            force: true,
+        };
+        let json = serde_json::to_string(&options).unwrap();
+        assert_eq!(json, r#"{"confirm":60,"force":true}"#);
+        assert_eq!(
+            serde_json::from_str::<ReloadOptions>(&json).unwrap(),
+            options
+        );
+        assert_eq!(
+            serde_json::from_str::<ReloadOptions>("{}").unwrap(),
+            ReloadOptions::default()
+        );
+        assert!(serde_json::from_str::<ReloadOptions>(r#"{"forec":true}"#).is_err());
     }
 }

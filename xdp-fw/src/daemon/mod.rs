@@ -59,7 +59,7 @@ use systemd::Systemd;
 use watchdog::Watchdog;
 use watcher::Watcher;
 
-pub use command::{Refused, Reloaded, Unloaded};
+pub use command::{Refused, ReloadOptions, Reloaded, Unloaded};
 pub use error::Error;
 pub(crate) use refusal::chain;
 pub use refusal::{KernelError, ProblemReport, Refusal};

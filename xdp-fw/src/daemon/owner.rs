@@ -100,8 +100,12 @@ impl Owner {
 
 async fn obey(service: &mut Service, command: Command) -> ControlFlow<()> {
     match command {
-        Command::Reload { cause, reply } => {
-            let result = service.reload(cause).await;
+        Command::Reload {
+            cause,
+            options,
+            reply,
+        } => {
+            let result = service.reload(cause, options).await;
             answer(reply, result.map_err(|refusal| (&refusal).into()));
         }
         Command::Reconcile { reply } => {

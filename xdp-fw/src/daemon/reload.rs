@@ -14,7 +14,7 @@ use crate::datapath::{Error as DatapathError, Generation, Prepared};
 use crate::interfaces;
 
 use super::candidate;
-use super::command::{Cause, Reloaded};
+use super::command::{Cause, ReloadOptions, Reloaded};
 use super::kernel::blocking;
 use super::owner::{Files, Owner};
 use super::refusal::{KernelError, Refusal};
@@ -25,8 +25,12 @@ use crate::timestamp::Timestamp;
 
 impl Service {
     /// Puts into force what the file says, or says why not.
-    pub(super) async fn reload(&mut self, cause: Cause) -> Result<Reloaded, Refusal> {
-        info!("reloading: {cause}");
+    pub(super) async fn reload(
+        &mut self,
+        cause: Cause,
+        options: ReloadOptions,
+    ) -> Result<Reloaded, Refusal> {
+        info!(force = options.force, "reloading: {cause}");
         self.owner
             .status
             .send_modify(|status| status.state = State::Reloading);

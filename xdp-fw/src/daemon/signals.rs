@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::command::{Cause, Command, Commands};
+use super::command::{Cause, Command, Commands, ReloadOptions};
 use super::error::Error;
 
 /// The task.
@@ -54,7 +54,10 @@ impl Signals {
     /// Nobody waits for the answer, and a full queue means that a reload is coming anyway.
     fn reload(&self) {
         let (reply, _) = oneshot::channel();
-        let cause = Cause::Signal;
-        let _ = self.commands.try_send(Command::Reload { cause, reply });
+        let _ = self.commands.try_send(Command::Reload {
+            cause: Cause::Signal,
+            options: ReloadOptions::default(),
+            reply,
+        });
     }
 }

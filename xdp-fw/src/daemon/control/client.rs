@@ -3,14 +3,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::super::command::{Refused, Reloaded, Unloaded};
+use super::super::command::{Refused, ReloadOptions, Reloaded, Unloaded};
 use super::super::status::Status;
 
 /// Why the daemon did not do what it was asked.
@@ -42,8 +43,8 @@ pub async fn status(run_dir: &Path) -> Result<Status, Error> {
 ///
 /// # Errors
 /// [`Error::Refused`] with every problem of the configuration, among others.
-pub async fn reload(run_dir: &Path) -> Result<Reloaded, Error> {
-    ask(run_dir, Method::POST, "/reload").await
+pub async fn reload(run_dir: &Path, options: ReloadOptions) -> Result<Reloaded, Error> {
+    tell(run_dir, "/reload", &options).await
 }
 
 /// Has the daemon stop filtering and end.
@@ -55,11 +56,31 @@ pub async fn unload(run_dir: &Path) -> Result<Unloaded, Error> {
 }
 
 async fn ask<T: DeserializeOwned>(run_dir: &Path, method: Method, path: &str) -> Result<T, Error> {
+    request(run_dir, method, path, Bytes::new()).await
+}
+
+async fn tell<T: DeserializeOwned>(
+    run_dir: &Path,
+    path: &str,
+    options: &impl Serialize,
+) -> Result<T, Error> {
+    let body = serde_json::to_vec(options).map_err(garbled)?;
+    request(run_dir, Method::POST, path, body.into()).await
+}
+
+async fn request<T: DeserializeOwned>(
+    run_dir: &Path,
+    method: Method,
+    path: &str,
+    body: Bytes,
+) -> Result<T, Error> {
     let socket = super::socket(run_dir);
     let stream = UnixStream::connect(&socket)
         .await
         .map_err(|error| unreachable(socket.clone(), &error))?;
-    let (status, body) = exchange(stream, method, path).await.map_err(garbled)?;
+    let (status, body) = exchange(stream, method, path, body)
+        .await
+        .map_err(garbled)?;
     match status {
         StatusCode::OK => serde_json::from_slice(&body).map_err(garbled),
         StatusCode::FORBIDDEN => Err(Error::NotPermitted(socket)),
@@ -79,6 +100,7 @@ async fn exchange(
     stream: UnixStream,
     method: Method,
     path: &str,
+    body: Bytes,
 ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error>> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -87,7 +109,7 @@ async fn exchange(
         .method(method)
         .uri(path)
         .header("host", "xdp-fw")
-        .body(Empty::<Bytes>::new())?;
+        .body(Full::new(body))?;
     let response = sender.send_request(request).await?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();

@@ -13,7 +13,7 @@ use notify::{Event, INotifyWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::command::{Cause, Command, Commands};
+use super::command::{Cause, Command, Commands, ReloadOptions};
 use super::error::Error;
 use super::owner::Files;
 use debounce::settled;
@@ -111,9 +111,12 @@ impl Watcher {
 
     async fn reload(&self) {
         let (reply, done) = oneshot::channel();
-        let cause = Cause::File;
-        let sent = self.commands.send(Command::Reload { cause, reply }).await;
-        if sent.is_ok() {
+        let reload = Command::Reload {
+            cause: Cause::File,
+            options: ReloadOptions::default(),
+            reply,
+        };
+        if self.commands.send(reload).await.is_ok() {
             // Log and status tell how it went. Until then further events gather.
             let _ = done.await;
         }
