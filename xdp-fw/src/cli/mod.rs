@@ -5,7 +5,9 @@
 
 mod attach;
 mod check;
+mod diff;
 mod exit;
+mod in_force;
 mod logging;
 mod output;
 mod reload;
@@ -38,6 +40,7 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   xdp-fw check                 is /etc/xdp-fw.toml right?
+  xdp-fw diff                  what would it change?
   systemctl start xdp-fw       filter; afterwards saving the file is a reload
   xdp-fw stats                 what has each rule counted?
   xdp-fw status                is it in force, and on which interfaces?
@@ -89,6 +92,7 @@ impl From<Places> for Settings {
 enum Verb {
     Run(run::Run),
     Check(check::Check),
+    Diff(diff::Diff),
     Stats(stats::Stats),
     Status(status::Status),
     Reload(reload::Reload),
@@ -106,6 +110,7 @@ impl Cli {
         match self.verb {
             Verb::Run(verb) => verb.run(places),
             Verb::Check(verb) => verb.run(&places),
+            Verb::Diff(verb) => verb.run(&places),
             Verb::Stats(verb) => verb.run(&places),
             Verb::Status(verb) => verb.run(&places),
             Verb::Reload(verb) => verb.run(&places),

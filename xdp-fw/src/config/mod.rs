@@ -5,6 +5,7 @@
 //! decides what a rule means for a packet: that is the policy's work.
 
 pub mod defaults;
+mod difference;
 pub mod generated;
 pub mod icmp;
 mod lint;
@@ -19,6 +20,7 @@ mod ranges;
 pub mod snapshot;
 mod source;
 
+pub use difference::{Difference, KeyChange, RuleChange, SetChange};
 pub use load::{Loaded, ReadFile, load};
 pub use model::*;
 pub use parse::{Key, Packets, Presence, Section, Shape, reference};

@@ -1,0 +1,63 @@
+//! What is in force, and the text that it was made of.
+//!
+//! Owns the comparison of the two: the kernel has the hash of the text, the state directory the
+//! text. Works without the daemon.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::config::snapshot::LastGood;
+use crate::config::{self, Loaded};
+use crate::datapath::{self, Snapshot};
+
+use super::{Failure, Places};
+
+/// The generation in force with its counters.
+pub(super) struct InForce {
+    pub(super) snapshot: Snapshot,
+    /// What it was made of, or why that is not known.
+    pub(super) configuration: Result<Loaded, Unknown>,
+}
+
+/// Why the text of what is in force is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unknown {
+    state_dir: PathBuf,
+    why: String,
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the text of what is in force is not in {}: {}; `xdp-fw reload` stores it",
+            self.state_dir.display(),
+            self.why
+        )
+    }
+}
+
+/// Reads the pins and the state directory.
+pub(super) fn read(places: &Places) -> Result<InForce, Failure> {
+    let snapshot = datapath::read(&places.pin_dir)?;
+    let unknown = |why: String| Unknown {
+        state_dir: places.state_dir.clone(),
+        why,
+    };
+    let configuration = stored(places).map_err(unknown).and_then(|loaded| {
+        if loaded.hash() == snapshot.generation.config {
+            Ok(loaded)
+        } else {
+            Err(unknown("it has another configuration".to_owned()))
+        }
+    });
+    Ok(InForce {
+        snapshot,
+        configuration,
+    })
+}
+
+fn stored(places: &Places) -> Result<Loaded, String> {
+    let stored = LastGood::open(&places.state_dir).map_err(|error| error.to_string())?;
+    config::load(stored.main(), &stored).map_err(|problems| problems.to_string())
+}
