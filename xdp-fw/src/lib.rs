@@ -9,5 +9,6 @@ pub mod config;
 pub mod daemon;
 pub mod datapath;
 pub mod interfaces;
+pub mod packet;
 pub mod policy;
 pub mod timestamp;

@@ -8,7 +8,7 @@ use super::words::{nearest, one_of, quoted, suggestion};
 use crate::config::model::{FragmentEntry, FragmentKind, FragmentList, TcpFlags};
 
 /// Bits as in the TCP header.
-pub(in crate::config) const TCP_FLAGS: &[(&str, u8)] = &[
+pub(crate) const TCP_FLAGS: &[(&str, u8)] = &[
     ("fin", 1),
     ("syn", 2),
     ("rst", 4),

@@ -35,7 +35,7 @@ const CODE: Kind = Kind {
 };
 
 /// What programs and people call some types.
-const OTHER_WORDS: &[(&str, &str)] = &[
+pub(crate) const OTHER_WORDS: &[(&str, &str)] = &[
     ("ping", "echo-request"),
     ("pong", "echo-reply"),
     ("unreachable", "destination-unreachable"),

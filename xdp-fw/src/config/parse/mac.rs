@@ -46,7 +46,7 @@ fn macs(
 }
 
 /// Six bytes of two digits each, with a colon or a dash between them.
-fn address(text: &str) -> Option<[u8; 6]> {
+pub(crate) fn address(text: &str) -> Option<[u8; 6]> {
     let separator = if text.contains('-') { '-' } else { ':' };
     let bytes: Option<Vec<u8>> = text.split(separator).map(byte).collect();
     bytes?.try_into().ok()

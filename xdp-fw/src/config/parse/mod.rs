@@ -26,7 +26,7 @@ mod set_file;
 mod syntax;
 mod top;
 mod value;
-mod words;
+pub(crate) mod words;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -35,7 +35,11 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 pub use field::{Key, Packets, Presence, Shape};
-pub(super) use flags::{FRAGMENTS, TCP_FLAGS};
+pub(super) use flags::FRAGMENTS;
+pub(crate) use flags::TCP_FLAGS;
+pub(crate) use icmp::OTHER_WORDS as OTHER_ICMP_WORDS;
+pub(crate) use mac::address as mac_address;
+pub(crate) use numbers::DSCP_NAMES;
 pub(super) use numbers::dscp_name;
 
 use self::field::{Field, Scope, Target, print_table, read_table};

@@ -98,7 +98,7 @@ const DSCP: Kind = Kind {
 
 /// IANA's "Differentiated Services Field Codepoints", with the name of voice-admit that people
 /// use, and the two of zero.
-const DSCP_NAMES: &[(&str, u32)] = &[
+pub(crate) const DSCP_NAMES: &[(&str, u32)] = &[
     ("be", 0),
     ("cs0", 0),
     ("le", 1),

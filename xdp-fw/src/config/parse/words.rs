@@ -9,7 +9,7 @@ const MAX_QUOTED: usize = 60;
 
 /// The text between back-ticks: on one line, cut when long, without anything that a terminal
 /// would act on.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("`");
     for (index, char) in text.chars().enumerate() {
         if index == MAX_QUOTED {
@@ -23,7 +23,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A character that should not be there, visibly.
-pub(super) fn character(char: char) -> String {
+pub(crate) fn character(char: char) -> String {
     if char == ' ' {
         "a space".into()
     } else {
@@ -32,7 +32,7 @@ pub(super) fn character(char: char) -> String {
 }
 
 /// `` `a`, `b` or `c` ``.
-pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match words.split_last() {
         None => String::new(),
@@ -42,7 +42,7 @@ pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// The known word that was probably meant by `word`, if any is near enough to name.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
     if length > MAX_QUOTED {
         return None;
@@ -74,7 +74,7 @@ fn abbreviates(short: &str, long: &str) -> bool {
 }
 
 /// `; did you mean …?` for a near word, else `; expected …`.
-pub(super) fn suggestion<'a>(
+pub(crate) fn suggestion<'a>(
     word: &str,
     known: impl IntoIterator<Item = &'a str>,
     expected: &str,
@@ -86,7 +86,7 @@ pub(super) fn suggestion<'a>(
 }
 
 /// A number as people write it: digits alone, no sign, no leading zero.
-pub(super) fn decimal(text: &str) -> Option<u32> {
+pub(crate) fn decimal(text: &str) -> Option<u32> {
     let zero_led = text.len() > 1 && text.starts_with('0');
     if zero_led || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
