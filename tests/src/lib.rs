@@ -14,6 +14,7 @@ pub mod compiled;
 pub mod court;
 pub mod daemon;
 pub mod disguise;
+pub mod foreign;
 pub mod fuzz;
 pub mod generate;
 pub mod kernel;

@@ -65,10 +65,5 @@ fn find(name: &str) -> Result<Interface, Failure> {
             "{name}: no such interface; see `ip link`"
         )));
     };
-    if !interface.ethernet {
-        let why = interface.why_not_ethernet();
-        let message = format!("{name}: {why}; it cannot be filtered");
-        return Err(Failure::failed(message));
-    }
     Ok(interface)
 }

@@ -8,15 +8,25 @@ use crate::config::Mode;
 use crate::datapath::{self, AttachMode};
 use crate::interfaces::{self, Interface, XdpMode};
 
-use super::kernel::Kernel;
-use super::plan::{Removal, Scene};
+use super::kernel::{Kernel, blocking};
+use super::plan::{Removal, Scene, foreign_programs};
 use super::refusal::{KernelError, chain};
 
 /// What is there.
 pub(super) async fn look(kernel: &mut Kernel) -> Result<Scene, KernelError> {
     let links = kernel.run(|datapath| datapath.links()).await??;
     let interfaces = interfaces::list().await?;
-    Ok(Scene { interfaces, links })
+    let programs = foreign_programs(&interfaces, &links);
+    let foreign = blocking(move || {
+        let look = |(interface, program)| (interface, datapath::foreign(interface, program));
+        programs.into_iter().map(look).collect()
+    })
+    .await?;
+    Ok(Scene {
+        interfaces,
+        links,
+        foreign,
+    })
 }
 
 /// Removes a link. Should that fail, it is tried again with the next event.
@@ -38,11 +48,18 @@ pub(super) async fn remove(kernel: &mut Kernel, removal: Removal) -> Result<(), 
 /// The inner result says what the kernel did not like.
 pub(super) type Attempt = Result<Result<(), String>, KernelError>;
 
-/// Attaches; `auto` tries the driver first.
-pub(super) async fn attach(kernel: &mut Kernel, interface: &Interface, mode: Mode) -> Attempt {
+/// Attaches; `auto` tries the driver first. `all` is the listing that the interface is from.
+pub(super) async fn attach(
+    kernel: &mut Kernel,
+    interface: &Interface,
+    mode: Mode,
+    all: &[Interface],
+) -> Attempt {
     let name = &interface.name;
     let result = match mode {
-        Mode::Native => attach_as(kernel, interface, AttachMode::Native).await?,
+        Mode::Native => attach_as(kernel, interface, AttachMode::Native)
+            .await?
+            .map_err(|error| error.advise(interfaces::advice(interface, all))),
         Mode::Generic => attach_as(kernel, interface, AttachMode::Generic).await?,
         Mode::Auto => match attach_as(kernel, interface, AttachMode::Native).await? {
             Ok(()) => Ok(()),
@@ -69,30 +86,36 @@ async fn attach_as(
         .await
 }
 
-/// The kernel does not have both modes on an interface at once: there is a moment without a
-/// filter. Should the new mode fail, the old one is better than none.
-pub(super) async fn change(
-    kernel: &mut Kernel,
-    interface: &Interface,
-    link: datapath::Link,
-    now: XdpMode,
-    wanted: Mode,
-) -> Attempt {
-    let name = &interface.name;
-    warn!("{name}: changing mode from {now}; for a moment it is not filtered");
-    if let Err(error) = kernel.run(move |datapath| datapath.detach(&link)).await? {
-        return Ok(Err(chain(&error)));
+/// A link of ours that is in another mode than configured.
+pub(super) struct Change<'a> {
+    pub(super) interface: &'a Interface,
+    pub(super) link: &'a datapath::Link,
+    pub(super) now: XdpMode,
+    pub(super) wanted: Mode,
+}
+
+impl Change<'_> {
+    /// The kernel does not have both modes on an interface at once: there is a moment without a
+    /// filter. Should the new mode fail, the old one is better than none.
+    pub(super) async fn carry_out(self, kernel: &mut Kernel, all: &[Interface]) -> Attempt {
+        let Self { interface, now, .. } = self;
+        let name = &interface.name;
+        warn!("{name}: changing mode from {now}; for a moment it is not filtered");
+        let link = self.link.clone();
+        if let Err(error) = kernel.run(move |datapath| datapath.detach(&link)).await? {
+            return Ok(Err(chain(&error)));
+        }
+        let Err(error) = attach(kernel, interface, self.wanted, all).await? else {
+            return Ok(Ok(()));
+        };
+        let former = if now == XdpMode::Generic {
+            Mode::Generic
+        } else {
+            Mode::Native
+        };
+        Ok(Err(match attach(kernel, interface, former, all).await? {
+            Ok(()) => format!("{error}; it stays {now}"),
+            Err(again) => format!("{error}; and {now} mode cannot be restored: {again}"),
+        }))
     }
-    let Err(error) = attach(kernel, interface, wanted).await? else {
-        return Ok(Ok(()));
-    };
-    let former = if now == XdpMode::Generic {
-        Mode::Generic
-    } else {
-        Mode::Native
-    };
-    Ok(Err(match attach(kernel, interface, former).await? {
-        Ok(()) => format!("{error}; it stays {now}"),
-        Err(again) => format!("{error}; and {now} mode cannot be restored: {again}"),
-    }))
 }

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::error;
+use tracing::{error, warn};
 
-use crate::config::Config;
-use crate::interfaces::Interface;
+use crate::config::{Config, Mode};
+use crate::interfaces::{Interface, XdpMode};
 
-use super::actions::{attach, change, look, remove};
+use super::actions::{Change, attach, look, remove};
 use super::kernel::Kernel;
 use super::plan::{Plan, Planned, State, plan};
 use super::refusal::KernelError;
@@ -28,6 +28,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Attachments {
     failures: BTreeMap<u32, Failure>,
+    /// Interfaces that stay in the mode that they have, and the one in which they were wanted: to
+    /// change it opens them for a moment, which is done once, and never by a start.
+    unchanged: BTreeMap<u32, Mode>,
+    /// Whether the start is over.
+    started: bool,
 }
 
 #[derive(Debug)]
@@ -39,6 +44,8 @@ struct Failure {
     /// The interface as it was. When it changes (another MTU, a foreign program gone), the cause
     /// may be gone as well.
     seen: Interface,
+    /// The mode that was wanted.
+    mode: Mode,
 }
 
 /// The outcome of one pass.
@@ -57,14 +64,16 @@ impl Attachments {
         kernel: &mut Kernel,
         config: &Config,
     ) -> Result<Outcome, KernelError> {
-        let mut found = plan(config, &look(kernel).await?);
-        if self.carry_out(kernel, &found).await? {
+        let scene = look(kernel).await?;
+        let mut found = plan(config, &scene);
+        if self.carry_out(kernel, &found, &scene.interfaces).await? {
             found = plan(config, &look(kernel).await?);
         }
         for planned in &found.interfaces {
             self.note_foreign(planned);
         }
         self.forget_settled(&found);
+        self.started = true;
         Ok(self.outcome(&found))
     }
 
@@ -73,6 +82,7 @@ impl Attachments {
         for failure in self.failures.values_mut() {
             failure.due = Some(Instant::now());
         }
+        self.unchanged.clear();
     }
 
     /// Puts off what is due: nothing can be tried before the kernel answers again.
@@ -102,32 +112,43 @@ impl Attachments {
             .map(|interface| interface.index)
             .collect();
         self.failures.retain(|index, _| open.contains(index));
+        self.unchanged.retain(|index, _| open.contains(index));
     }
 
     /// Whether there was anything to do.
-    async fn carry_out(&mut self, kernel: &mut Kernel, plan: &Plan) -> Result<bool, KernelError> {
+    async fn carry_out(
+        &mut self,
+        kernel: &mut Kernel,
+        plan: &Plan,
+        all: &[Interface],
+    ) -> Result<bool, KernelError> {
         for removal in &plan.removals {
             remove(kernel, removal.clone()).await?;
         }
         let mut acted = !plan.removals.is_empty();
         for planned in &plan.interfaces {
             let result = match &planned.state {
-                State::Detached { interface } if self.is_due(interface) => {
-                    attach(kernel, interface, planned.mode).await?
+                State::Detached { interface } if self.is_due(interface, planned.mode) => {
+                    attach(kernel, interface, planned.mode, all).await?
                 }
                 State::OtherMode {
                     interface,
                     link,
                     now,
-                } if self.is_due(interface) => {
-                    let link = link.clone();
-                    change(kernel, interface, link, *now, planned.mode).await?
+                } if self.may_change(interface, *now, planned.mode) => {
+                    let change = Change {
+                        interface,
+                        link,
+                        now: *now,
+                        wanted: planned.mode,
+                    };
+                    change.carry_out(kernel, all).await?
                 }
                 _ => continue,
             };
             acted = true;
             if let Some(interface) = planned.state.interface() {
-                self.note(interface, result);
+                self.note(interface, planned.mode, result);
             }
             if let State::OtherMode { interface, .. } = &planned.state {
                 self.wait_for_change(interface);
@@ -136,14 +157,28 @@ impl Attachments {
         Ok(acted)
     }
 
-    fn is_due(&self, interface: &Interface) -> bool {
+    fn is_due(&self, interface: &Interface, wanted: Mode) -> bool {
         let Some(failure) = self.failures.get(&interface.index) else {
             return true;
         };
-        failure.due.is_some_and(|due| due <= Instant::now()) || failure.seen != *interface
+        failure.due.is_some_and(|due| due <= Instant::now())
+            || failure.seen != *interface
+            || failure.mode != wanted
     }
 
-    fn note(&mut self, interface: &Interface, result: Result<(), String>) {
+    /// Whether to change an interface's mode now: when another one is wanted than before, or when
+    /// the operator says `reload`. Each of these opens the interface once.
+    fn may_change(&mut self, interface: &Interface, now: XdpMode, wanted: Mode) -> bool {
+        if self.unchanged.insert(interface.index, wanted) == Some(wanted) {
+            return false;
+        }
+        if !self.started {
+            warn!("{}", other_mode(&interface.name, now));
+        }
+        self.started
+    }
+
+    fn note(&mut self, interface: &Interface, mode: Mode, result: Result<(), String>) {
         let Err(message) = result else {
             self.failures.remove(&interface.index);
             return;
@@ -158,6 +193,7 @@ impl Attachments {
             attempts: attempts + 1,
             due: Some(Instant::now() + pause(attempts)),
             seen: interface.clone(),
+            mode,
         };
         self.failures.insert(interface.index, failure);
     }
@@ -172,9 +208,10 @@ impl Attachments {
     /// No event tells that a foreign program is gone, so that is looked for as well.
     fn note_foreign(&mut self, planned: &Planned) {
         if let State::Foreign { interface, program } = &planned.state
-            && self.is_due(interface)
+            && self.is_due(interface, planned.mode)
         {
-            self.note(interface, Err(foreign(&planned.name, *program)));
+            let error = program.describe(&planned.name);
+            self.note(interface, planned.mode, Err(error));
         }
     }
 
@@ -195,7 +232,10 @@ impl Attachments {
         let name = &planned.name;
         let (mode, error) = match &planned.state {
             State::Attached { mode, .. } => (Some(*mode), None),
-            State::OtherMode { interface, now, .. } => (Some(*now), failure(interface)),
+            State::OtherMode { interface, now, .. } => (
+                Some(*now),
+                failure(interface).or_else(|| Some(other_mode(name, *now))),
+            ),
             State::Detached { interface } => (None, failure(interface)),
             State::Missing => (
                 None,
@@ -203,8 +243,8 @@ impl Attachments {
                     "{name}: no such interface; filtered as soon as it appears"
                 )),
             ),
-            State::NotEthernet { interface } => (None, Some(not_ethernet(interface))),
-            State::Foreign { program, .. } => (None, Some(foreign(name, *program))),
+            State::Unfit { why, .. } => (None, Some(format!("{name}: not filtered: {why}"))),
+            State::Foreign { program, .. } => (None, Some(program.describe(name))),
         };
         status::Interface {
             name: name.clone(),
@@ -220,29 +260,21 @@ impl Attachments {
 fn is_failure(planned: &Planned) -> bool {
     match planned.state {
         State::Attached { .. } => false,
-        State::NotEthernet { .. } => planned.exact,
+        State::Unfit { .. } => planned.exact,
         _ => true,
     }
+}
+
+fn other_mode(name: &str, now: XdpMode) -> String {
+    format!(
+        "{name}: filtered in {now} mode, which is not the configured one; `xdp-fw reload` changes \
+         it, and opens {name} for a moment"
+    )
 }
 
 fn pause(attempts: u32) -> Duration {
     let factor = 2u32.saturating_pow(attempts);
     FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
-}
-
-fn foreign(name: &str, program: u32) -> String {
-    format!(
-        "{name}: another XDP program (id {program}) is attached, and is left alone; \
-         `bpftool prog show id {program}` and `bpftool link` tell whose it is"
-    )
-}
-
-fn not_ethernet(interface: &Interface) -> String {
-    format!(
-        "{}: {}; it is not filtered; remove it from `interfaces`",
-        interface.name,
-        interface.why_not_ethernet()
-    )
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@
 //! Owns the decision alone. It is made anew from what the kernel says after every event, so no
 //! history of events can lead it astray.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, Mode};
-use crate::datapath::Link;
-use crate::interfaces::{Interface, XdpMode, is_glob, matches};
+use crate::datapath::{Foreign, Link};
+use crate::interfaces::{Interface, XdpMode, is_glob, matches, why_unfit};
 
 /// What the kernel says, all from about the same moment.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Scene {
     pub(super) interfaces: Vec<Interface>,
     /// Pinned links, dead ones too.
     pub(super) links: Vec<Link>,
+    /// Programs on interfaces that are none of ours, by interface.
+    pub(super) foreign: BTreeMap<u32, Foreign>,
 }
 
 /// What follows from it.
@@ -71,9 +73,12 @@ pub(super) enum State {
     /// Not there.
     Missing,
     /// Its frames do not begin with an Ethernet header, as the program takes for granted.
-    NotEthernet { interface: Interface },
+    Unfit { interface: Interface, why: String },
     /// Someone else's program is on it.
-    Foreign { interface: Interface, program: u32 },
+    Foreign {
+        interface: Interface,
+        program: Foreign,
+    },
 }
 
 impl State {
@@ -83,7 +88,7 @@ impl State {
             Self::Attached { interface, .. }
             | Self::OtherMode { interface, .. }
             | Self::Detached { interface }
-            | Self::NotEthernet { interface }
+            | Self::Unfit { interface, .. }
             | Self::Foreign { interface, .. } => Some(interface),
             Self::Missing => None,
         }
@@ -144,16 +149,16 @@ fn mode(config: &Config, name: &str) -> Mode {
 
 fn state(scene: &Scene, interface: &Interface, wanted: Mode) -> State {
     let interface = interface.clone();
-    if !interface.ethernet {
-        return State::NotEthernet { interface };
+    if let Some(why) = why_unfit(&interface, &scene.interfaces) {
+        return State::Unfit { interface, why };
     }
     let Some(xdp) = interface.xdp else {
         return State::Detached { interface };
     };
     match link(scene, &interface) {
         None => State::Foreign {
+            program: foreign(scene, interface.index, xdp.program),
             interface,
-            program: xdp.program,
         },
         Some(_) if satisfies(xdp.mode, wanted) => State::Attached {
             interface,
@@ -167,6 +172,17 @@ fn state(scene: &Scene, interface: &Interface, wanted: Mode) -> State {
     }
 }
 
+/// What was found out about a program, or its number alone.
+fn foreign(scene: &Scene, interface: u32, program: u32) -> Foreign {
+    let known = scene.foreign.get(&interface);
+    let known = known.filter(|foreign| foreign.program == program);
+    known.cloned().unwrap_or(Foreign {
+        program,
+        name: None,
+        dispatcher: false,
+    })
+}
+
 /// `auto` is content with what it got.
 fn satisfies(now: XdpMode, wanted: Mode) -> bool {
     match wanted {
@@ -174,6 +190,17 @@ fn satisfies(now: XdpMode, wanted: Mode) -> bool {
         Mode::Native => now == XdpMode::Native,
         Mode::Generic => now == XdpMode::Generic,
     }
+}
+
+/// The programs that are none of ours, by interface.
+pub(super) fn foreign_programs(interfaces: &[Interface], links: &[Link]) -> Vec<(u32, u32)> {
+    let ours: BTreeSet<u32> = links.iter().map(|link| link.program).collect();
+    let programs = interfaces
+        .iter()
+        .filter_map(|interface| Some((interface.index, interface.xdp?.program)));
+    programs
+        .filter(|(_, program)| !ours.contains(program))
+        .collect()
 }
 
 /// Our link on an interface. The number alone does not say so: a device that was moved to another

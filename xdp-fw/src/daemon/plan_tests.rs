@@ -13,6 +13,8 @@ fn interface(index: u32, name: &str) -> Interface {
         kind: None,
         up: true,
         mtu: 1500,
+        controller: None,
+        lower: None,
         xdp: None,
     }
 }
@@ -33,7 +35,11 @@ fn link(number: u32, interface: u32) -> Link {
 }
 
 fn scene(interfaces: Vec<Interface>, links: Vec<Link>) -> Scene {
-    Scene { interfaces, links }
+    Scene {
+        interfaces,
+        links,
+        foreign: BTreeMap::new(),
+    }
 }
 
 fn states(plan: &Plan) -> Vec<(&str, bool, &str)> {
@@ -42,7 +48,7 @@ fn states(plan: &Plan) -> Vec<(&str, bool, &str)> {
         State::OtherMode { .. } => "other mode",
         State::Detached { .. } => "detached",
         State::Missing => "missing",
-        State::NotEthernet { .. } => "not ethernet",
+        State::Unfit { .. } => "unfit",
         State::Foreign { .. } => "foreign",
     };
     let planned = plan.interfaces.iter();
@@ -130,10 +136,17 @@ fn the_first_override_that_matches_counts() {
 #[test]
 fn a_foreign_program_is_named_and_left_alone() {
     let interfaces = vec![running(2, "eth0", XdpMode::Native, 7)];
-    let plan = plan(&config(&["eth0"]), &scene(interfaces, vec![]));
+    let mut scene = scene(interfaces, vec![]);
+    let theirs = Foreign {
+        program: 7,
+        name: Some("xdp_lb".to_owned()),
+        dispatcher: false,
+    };
+    scene.foreign.insert(2, theirs.clone());
+    let plan = plan(&config(&["eth0"]), &scene);
     assert!(matches!(
-        plan.interfaces[0].state,
-        State::Foreign { program: 7, .. }
+        &plan.interfaces[0].state,
+        State::Foreign { program, .. } if *program == theirs
     ));
     assert!(plan.removals.is_empty());
 }
@@ -143,7 +156,32 @@ fn what_is_not_ethernet_is_refused() {
     let mut tun = interface(9, "tun0");
     tun.ethernet = false;
     let plan = plan(&config(&["tun0"]), &scene(vec![tun], vec![]));
-    assert_eq!(states(&plan), [("tun0", true, "not ethernet")]);
+    assert_eq!(states(&plan), [("tun0", true, "unfit")]);
+}
+
+#[test]
+fn the_device_below_a_switch_is_refused_and_its_ports_are_not() {
+    let mut port = interface(3, "lan1");
+    port.kind = Some("dsa".to_owned());
+    port.lower = Some(2);
+    let plan = plan(
+        &config(&["eth0", "lan1"]),
+        &scene(vec![interface(2, "eth0"), port], vec![]),
+    );
+    assert_eq!(
+        states(&plan),
+        [("eth0", true, "unfit"), ("lan1", true, "detached")]
+    );
+}
+
+#[test]
+fn programs_of_others_are_those_that_no_link_of_ours_holds() {
+    let interfaces = [
+        running(2, "eth0", XdpMode::Native, ROOT),
+        running(3, "wan0", XdpMode::Generic, 7),
+        interface(4, "lan0"),
+    ];
+    assert_eq!(foreign_programs(&interfaces, &[link(1, 2)]), [(3, 7)]);
 }
 
 #[test]

@@ -82,6 +82,9 @@ pub enum Error {
         cause: String,
         /// What to do.
         remedy: String,
+        /// Whether it is the driver that does not take the program, rather than somebody else's
+        /// program or a missing right.
+        driver: bool,
     },
     /// There are more rules than counter slots.
     #[error(
@@ -98,6 +101,28 @@ pub enum Error {
 }
 
 impl Error {
+    /// Where a driver refused: with another remedy, from someone who knows what the interface is.
+    #[must_use]
+    pub fn advise(self, advice: Option<String>) -> Self {
+        match (self, advice) {
+            (
+                Self::Attach {
+                    interface,
+                    cause,
+                    driver: true,
+                    ..
+                },
+                Some(remedy),
+            ) => Self::Attach {
+                interface,
+                cause,
+                remedy,
+                driver: true,
+            },
+            (error, _) => error,
+        }
+    }
+
     /// A refused operation, with the kernel's word for it and what to do about it.
     pub(super) fn kernel(
         action: impl Into<String>,

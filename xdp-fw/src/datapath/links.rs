@@ -4,13 +4,18 @@
 //! never replaced: the kernel refuses, and says so here.
 
 use std::fs;
+use std::os::fd::AsFd as _;
 
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::xdp::XdpLink;
 use aya::programs::{ProgramError, Xdp, XdpMode};
 
+use crate::interfaces;
+
 use super::error::{chain, errno};
+use super::netlink::{self, Answer};
 use super::pins::Pins;
+use super::refusal::Refusal;
 use super::{AttachMode, Error, Link, sys};
 
 /// Every pinned link, dead ones too.
@@ -45,31 +50,39 @@ pub(super) fn attach(
     name: &str,
     mode: AttachMode,
 ) -> Result<(), Error> {
-    if list(pins)?
-        .iter()
-        .any(|link| link.interface == Some(interface))
-    {
-        return Ok(());
-    }
     let flags = match mode {
         AttachMode::Native => XdpMode::Driver,
         AttachMode::Generic => XdpMode::Skb,
     };
-    let refused = |error: &(dyn std::error::Error + 'static)| refusal(name, mode, error);
-    let id = match root.attach_to_if_index(interface, flags) {
-        // Only then: a link whose device was moved to another namespace tells its number there.
-        Err(error) if is_busy(&error) && is_listed(pins, interface)? => return Ok(()),
-        other => other.map_err(|e| refused(&e))?,
+    let mut again = true;
+    let id = loop {
+        let error = match root.attach_to_if_index(interface, flags) {
+            Ok(id) => break id,
+            // Only then: a link whose device was moved to another namespace tells its number there,
+            // which may be that of an unfiltered device here.
+            Err(error) if is_busy(&error) && is_listed(pins, interface)? => return Ok(()),
+            Err(error) => error,
+        };
+        match refusal(root, interface, name, mode, &error) {
+            Some(refused) => return Err(refused),
+            // The cause has just gone.
+            None if std::mem::take(&mut again) => {}
+            None => {
+                let action = format!("attach to {name}");
+                return Err(Error::kernel(action, &error));
+            }
+        }
     };
-    let link: XdpLink = root.take_link(id).map_err(|e| refused(&e))?;
+    let link = root
+        .take_link(id)
+        .map_err(|error| Error::kernel(format!("attach to {name}"), &error))?;
     // On EINVAL aya falls back to netlink, whose attachment dies with nobody: not what we pin.
     // Dropping it detaches.
     let link = FdLink::try_from(link).map_err(|_| Error::Attach {
         interface: name.to_owned(),
-        cause: "the kernel refused an XDP link (EINVAL)".to_owned(),
-        remedy: "use a kernel of 5.10 or newer; in `native` mode see `dmesg` for the driver's \
-                 reason, often an MTU or queue limit"
-            .to_owned(),
+        cause: "the kernel refused an XDP link (EINVAL), though not the program".to_owned(),
+        remedy: "use a kernel of 5.10 or newer".to_owned(),
+        driver: false,
     })?;
     pin(pins, link)
 }
@@ -122,51 +135,31 @@ pub(super) fn replace(pins: &Pins, number: u32, root: &mut Xdp) -> Result<(), Er
     root.take_link(id).map(drop).map_err(|e| refused(&e))
 }
 
-/// What the kernel said, and what to do about it. The driver's own words are not in a link's
-/// answer; they are in the tracepoint `xdp:bpf_xdp_link_attach_failed` and often in dmesg.
-fn refusal(name: &str, mode: AttachMode, error: &(dyn std::error::Error + 'static)) -> Error {
-    let (cause, remedy) = match (errno(error), mode) {
-        (Some(libc::EBUSY | libc::EEXIST), _) => (
-            "another XDP program is attached, and we replace none but ours".to_owned(),
-            format!(
-                "see which with `ip link show dev {name}`; remove it there, or leave {name} out of `interfaces`"
-            ),
-        ),
-        (Some(libc::EOPNOTSUPP), AttachMode::Native) => (
-            "the driver has no native XDP, or not in this state".to_owned(),
-            format!(
-                "set `mode = \"generic\"` for {name} (slower), or \"auto\"; with bonds attach to the members"
-            ),
-        ),
-        (Some(libc::ERANGE | libc::EINVAL | libc::E2BIG), AttachMode::Native) => (
-            format!("the driver refuses ({})", chain(error)),
-            format!(
-                "lower the MTU (`ip link set {name} mtu 1500`), switch off LRO (`ethtool -K {name} lro off`), and see `dmesg`"
-            ),
-        ),
-        (Some(libc::ENOSPC | libc::ENOMEM), _) => (
-            format!(
-                "the driver has too few queues or too little memory ({})",
-                chain(error)
-            ),
-            format!("use fewer channels (`ethtool -L {name} combined 1`), or `mode = \"generic\"`"),
-        ),
-        (Some(libc::EPERM | libc::EACCES), _) => (
-            "not permitted".to_owned(),
-            "run as root, or with CAP_NET_ADMIN and CAP_BPF".to_owned(),
-        ),
-        (Some(libc::ENODEV), _) => (
-            "there is no such interface".to_owned(),
-            "it is attached when it appears".to_owned(),
-        ),
-        _ => (
-            chain(error),
-            "see `dmesg` for the driver's reason".to_owned(),
-        ),
+/// Why an interface does not take `root`: asked in the way that has the driver's own words for an
+/// answer. `None` if it would take it now.
+fn refusal(
+    root: &Xdp,
+    interface: u32,
+    name: &str,
+    mode: AttachMode,
+    error: &(dyn std::error::Error + 'static),
+) -> Option<Error> {
+    let said = match root
+        .fd()
+        .map(|fd| netlink::ask(fd.as_fd(), interface, mode))
+    {
+        Ok(Ok(Answer::Possible)) => return None,
+        Ok(Ok(Answer::Refused(said))) => said,
+        // Then the error number has to do.
+        _ => None,
     };
-    Error::Attach {
-        interface: name.to_owned(),
-        cause,
-        remedy,
-    }
+    let refusal = Refusal {
+        interface: name,
+        mode,
+        errno: errno(error),
+        chain: chain(error),
+        said,
+        device: &interfaces::device(name).unwrap_or_default(),
+    };
+    Some(refusal.into_error())
 }

@@ -57,12 +57,16 @@ pub(super) fn interface(message: &LinkMessage) -> Interface {
         kind: None,
         up: message.header.flags.contains(LinkFlags::Up),
         mtu: 0,
+        controller: None,
+        lower: None,
         xdp: None,
     };
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => interface.name.clone_from(name),
             LinkAttribute::Mtu(mtu) => interface.mtu = *mtu,
+            LinkAttribute::Controller(index) => interface.controller = Some(*index),
+            LinkAttribute::Link(index) => interface.lower = Some(*index),
             LinkAttribute::LinkInfo(infos) => interface.kind = kind(infos),
             LinkAttribute::Xdp(state) => interface.xdp = xdp(state),
             _ => {}
@@ -128,8 +132,11 @@ mod tests {
         let read = interface(&message(vec![
             LinkAttribute::IfName("wan0".to_owned()),
             LinkAttribute::Mtu(1500),
+            LinkAttribute::Controller(3),
+            LinkAttribute::Link(8),
             LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Veth)]),
         ]));
+        assert_eq!((read.controller, read.lower), (Some(3), Some(8)));
         assert_eq!((read.index, read.mtu, read.ethernet), (7, 1500, true));
         assert_eq!(
             (read.name.as_str(), read.kind.as_deref()),

@@ -1,16 +1,20 @@
 //! The network interfaces of this namespace, as the kernel tells them over netlink.
 //!
-//! Owns what an interface is to this program, the listing, the events, and what a pattern
-//! matches. Never changes an interface: attaching is the datapath's.
+//! Owns what an interface is to this program, the listing, the events, what a pattern matches, and
+//! what is known of devices and drivers. Never changes an interface: attaching is the datapath's.
 
+pub mod drivers;
+mod ethtool;
 mod list;
-
+mod stacked;
 mod watch;
 
 use std::fmt;
 
 pub use crate::config::pattern::{is_glob, matches};
+pub use ethtool::{Channels, Device, device};
 pub use list::{Error, list};
+pub use stacked::{advice, why_unfit};
 pub use watch::{Event, Events, watch};
 
 /// A network interface.
@@ -28,19 +32,13 @@ pub struct Interface {
     pub up: bool,
     /// Largest IP packet in bytes.
     pub mtu: u32,
+    /// Number of the interface that it is a member of: a bond, a team, a bridge.
+    pub controller: Option<u32>,
+    /// Number of the interface that it is made on, as VLAN and DSA devices are; for a veth its
+    /// peer, which may be in another namespace.
+    pub lower: Option<u32>,
     /// The XDP program on it, anyone's.
     pub xdp: Option<XdpState>,
-}
-
-impl Interface {
-    /// What to say of one that is not Ethernet.
-    #[must_use]
-    pub fn why_not_ethernet(&self) -> String {
-        match &self.kind {
-            Some(kind) => format!("not an Ethernet interface but {kind}"),
-            None => "not an Ethernet interface".to_owned(),
-        }
-    }
 }
 
 /// An XDP program on an interface.

@@ -1,5 +1,7 @@
 //! The counters as `stats --json` has them, which is a contract: adding keys is compatible.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use xdp_fw_common::{Reason, Verdict};
 
@@ -159,12 +161,15 @@ fn reason(row: &ReasonCount) -> ReasonRow {
 }
 
 /// Names and modes are netlink's. A link that followed its device into another namespace has a
-/// number of that namespace, which may be another device's here: then only the number is told.
+/// number of that namespace, which may be another device's here: then only the number is told. Where
+/// that other device is ours as well, nothing tells the two links apart; the name is given once.
 fn attached(snapshot: &Snapshot, interfaces: &[Interface]) -> Vec<Attached> {
     let indexes = snapshot.interfaces.iter();
+    let mut named = BTreeSet::new();
     indexes
         .map(|&ifindex| {
             let here = interfaces.iter().find(|i| i.index == ifindex);
+            let here = here.filter(|_| named.insert(ifindex));
             let ours = here.and_then(|interface| {
                 let xdp = interface.xdp?;
                 (xdp.program == snapshot.root_program).then_some((interface, xdp.mode))
@@ -198,16 +203,21 @@ pub(super) mod tests {
     use crate::daemon::testing::snapshot;
     use crate::interfaces::{XdpMode, XdpState};
 
-    pub(in crate::cli::stats) fn report() -> Report {
-        let interface = |index, name: &str, mode, program| Interface {
+    fn interface(index: u32, name: &str, mode: XdpMode, program: u32) -> Interface {
+        Interface {
             index,
             name: name.to_owned(),
             ethernet: true,
             kind: None,
             up: true,
             mtu: 1500,
+            controller: None,
+            lower: None,
             xdp: Some(XdpState { mode, program }),
-        };
+        }
+    }
+
+    pub(in crate::cli::stats) fn report() -> Report {
         let interfaces = [
             interface(2, "eth0", XdpMode::Native, 42),
             interface(5, "wan0", XdpMode::Generic, 42),
@@ -234,6 +244,16 @@ pub(super) mod tests {
     fn an_unknown_rule_gets_the_nearest_name() {
         let error = report().keep("ssh-from-ofice").unwrap_err();
         insta::assert_snapshot!(error, @"no rule `ssh-from-ofice` is in force; did you mean `ssh-from-office`?");
+    }
+
+    #[test]
+    fn two_links_of_one_number_are_one_interface_here() {
+        let mut snapshot = snapshot();
+        snapshot.interfaces = vec![2, 2];
+        let interfaces = [interface(2, "eth0", XdpMode::Native, 42)];
+        let report = Report::of(&snapshot, &interfaces);
+        let names: Vec<_> = report.interfaces.iter().map(|it| &it.name).collect();
+        assert_eq!(names, ["eth0", "if2"]);
     }
 
     #[test]

@@ -1,0 +1,170 @@
+//! What `ethtool` shows of a device: its driver, its channels, what it does on its own.
+//!
+//! Asked by ioctl, which unlike netlink names the driver and is in every kernel. Changes nothing.
+
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+
+const SIOCETHTOOL: libc::c_ulong = 0x8946;
+const GET_DRIVER: u32 = 0x03;
+const GET_FLAGS: u32 = 0x25;
+const GET_CHANNELS: u32 = 0x3c;
+
+/// `ETH_FLAG_RXVLAN` and `ETH_FLAG_LRO`.
+const RX_VLAN: u32 = 1 << 8;
+const LRO: u32 = 1 << 15;
+
+/// A device as `ethtool -i`, `-k` and `-l` show it. What its driver does not tell is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Device {
+    /// The driver's name.
+    pub driver: Option<String>,
+    /// Whether it takes VLAN tags off frames before anyone sees them (`rx-vlan-offload`).
+    pub strips_vlan_tags: bool,
+    /// Whether it joins segments to larger ones (`large-receive-offload`).
+    pub lro: bool,
+    /// Its channels.
+    pub channels: Option<Channels>,
+}
+
+/// Queues: in use, and as many as there can be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Channels {
+    /// At most so many that only receive.
+    pub max_rx: u32,
+    /// At most so many that only send.
+    pub max_tx: u32,
+    /// At most so many for anything else.
+    pub max_other: u32,
+    /// At most so many that do both.
+    pub max_combined: u32,
+    /// That only receive.
+    pub rx: u32,
+    /// That only send.
+    pub tx: u32,
+    /// For anything else.
+    pub other: u32,
+    /// That do both.
+    pub combined: u32,
+}
+
+/// Asks about the device `name` of this network namespace.
+///
+/// # Errors
+/// When there is no such device, or no socket to be had.
+pub fn device(name: &str) -> io::Result<Device> {
+    let asked = Asked::new(name)?;
+    // Reserved bytes and counts follow the five texts.
+    let mut driver = Command {
+        command: GET_DRIVER,
+        answer: [0u8; 192],
+    };
+    let driver = match asked.ask(&mut driver) {
+        Ok(()) => text(driver.answer.get(..32).unwrap_or_default()),
+        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => return Err(error),
+        Err(_) => None,
+    };
+    let mut flags = Command {
+        command: GET_FLAGS,
+        answer: 0u32,
+    };
+    let flags = asked.ask(&mut flags).map_or(0, |()| flags.answer);
+    let mut channels = Command {
+        command: GET_CHANNELS,
+        answer: Channels::default(),
+    };
+    let channels = asked.ask(&mut channels).ok().map(|()| channels.answer);
+    Ok(Device {
+        driver,
+        strips_vlan_tags: flags & RX_VLAN != 0,
+        lro: flags & LRO != 0,
+        channels,
+    })
+}
+
+/// The head of every `ethtool` structure, and what the kernel fills in.
+#[repr(C)]
+struct Command<T> {
+    command: u32,
+    answer: T,
+}
+
+/// The device that is asked, as `struct ifreq` names it.
+struct Asked {
+    socket: OwnedFd,
+    name: [libc::c_char; libc::IFNAMSIZ],
+}
+
+impl Asked {
+    fn new(name: &str) -> io::Result<Self> {
+        let mut bytes = [0; libc::IFNAMSIZ];
+        if name.len() >= bytes.len() {
+            return Err(io::Error::from_raw_os_error(libc::ENODEV));
+        }
+        for (to, from) in bytes.iter_mut().zip(name.bytes()) {
+            *to = from as libc::c_char;
+        }
+        let socket = socket(
+            AddressFamily::Unix,
+            SockType::Datagram,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        )?;
+        Ok(Self {
+            socket,
+            name: bytes,
+        })
+    }
+
+    fn ask<T>(&self, command: &mut Command<T>) -> io::Result<()> {
+        let mut request = libc::ifreq {
+            ifr_name: self.name,
+            ifr_ifru: libc::__c_anonymous_ifr_ifru {
+                ifru_data: std::ptr::from_mut(command).cast(),
+            },
+        };
+        // SAFETY: the request points to a structure of the size that its command has, for as long
+        // as the call takes.
+        match unsafe { libc::ioctl(self.socket.as_raw_fd(), SIOCETHTOOL as _, &mut request) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+/// A text up to its zero byte; `None` if it is empty.
+fn text(bytes: &[u8]) -> Option<String> {
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    let text = String::from_utf8_lossy(text).into_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answers_are_as_large_as_the_kernels() {
+        // struct ethtool_drvinfo, ethtool_value and ethtool_channels.
+        assert_eq!(size_of::<Command<[u8; 192]>>(), 196);
+        assert_eq!(size_of::<Command<u32>>(), 8);
+        assert_eq!(size_of::<Command<Channels>>(), 36);
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_an_error() {
+        for name in ["no-such-dev", "a-name-that-no-device-can-have"] {
+            let error = device(name).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::ENODEV), "{name}");
+        }
+    }
+
+    #[test]
+    fn loopback_has_no_driver_and_strips_nothing() {
+        let lo = device("lo").unwrap();
+        assert_eq!((lo.strips_vlan_tags, lo.lro), (false, false));
+    }
+}
