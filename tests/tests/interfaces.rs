@@ -20,23 +20,6 @@ fn deny_on(interfaces: &str) -> String {
         .replace(&format!("[\"{EDGE_DEVICE}\"]"), interfaces)
 }
 
-/// An interface in `xdp-fw status --json`.
-fn interface(status: &Value, name: &str) -> Value {
-    let interfaces = status.pointer("/interfaces").and_then(Value::as_array);
-    let found = interfaces
-        .into_iter()
-        .flatten()
-        .find(|it| it.pointer("/name").is_some_and(|found| found == name));
-    found
-        .unwrap_or_else(|| panic!("no {name} in {status}"))
-        .clone()
-}
-
-fn error(daemon: &Daemon<'_>, name: &str) -> String {
-    let interface = interface(&daemon.status(), name);
-    interface["error"].as_str().unwrap_or_default().to_owned()
-}
-
 /// What `ip` says of a device's program.
 fn link(netns: &Netns, device: &str) -> String {
     netns.run("ip", ["-d", "link", "show", "dev", device])
@@ -88,7 +71,7 @@ fn a_device_here_is_filtered_though_one_of_its_number_was_moved_away() {
     let away = Netns::new("moved-away");
     let cable = hosts.cable(1_500);
     let mut daemon = Daemon::start(&hosts.edge, &deny_on("[\"e0\"]"));
-    let index = interface(&daemon.status(), "e0")["ifindex"].to_string();
+    let index = daemon.interface("e0")["ifindex"].to_string();
     hosts
         .edge
         .run("ip", ["link", "set", "e0", "netns", away.name()]);
@@ -143,7 +126,7 @@ fn a_refusing_driver_is_quoted_and_the_command_it_comes_with_helps() {
         ],
     );
     let mut daemon = Daemon::start(&edge, &deny_on("[\"e0\"]"));
-    let said = error(&daemon, "e0");
+    let said = daemon.interface_error("e0");
     assert!(
         said.contains("XDP expects number of rx queues not less than peer tx queues"),
         "{said}"
@@ -187,12 +170,12 @@ fn what_is_made_of_others_is_refused_with_their_names_and_generic_takes_it() {
         ],
     );
     let mut daemon = Daemon::start(edge, &deny_on("[\"br0\", \"mac0\"]"));
-    let bridge = error(&daemon, "br0");
+    let bridge = daemon.interface_error("br0");
     assert!(
         bridge.contains("br0 is a bridge: name its ports (e1) in `interfaces`"),
         "{bridge}"
     );
-    let mac = error(&daemon, "mac0");
+    let mac = daemon.interface_error("mac0");
     assert!(mac.contains("mac0 is macvlan on e0: name e0"), "{mac}");
     for device in ["br0", "mac0"] {
         assert!(!link(edge, device).contains("xdp"), "native is meant");
@@ -203,13 +186,13 @@ fn what_is_made_of_others_is_refused_with_their_names_and_generic_takes_it() {
         deny_on("[\"br0\", \"mac0\"]")
     );
     daemon.edit(&text);
-    let bridge = interface(&daemon.status(), "br0");
+    let bridge = daemon.interface("br0");
     assert_eq!(
         (&bridge["mode"], &bridge["error"]),
         (&"generic".into(), &Value::Null)
     );
     assert!(link(edge, "br0").contains("xdpgeneric"));
-    assert_eq!(interface(&daemon.status(), "mac0")["attached"], false);
+    assert_eq!(daemon.interface("mac0")["attached"], false);
 }
 
 #[test]
@@ -222,9 +205,8 @@ fn auto_takes_what_it_gets_and_says_what_that_is() {
     );
     let text = format!("mode = \"auto\"\n{}", deny_on("[\"br0\", \"e0\"]"));
     let daemon = Daemon::start(&edge, &text);
-    let status = daemon.status();
-    assert_eq!(interface(&status, "br0")["mode"], "generic");
-    assert_eq!(interface(&status, "e0")["mode"], "native");
+    assert_eq!(daemon.interface("br0")["mode"], "generic");
+    assert_eq!(daemon.interface("e0")["mode"], "native");
     assert!(daemon.log().contains("trying generic"), "{}", daemon.log());
 }
 
@@ -235,7 +217,7 @@ fn a_foreign_program_is_told_by_its_name() {
     let theirs = ForeignProgram::attach(&hosts.edge, EDGE_DEVICE, "their_filter");
     let before = link(&hosts.edge, EDGE_DEVICE);
     let mut daemon = Daemon::start(&hosts.edge, &deny_on("[\"e0\"]"));
-    let said = error(&daemon, EDGE_DEVICE);
+    let said = daemon.interface_error(EDGE_DEVICE);
     assert!(said.contains("`their_filter` (id "), "{said}");
     assert_eq!(link(&hosts.edge, EDGE_DEVICE), before);
     let attach = daemon.cli(&["attach", EDGE_DEVICE]);
@@ -254,7 +236,7 @@ fn an_interface_run_by_libxdp_is_told_with_the_commands_of_xdp_loader() {
     let _cable = hosts.cable(1_500);
     let _theirs = ForeignProgram::attach(&hosts.edge, EDGE_DEVICE, "xdp_dispatcher");
     let daemon = Daemon::start(&hosts.edge, &deny_on("[\"e0\"]"));
-    let said = error(&daemon, EDGE_DEVICE);
+    let said = daemon.interface_error(EDGE_DEVICE);
     assert!(said.contains("libxdp"), "{said}");
     assert!(said.contains("`xdp-loader status e0`"), "{said}");
     assert!(said.contains("`xdp-loader unload e0 --all`"), "{said}");
@@ -272,14 +254,14 @@ fn a_start_leaves_the_mode_that_it_finds_and_a_reload_changes_it() {
     daemon.write_config(&deny_on("[\"e0\"]"));
     daemon.restart();
     assert!(link(&hosts.edge, EDGE_DEVICE).contains("xdpgeneric"));
-    let said = error(&daemon, EDGE_DEVICE);
+    let said = daemon.interface_error(EDGE_DEVICE);
     assert!(said.contains("`xdp-fw reload` changes it"), "{said}");
     assert!(!passes(&mut hosts.wire(), &denied()));
     assert!(!daemon.log().contains("changing mode"), "{}", daemon.log());
 
     let reload = daemon.cli(&["reload"]);
     assert!(reload.status.success(), "{reload:?}");
-    assert_eq!(interface(&daemon.status(), EDGE_DEVICE)["mode"], "native");
+    assert_eq!(daemon.interface(EDGE_DEVICE)["mode"], "native");
     assert!(daemon.log().contains("changing mode"), "{}", daemon.log());
     assert!(!passes(&mut hosts.wire(), &denied()));
 }
@@ -291,7 +273,7 @@ fn a_mode_that_cannot_be_had_is_tried_once_and_the_old_one_comes_back() {
     let native = deny_on("[\"br0\"]");
     let mut daemon = Daemon::start(&edge, &format!("mode = \"generic\"\n{native}"));
     daemon.edit(&native);
-    let said = error(&daemon, "br0");
+    let said = daemon.interface_error("br0");
     assert!(said.ends_with("; it stays generic"), "{said}");
     assert!(link(&edge, "br0").contains("xdpgeneric"));
     // Neither an edit of something else nor an event opens the interface again.

@@ -171,6 +171,25 @@ impl<'a> Daemon<'a> {
         generation
     }
 
+    /// An interface of the status.
+    pub fn interface(&self, name: &str) -> Value {
+        let status = self.status();
+        let interfaces = status.pointer("/interfaces").and_then(Value::as_array);
+        let mut interfaces = interfaces.into_iter().flatten();
+        let found = interfaces.find(|it| it.get("name").is_some_and(|found| found == name));
+        let Some(found) = found else {
+            panic!("no {name} in {status}");
+        };
+        found.clone()
+    }
+
+    /// What the status says is wrong with an interface; empty if nothing is.
+    pub fn interface_error(&self, name: &str) -> String {
+        let interface = self.interface(name);
+        let error = interface.get("error").and_then(Value::as_str);
+        error.unwrap_or_default().to_owned()
+    }
+
     /// Everything it wrote to standard error since its last start, also when it has ended.
     pub fn log(&self) -> String {
         match &self.process {
