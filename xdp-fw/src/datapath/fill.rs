@@ -14,16 +14,19 @@ use super::object::{Kernel, OBJECT};
 use super::pins::Pins;
 use crate::policy::{AddressTable, Tables};
 
-/// Creates the maps at the size of their data. Nothing is loaded yet.
-pub(super) fn create(pins: &Pins, kernel: Kernel, tables: &Tables) -> Result<Ebpf, Error> {
+/// Creates the maps at the size of their data. Nothing is loaded yet. What generations share comes
+/// from `pins`; without them, it is fresh too.
+pub(super) fn create(pins: Option<&Pins>, kernel: Kernel, tables: &Tables) -> Result<Ebpf, Error> {
     let settings = Settings {
         coarse_clock: u32::from(kernel.coarse_clock),
         ..tables.settings
     };
     let mut loader = EbpfLoader::new();
     loader.override_global("SETTINGS", &settings, true);
-    loader.map_pin_path("COUNTERS", pins.counters());
-    loader.map_pin_path("ENTRY", pins.entry());
+    if let Some(pins) = pins {
+        loader.map_pin_path("COUNTERS", pins.counters());
+        loader.map_pin_path("ENTRY", pins.entry());
+    }
     for (map, length) in [
         ("SOURCE_V4", tables.source.v4.len()),
         ("SOURCE_V6", tables.source.v6.len()),

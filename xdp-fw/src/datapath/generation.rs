@@ -102,7 +102,7 @@ pub(super) fn build(
     let rules = before.assign(&tables.rules)?;
     let gone = before.gone(&rules);
 
-    let mut ebpf = fill::create(pins, kernel, tables)?;
+    let mut ebpf = fill::create(Some(pins), kernel, tables)?;
     fill::fill(&mut ebpf, tables, &rules)?;
     let filter = kernel.program_name(filter(tables));
     let probe = kernel.program_name(EntryPoint::Probe);

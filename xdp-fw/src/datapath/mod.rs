@@ -33,7 +33,7 @@ use caps::{CapSet, Capability};
 pub use error::Error;
 pub use foreign::{Foreign, foreign};
 pub use owner::{Datapath, Prepared};
-pub use probe::{Probe, Probed};
+pub use probe::{InForce, Probe, Probed, probe_in_force};
 pub use snapshot::{Count, Generation, ReasonCount, RuleCount, Snapshot, read};
 
 use pins::{Pins, exists};

@@ -1,17 +1,29 @@
 //! Runs packets through a generation without touching anything that is in force.
 
-use std::path::Path;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use aya::maps::{Array, Map, MapData};
 use aya::programs::Xdp;
-use aya::{TestRun as _, TestRunOptions};
+use aya::{Ebpf, TestRun as _, TestRunOptions};
 use bytemuck::Zeroable as _;
-use xdp_fw_common::wire::{NO_RULE, ProbeResult};
+use xdp_fw_common::wire::{NO_RULE, ProbeResult, REASON_SLOTS};
 use xdp_fw_common::{Reason, Verdict};
 
-use super::Error;
-use super::generation::pin;
-use super::object;
+use super::generation::{Slot, describe, pin};
+use super::object::{self, EntryPoint, Kernel};
+use super::pins::{Pins, exists};
+use super::{Error, Generation, fill, snapshot};
+use crate::policy::Tables;
+
+/// How long another process may take for one packet before it counts as stuck: it takes
+/// microseconds, unless it was stopped.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often a commit may take the pins away that were about to be opened.
+const ATTEMPTS: u32 = 20;
 
 /// `XDP_DROP` and `XDP_PASS` of `include/uapi/linux/bpf.h`.
 const XDP_DROP: u32 = 1;
@@ -19,8 +31,33 @@ const XDP_PASS: u32 = 2;
 
 /// The `probe` entry point of one generation.
 pub struct Probe {
-    program: Xdp,
+    program: Program,
     result: Array<MapData, ProbeResult>,
+    /// Where others may be asking the same program.
+    shared: Option<Shared>,
+}
+
+/// Where the program is from.
+enum Program {
+    Pinned(Box<Xdp>),
+    /// Of a generation that nobody else has, by its name.
+    Private(Ebpf, &'static str),
+}
+
+/// The place by which processes that ask the same program take turns.
+struct Shared {
+    path: PathBuf,
+    directory: File,
+}
+
+/// What is in force, to be asked.
+pub struct InForce {
+    /// What it is.
+    pub generation: Generation,
+    /// Names of its rules, by index.
+    pub rules: Vec<String>,
+    /// Judges as it does, and counts nothing.
+    pub probe: Probe,
 }
 
 /// What the kernel decided over one frame.
@@ -48,6 +85,98 @@ struct Context {
     egress_ifindex: u32,
 }
 
+/// Opens the probe of what is in force, without a daemon.
+///
+/// # Errors
+/// [`Error::NoGeneration`] where nothing is loaded, [`Error::Pin`] for pins that are not ours.
+pub fn probe_in_force(pins: &Path) -> Result<InForce, Error> {
+    let pins = Pins::new(pins);
+    let nothing = || Error::NoGeneration {
+        pins: pins.root().to_owned(),
+    };
+    if !exists(&pins.entry())? {
+        return Err(nothing());
+    }
+    pins.check()?;
+    for _ in 1..ATTEMPTS {
+        match open_in_force(&pins) {
+            // A commit in between took the pins away.
+            Err(Error::Kernel { .. }) => {}
+            other => return other?.ok_or_else(nothing),
+        }
+    }
+    open_in_force(&pins)?.ok_or_else(nothing)
+}
+
+fn open_in_force(pins: &Pins) -> Result<Option<InForce>, Error> {
+    let Some(described) = snapshot::in_force(pins)? else {
+        return Ok(None);
+    };
+    let directory = pins.generation(described.generation.number);
+    let mut probe = Probe::open(&directory)?;
+    probe.shared = Some(Shared::of(pins)?);
+    // It is the one that was described, if that is still there.
+    let described = describe(&directory)?;
+    Ok(Some(InForce {
+        generation: described.generation,
+        rules: described.rules.into_iter().map(|rule| rule.name).collect(),
+        probe,
+    }))
+}
+
+impl Shared {
+    /// One place for all generations: one that comes back has its programs pinned twice.
+    fn of(pins: &Pins) -> Result<Self, Error> {
+        let path = pins.generations();
+        let directory = File::open(&path)
+            .map_err(|error| Error::kernel(format!("open {}", path.display()), &error))?;
+        Ok(Self { path, directory })
+    }
+
+    /// Takes the turn, until [`Self::done`] or the end of the process.
+    fn wait(&self) -> Result<(), Error> {
+        let refused =
+            |error: &std::io::Error| Error::kernel(format!("lock {}", self.path.display()), error);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.directory.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::Error(error)) => return Err(refused(&error)),
+                Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
+                    return Err(Error::Kernel {
+                        action: "ask the probe".to_owned(),
+                        cause: "another process has not finished with it".to_owned(),
+                        remedy: "look for a stopped `xdp-fw explain`, and end it".to_owned(),
+                    });
+                }
+                // The kernel has no wait with an end to it; a turn takes microseconds.
+                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_micros(50)),
+            }
+        }
+    }
+
+    fn done(&self) {
+        // The lock goes with the descriptor at the latest.
+        let _ = self.directory.unlock();
+    }
+}
+
+impl Program {
+    fn xdp(&self) -> Result<&Xdp, Error> {
+        match self {
+            Self::Pinned(program) => Ok(program),
+            Self::Private(ebpf, name) => {
+                let program = ebpf.program(name).and_then(|it| it.try_into().ok());
+                program.ok_or_else(|| Error::Kernel {
+                    action: format!("find program `{name}`"),
+                    cause: "it is not there".to_owned(),
+                    remedy: "this build is broken: rebuild it".to_owned(),
+                })
+            }
+        }
+    }
+}
+
 impl Probe {
     /// Opens the probe that is pinned in a generation's directory.
     pub(super) fn open(directory: &Path) -> Result<Self, Error> {
@@ -59,7 +188,45 @@ impl Probe {
             .and_then(Map::from_map_data)
             .and_then(Array::try_from)
             .map_err(|e| refused(&e))?;
-        Ok(Self { program, result })
+        Ok(Self {
+            program: Program::Pinned(Box::new(program)),
+            result,
+            shared: None,
+        })
+    }
+
+    /// Loads tables for this process alone: nothing is pinned, nothing in force is touched, and
+    /// nothing is left when it is dropped.
+    ///
+    /// # Errors
+    /// Whatever the kernel refuses.
+    pub fn load(tables: &Tables) -> Result<Self, Error> {
+        let kernel = Kernel::probe()?;
+        let rules = (REASON_SLOTS..).zip(&tables.rules);
+        let rules: Vec<Slot> = rules
+            .map(|(slot, rule)| Slot {
+                name: rule.name.clone(),
+                slot,
+                verdict: rule.verdict,
+                shadow: rule.shadow,
+            })
+            .collect();
+        let mut ebpf = fill::create(None, kernel, tables)?;
+        fill::fill(&mut ebpf, tables, &rules)?;
+        let name = kernel.program_name(EntryPoint::Probe);
+        object::load(&mut ebpf, name)?;
+        let result = ebpf.take_map("PROBE").ok_or_else(|| Error::Kernel {
+            action: "find map PROBE in the BPF object".to_owned(),
+            cause: "it is not there".to_owned(),
+            remedy: "this build is broken: rebuild it".to_owned(),
+        })?;
+        let result =
+            Array::try_from(result).map_err(|error| Error::kernel("open map PROBE", &error))?;
+        Ok(Self {
+            program: Program::Private(ebpf, name),
+            result,
+            shared: None,
+        })
     }
 
     /// Runs one frame of at least 14 bytes, as if it came in by the interface of index
@@ -69,6 +236,22 @@ impl Probe {
     /// # Errors
     /// [`Error::Kernel`] if the kernel does not take the frame.
     pub fn run(
+        &mut self,
+        frame: &[u8],
+        first_buffer: Option<u32>,
+        interface: u32,
+    ) -> Result<Probed, Error> {
+        if let Some(shared) = &self.shared {
+            shared.wait()?;
+        }
+        let probed = self.run_alone(frame, first_buffer, interface);
+        if let Some(shared) = &self.shared {
+            shared.done();
+        }
+        probed
+    }
+
+    fn run_alone(
         &mut self,
         frame: &[u8],
         first_buffer: Option<u32>,
@@ -86,8 +269,8 @@ impl Probe {
             ..ProbeResult::zeroed()
         };
         self.result.set(0, asked, 0).map_err(|e| refused(&e))?;
-        let run = self
-            .program
+        let program = self.program.xdp()?;
+        let run = program
             .test_run(TestRunOptions {
                 data_in: Some(frame),
                 ctx_in: context.as_ref().map(bytemuck::bytes_of),
