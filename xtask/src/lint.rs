@@ -1,4 +1,6 @@
-//! `cargo xtask lint`: formatting, lints of both targets, and what may come into the tree.
+//! `cargo xtask lint`: formatting, lints of every crate, and what may come into the tree.
+
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -9,10 +11,18 @@ use crate::{
     workspace::Workspace,
 };
 
+/// The fuzz targets, a workspace of their own.
+const FUZZ: &str = "fuzz/Cargo.toml";
+
 /// Runs every linter; the first that complains ends it.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     println!("lint: formatting");
     command::run(workspace.cargo()?.args(["fmt", "--all", "--check"]))?;
+    command::run(
+        workspace
+            .cargo()?
+            .args(["fmt", "--manifest-path", FUZZ, "--check"]),
+    )?;
 
     println!("lint: clippy, host crates");
     command::run(
@@ -36,7 +46,22 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             .cargo("clippy")?
             .args(["--quiet", "--", "-D", "warnings"]),
     )?;
+    println!("lint: clippy, fuzz targets");
+    command::run(&mut fuzz_targets(workspace)?)?;
     dependencies(workspace)
+}
+
+/// Nothing else builds them but a run of the fuzzer.
+fn fuzz_targets(workspace: &Workspace) -> Result<Command> {
+    let mut cargo = workspace.cargo()?;
+    cargo
+        // Named, so that it is not built, which takes a C++ compiler; lints link nothing.
+        .env("CUSTOM_LIBFUZZER_PATH", "/nonexistent/libfuzzer.a")
+        // Without `--locked`: its lock file follows the dependencies of the other crates.
+        .args(["clippy", "--quiet", "--manifest-path", FUZZ, "--target-dir"])
+        .arg(workspace.root().join("target/fuzz-lint"))
+        .args(["--", "-D", "warnings"]);
+    Ok(cargo)
 }
 
 /// Advisories are left out: their database is a download, and this chore works without network.
