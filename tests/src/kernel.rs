@@ -113,11 +113,11 @@ impl Kernel {
         self.compiled.host().judge(interface, frame).0
     }
 
-    /// Instructions that the verifier walked through for the filter.
+    /// Instructions that the verifier walked through for the filter, and for the probe; `None`
+    /// where the kernel does not tell (before 5.16).
     #[must_use]
-    pub fn verified_instructions(&self) -> u32 {
-        self.prepared
-            .verified_instructions()
-            .expect("the kernel is 5.16 or newer")
+    pub fn verified_instructions(&self) -> Option<[u32; 2]> {
+        let filter = self.prepared.verified_instructions()?;
+        Some([filter, self.prepared.probe_instructions()?])
     }
 }

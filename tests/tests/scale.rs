@@ -58,7 +58,7 @@ fn four_thousand_and_ninety_six_rules_over_every_criterion_load_and_the_last_one
     let instructions = kernel.verified_instructions();
     // Told, not asserted: what the clock says belongs to the benchmarks.
     println!(
-        "compiled, loaded and verified in {:?}, {instructions} instructions",
+        "compiled, loaded and verified in {:?}, {instructions:?} instructions",
         start.elapsed()
     );
 

@@ -49,7 +49,7 @@ enum Chore {
     Test(test::Arguments),
     /// Fuzz the parser, decisions, the configuration and set files for a while
     Fuzz(fuzz::Arguments),
-    /// Run the daemon on older and newer kernels, in virtual machines
+    /// Run the daemon and the verifier of older and newer kernels, in virtual machines
     Vm(vm::Arguments),
 }
 

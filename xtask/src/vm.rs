@@ -1,12 +1,13 @@
-//! `cargo xtask vm`: the daemon on kernels that this machine does not run.
+//! `cargo xtask vm`: the daemon and the verifier on kernels that this machine does not run.
 //!
 //! Each kernel boots in QEMU, without acceleration: hosts of virtual machines often offer one that
-//! does not work. What a guest does is in `vm/guest/smoke`.
+//! does not work. What a guest does is in `vm/guest/smoke` and `vm/guest/verify`.
 
 mod apt;
 mod guest;
 mod kernels;
 mod machine;
+mod verified;
 
 use std::{fs, path::PathBuf, time::Instant};
 
@@ -47,7 +48,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         .with_context(|| format!("cannot create {}", directory.display()))?;
 
     let kernels = kernels::fetch(&directory.join("kernels"), &chosen, arguments.update)?;
-    println!("vm: building xdp-fw, static");
+    println!("vm: building what is not built yet");
     let programs = Programs::build(workspace, &directory)?;
     let mut failed = Vec::new();
     for kernel in &kernels {
@@ -111,6 +112,9 @@ fn try_one(directory: &std::path::Path, kernel: &Kernel, programs: &Programs) ->
     );
     for line in run.said("verified: ") {
         println!("vm: {:7} the verifier walked through {line}", "");
+    }
+    if let Some(summary) = verified::summary(run.said("verifier: ")) {
+        println!("vm: {:7} the verifier took {summary}", "");
     }
     if run.outcome != Outcome::Passed {
         for line in run.last_lines() {

@@ -38,8 +38,9 @@ impl Apt {
         write(&apt.configuration, &configuration(directory))?;
         command::run(apt.command("apt-get").args(["-qq", "update"])).with_context(|| {
             format!(
-                "cannot read the package lists of {}: a release that Debian has withdrawn from \
-                 its mirrors has to be replaced in xtask/src/vm/kernels.rs",
+                "cannot read the package lists of {}: kernels are fetched over the network, from \
+                 the mirrors that this machine's apt sources name; a release that Debian has \
+                 withdrawn from them has to be replaced in xtask/src/vm/kernels.rs",
                 suites.join(", ")
             )
         })?;

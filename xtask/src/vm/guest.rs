@@ -1,4 +1,7 @@
-//! What runs in a virtual machine: an initramfs with busybox, iproute2, the daemon and the test.
+//! What runs in a virtual machine: an initramfs with busybox, iproute2, the daemon and the tests.
+//!
+//! Our programs are those that the tests of this machine run, and its shared libraries come along:
+//! nothing is built for guests alone.
 
 use std::{
     collections::BTreeSet,
@@ -10,9 +13,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
 
 use super::kernels::Kernel;
-use crate::{command, rustc::Rustc, workspace::Workspace};
+use crate::{command, ebpf::object::CRATE as BPF_CRATE, workspace::Workspace};
 
 /// Modules that the test needs.
 const MODULES: [&str; 1] = ["veth"];
@@ -23,9 +27,10 @@ const DIRECTORIES: [&str; 9] = [
 ];
 
 /// The test itself: name, text, mode.
-const SCRIPTS: [(&str, &str, u32); 4] = [
+const SCRIPTS: [(&str, &str, u32); 5] = [
     ("init", include_str!("guest/init"), 0o755),
     ("smoke", include_str!("guest/smoke"), 0o755),
+    ("verify", include_str!("guest/verify"), 0o755),
     ("simple.toml", include_str!("guest/simple.toml"), 0o644),
     (
         "everything.toml",
@@ -34,42 +39,75 @@ const SCRIPTS: [(&str, &str, u32); 4] = [
     ),
 ];
 
-/// Without shared libraries: guests have none of ours.
-const STATIC: &str = "-Ctarget-feature=+crt-static";
-
-/// Our own programs, for every kernel the same.
+/// What runs in every guest: what the tests of this machine run, built for them or by them.
 pub(super) struct Programs {
     daemon: PathBuf,
+    verifier: PathBuf,
     exit: PathBuf,
 }
 
+/// What cargo says of a file that it has made.
+#[derive(Deserialize)]
+struct Artifact {
+    target: Target,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
 impl Programs {
-    /// Builds them apart from everything else, since their flags differ.
+    /// Builds what is not built yet.
     pub(super) fn build(workspace: &Workspace, directory: &Path) -> Result<Self> {
-        let host = Rustc::ask(workspace)?.version.host;
-        let target = directory.join("build");
-        // With a target named, the flags do not reach build scripts and macros.
-        let mut cargo = workspace.cargo()?;
-        cargo
-            .args(["build", "--quiet", "--locked", "--package", "xdp-fw"])
-            .args(["--bin", "xdp-fw", "--target", &host, "--target-dir"])
-            .arg(&target)
-            .env("RUSTFLAGS", STATIC);
-        command::run(&mut cargo)?;
+        // The packages that the tests are built with: another choice would mean other features.
+        let packages = ["--locked", "--quiet", "--workspace", "--exclude", BPF_CRATE];
+        let build = |what: [&str; 3]| -> Result<PathBuf> {
+            let [verb, kind, name] = what;
+            let mut cargo = workspace.cargo()?;
+            cargo.arg(verb).args(packages).args([kind, name]);
+            if verb == "test" {
+                cargo.arg("--no-run");
+            }
+            executable(&command::output(cargo.arg("--message-format=json"))?, name)
+        };
+        let daemon = build(["build", "--bin", "xdp-fw"])?;
+        let verifier = build(["test", "--test", "verifier"])?;
 
         let exit = directory.join("exit-qemu");
         let mut rustc = workspace.command("rustc")?;
         rustc
             .args(["--edition", "2024", "-Copt-level=s", "-Cpanic=abort"])
-            .args(["-Cstrip=symbols", STATIC, "-o"])
+            .args(["-Cstrip=symbols", "-o"])
             .arg(&exit)
             .arg(workspace.root().join("xtask/src/vm/guest/exit-qemu.rs"));
         command::run(&mut rustc)?;
         Ok(Self {
-            daemon: target.join(host).join("debug/xdp-fw"),
+            daemon,
+            verifier,
             exit,
         })
     }
+
+    /// Each program, and what it is called in the guest.
+    fn named(&self) -> [(&Path, &'static str); 3] {
+        [
+            (&self.daemon, "xdp-fw"),
+            (&self.verifier, "verifier"),
+            (&self.exit, "exit-qemu"),
+        ]
+    }
+}
+
+/// The program of this name among what cargo has made.
+fn executable(messages: &str, name: &str) -> Result<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Artifact>(line).ok())
+        .filter(|artifact| artifact.target.name == name)
+        .find_map(|artifact| artifact.executable)
+        .with_context(|| format!("cargo names no program `{name}` that it has built"))
 }
 
 /// Writes the initramfs for a kernel.
@@ -86,9 +124,10 @@ pub(super) fn pack(kernel: &Kernel, programs: &Programs, image: &Path) -> Result
         fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode))?;
     }
     copy(Path::new("/bin/busybox"), &root.join("bin/busybox"))?;
-    copy(&programs.daemon, &root.join("usr/bin/xdp-fw"))?;
-    copy(&programs.exit, &root.join("usr/bin/exit-qemu"))?;
-    copy_with_libraries(&find("ip")?, &root)?;
+    copy_with_libraries(&find("ip")?, "ip", &root)?;
+    for (program, name) in programs.named() {
+        copy_with_libraries(program, name, &root)?;
+    }
     for (index, module) in modules(kernel)?.iter().enumerate() {
         unpack_module(module, &root.join("modules"), index)?;
     }
@@ -128,8 +167,7 @@ fn find(program: &str) -> Result<PathBuf> {
 }
 
 /// A program of this machine, and its libraries to where its loader looks for them.
-fn copy_with_libraries(program: &Path, root: &Path) -> Result<()> {
-    let name = program.file_name().context("a program has a name")?;
+fn copy_with_libraries(program: &Path, name: &str, root: &Path) -> Result<()> {
     copy(program, &root.join("usr/bin").join(name))?;
     let text = command::output(Command::new("ldd").arg(program))?;
     for library in text.split_whitespace().filter(|it| it.starts_with('/')) {
@@ -193,4 +231,24 @@ fn list(root: &Path, directory: &Path, names: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_found_among_everything_that_cargo_tells() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"verifier_of"},"executable":"/a"}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"verifier"},"executable":null}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"verifier"},"executable":"/b"}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        assert_eq!(executable(messages, "verifier").unwrap(), Path::new("/b"));
+        assert!(executable(messages, "xdp-fw").is_err());
+    }
 }

@@ -21,7 +21,7 @@ const OURS: &str = "vm: ";
 const WELL: i32 = 33;
 
 /// Ten times slower than hardware, on a machine that may be busy.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// How a virtual machine ended.
 #[derive(Debug, PartialEq, Eq)]
