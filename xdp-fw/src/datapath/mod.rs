@@ -22,6 +22,7 @@ mod pins;
 mod predecessor;
 mod probe;
 mod refusal;
+mod removal;
 mod slots;
 mod snapshot;
 mod sys;
@@ -110,7 +111,7 @@ pub fn unload(pins: &Path) -> Result<usize, Error> {
     }
     pins.check()?;
     let lock = pins.lock()?;
-    let removed = owner::remove_everything(&pins)?;
+    let removed = removal::remove_everything(&pins)?;
     drop(lock);
     Ok(removed)
 }

@@ -11,7 +11,7 @@ use nix::fcntl::Flock;
 use super::counters::{self, Counters};
 use super::generation::{self, Built, Described};
 use super::object::{self, EntryPoint, Kernel, OBJECT};
-use super::pins::{Pins, Shape, check_map, exists, remove};
+use super::pins::{Pins, Shape, check_map};
 use super::predecessor::Predecessor;
 use super::{AttachMode, Error, Generation, Link, Probe, base, links, snapshot};
 use crate::policy::Tables;
@@ -208,15 +208,6 @@ impl Datapath {
         links::detach(&self.pins, link.number)
     }
 
-    /// Stops filtering: removes every link, then every other pin of ours. Returns how many links
-    /// there were.
-    ///
-    /// # Errors
-    /// [`Error::Kernel`] for a pin that cannot be removed.
-    pub fn unload(self) -> Result<usize, Error> {
-        remove_everything(&self.pins)
-    }
-
     pub(super) fn number_in_force(&self) -> Option<u64> {
         self.in_force().map(|generation| generation.number)
     }
@@ -332,51 +323,4 @@ fn program_id(program: &Xdp) -> Result<u32, Error> {
         .info()
         .map(|info| info.id())
         .map_err(|error| Error::kernel("read the root program's id", &error))
-}
-
-/// Links first: the kernel clears the program array with its last reference, and a link behind an
-/// empty slot would drop everything.
-pub(super) fn remove_everything(pins: &Pins) -> Result<usize, Error> {
-    let removed = remove_links(pins)?;
-    let refused = |path: &Path, error: std::io::Error| {
-        Error::kernel(format!("remove {}", path.display()), &error)
-    };
-    let shared = [
-        pins.new_root_program(),
-        pins.root_program(),
-        pins.entry(),
-        pins.counters(),
-        pins.new_base(),
-        pins.base(),
-    ];
-    for path in shared {
-        remove(&path).map_err(|error| refused(&path, error))?;
-    }
-    for number in pins.generation_numbers()? {
-        pins.remove_generation(number)
-            .map_err(|error| refused(&pins.generation(number), error))?;
-    }
-    // Directories go only if nothing foreign is in them.
-    for directory in [pins.links(), pins.generations(), pins.root().to_owned()] {
-        let _ = fs::remove_dir(directory);
-    }
-    Ok(removed)
-}
-
-/// Removes every link, and leaves nobody a way to make another: under the lock, the slot that an
-/// attach looks for goes too.
-fn remove_links(pins: &Pins) -> Result<usize, Error> {
-    if !exists(&pins.links())? {
-        return Ok(0);
-    }
-    let _lock = pins.lock_links()?;
-    let links = pins.link_numbers()?;
-    for number in &links {
-        links::detach(pins, *number)?;
-    }
-    remove(&pins.entry()).map_err(|error| {
-        let action = format!("remove {}", pins.entry().display());
-        Error::kernel(action, &error)
-    })?;
-    Ok(links.len())
 }
