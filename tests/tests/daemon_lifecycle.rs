@@ -205,7 +205,7 @@ fn a_pin_directory_of_another_user_is_refused_by_name() {
     let hosts = Hosts::new("owner");
     let _cable = hosts.cable(1_500);
     let mut daemon = Daemon::prepare(&hosts.edge, &deny());
-    fs::create_dir(daemon.pin_dir()).unwrap();
+    fs::create_dir_all(daemon.pin_dir()).unwrap();
     fs::set_permissions(daemon.pin_dir(), fs::Permissions::from_mode(0o700)).unwrap();
     chown(daemon.pin_dir(), Some(65_534), None).unwrap();
     let failure = daemon.try_restart().unwrap_err();

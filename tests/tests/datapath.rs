@@ -72,7 +72,7 @@ fn a_commit_is_in_force_and_readable_and_unload_leaves_nothing() {
     assert!(snapshot.rules.iter().all(|rule| rule.count.packets == 0));
 
     drop(datapath);
-    assert_eq!(datapath::unload(pins.path()).unwrap(), 0);
+    assert_eq!(datapath::unload(pins.path()).unwrap().links, 0);
     assert!(!pins.path().exists());
 }
 
@@ -285,7 +285,7 @@ fn unload_detaches_even_where_another_process_holds_the_link() {
     let link = pins.path().join("links/0");
     let _held = hold(&link);
     assert!(is_attached(&hosts));
-    assert_eq!(datapath::unload(pins.path()).unwrap(), 1);
+    assert_eq!(datapath::unload(pins.path()).unwrap().links, 1);
     assert!(!is_attached(&hosts));
     assert!(!pins.path().exists());
 }
@@ -308,7 +308,7 @@ fn an_interrupted_unload_can_be_finished() {
     let pins = PinDirectory::new();
     commit(&mut Datapath::open(pins.path()).unwrap(), &["a"]);
     fs::remove_dir(pins.path().join("links")).unwrap();
-    assert_eq!(datapath::unload(pins.path()).unwrap(), 0);
+    assert_eq!(datapath::unload(pins.path()).unwrap().links, 0);
     assert!(!pins.path().exists());
 }
 

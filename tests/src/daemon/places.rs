@@ -44,7 +44,7 @@ impl Places {
             binary: binary(),
             config: within("xdp-fw.toml"),
             // No dot in it: bpffs refuses those.
-            pins: Path::new(BPFFS).join(unique("pins")),
+            pins: Path::new(BPFFS).join(unique("pins")).join("v1"),
             state,
             run,
             notify: Socket::bind(&within("notify.sock")),
@@ -78,10 +78,11 @@ impl Places {
 
 impl Drop for Places {
     fn drop(&mut self) {
-        if self.pins.exists()
-            && let Err(error) = fs::remove_dir_all(&self.pins)
+        let made = self.pins.parent().filter(|made| made.exists());
+        if let Some(made) = made
+            && let Err(error) = fs::remove_dir_all(made)
         {
-            eprintln!("left behind: {}: {error}", self.pins.display());
+            eprintln!("left behind: {}: {error}", made.display());
         }
     }
 }

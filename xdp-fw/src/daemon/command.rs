@@ -1,12 +1,14 @@
 //! What the owner of the datapath can be asked to do: the daemon's whole inner interface.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::refusal::{ProblemReport, Refusal};
+use crate::datapath::Removed;
 
 /// Commands on their way to the owner.
 pub(super) type Commands = mpsc::Sender<Command>;
@@ -102,6 +104,15 @@ pub struct Reloaded {
 pub struct Unloaded {
     /// How many interfaces were detached.
     pub links: usize,
+    /// What lies among our pins and is not ours: left where it is.
+    #[serde(default)]
+    pub left: Vec<PathBuf>,
+}
+
+impl From<Removed> for Unloaded {
+    fn from(Removed { links, left }: Removed) -> Self {
+        Self { links, left }
+    }
 }
 
 /// A command that was refused; nothing has changed.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use tokio::task::spawn_blocking;
 
-use crate::datapath::{self, Datapath};
+use crate::datapath::{self, Datapath, Removed};
 
 use super::refusal::KernelError;
 
@@ -50,18 +50,17 @@ impl Kernel {
         self.datapath.is_none()
     }
 
-    /// Stops filtering and removes every pin; says how many links there were. Afterwards there is
-    /// nothing left to work with.
-    pub(super) async fn unload(&mut self) -> Result<usize, KernelError> {
+    /// Stops filtering and removes every pin. Afterwards there is nothing left to work with.
+    pub(super) async fn unload(&mut self) -> Result<Removed, KernelError> {
         let datapath = self.datapath.take();
         let pins = self.pins.clone();
-        let links = blocking(move || {
+        let removed = blocking(move || {
             // Its descriptors would keep programs and maps alive.
             drop(datapath);
             datapath::unload(&pins)
         })
         .await??;
-        Ok(links)
+        Ok(removed)
     }
 }
 

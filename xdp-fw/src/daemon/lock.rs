@@ -1,7 +1,8 @@
 //! One daemon for a run directory.
 //!
 //! Owns `<run-dir>/lock`. The kernel gives the lock back when its holder dies, however it dies;
-//! the file stays, for removing it would let two processes hold two locks of the same name.
+//! the file stays, for removing it would let two processes hold two locks of the same name. It
+//! holds the number of the process that has the lock, or that died with it.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -38,7 +39,8 @@ pub enum LockError {
 /// The lock, as long as it lives.
 #[derive(Debug)]
 pub struct Lock {
-    _file: Flock<File>,
+    file: Flock<File>,
+    predecessor: Option<u32>,
 }
 
 impl Lock {
@@ -66,8 +68,21 @@ impl Lock {
             }
             Err((_, errno)) => return Err(failed(&path)(errno.into())),
         };
+        let predecessor = holder(&mut file);
         write_pid(&mut file).map_err(failed(&path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file, predecessor })
+    }
+
+    /// The process that held the lock before and never gave it back: it died, or failed.
+    #[must_use]
+    pub fn predecessor(&self) -> Option<u32> {
+        self.predecessor
+    }
+
+    /// Gives the lock back after an orderly end.
+    pub fn retire(self) {
+        // At worst the next one takes this end for a death.
+        let _ = self.file.set_len(0);
     }
 }
 
@@ -109,5 +124,18 @@ mod tests {
         }
         drop(first);
         Lock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn one_that_died_is_known_and_one_that_retired_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Lock::acquire(directory.path()).unwrap();
+        assert_eq!(first.predecessor(), None);
+        drop(first);
+        let second = Lock::acquire(directory.path()).unwrap();
+        assert_eq!(second.predecessor(), Some(std::process::id()));
+        second.retire();
+        let third = Lock::acquire(directory.path()).unwrap();
+        assert_eq!(third.predecessor(), None);
     }
 }

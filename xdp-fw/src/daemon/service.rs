@@ -104,12 +104,12 @@ impl Service {
 
     /// Stops filtering.
     pub(super) async fn unload(&mut self) -> Result<Unloaded, Refusal> {
-        let links = self.owner.kernel.unload().await?;
+        let removed = self.owner.kernel.unload().await?;
         warn!(
             "unloaded: detached from {}, nothing is filtered any more",
-            counted(links as u64, "interface")
+            counted(removed.links as u64, "interface")
         );
-        Ok(Unloaded { links })
+        Ok(removed.into())
     }
 
     /// The daemon ends; `on_stop` says what that means for the filter.
@@ -120,9 +120,12 @@ impl Service {
                  `xdp-fw stats` reads it, `xdp-fw unload` removes it"
             ),
             OnStop::Detach => {
-                let links = self.owner.kernel.unload().await?;
-                let interfaces = counted(links as u64, "interface");
+                let removed = self.owner.kernel.unload().await?;
+                let interfaces = counted(removed.links as u64, "interface");
                 info!("stopping; detached from {interfaces} (on_stop = \"detach\")");
+                for path in removed.left {
+                    warn!("{}: not ours, left alone", path.display());
+                }
             }
         }
         Ok(())

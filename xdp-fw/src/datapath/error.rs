@@ -48,7 +48,7 @@ pub enum Error {
         remedy: String,
     },
     /// Another process owns the pin directory.
-    #[error("{}: in use by another xdp-fw; stop that one, or give this one a --pin-dir of its own", pins.display())]
+    #[error("{}: in use by another xdp-fw; stop that one or name its --run-dir, or give this one a --pin-dir of its own", pins.display())]
     Busy {
         /// The pin directory.
         pins: PathBuf,

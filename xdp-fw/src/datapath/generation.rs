@@ -33,6 +33,8 @@ pub(super) mod pin {
     pub(crate) const GONE: &str = "gone";
     /// The [`super::GenerationInfo`]; pinned last, so what has it is whole.
     pub(crate) const INFO: &str = "info";
+    /// Every one of them, `info` first: without it the others are nothing.
+    pub(crate) const ALL: [&str; 6] = [INFO, FILTER, PROBE, RESULT, RULES, GONE];
 }
 
 /// What of a generation its pins tell.

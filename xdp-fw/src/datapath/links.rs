@@ -111,16 +111,17 @@ fn pin(pins: &Pins, link: FdLink) -> Result<(), Error> {
 
 /// Takes the program off the link's interface, and then removes the pin. In this order, and not by
 /// dropping the last reference: another process may hold one, and the kernel may free it late.
-pub(super) fn detach(pins: &Pins, number: u32) -> Result<(), Error> {
+/// What is no XDP link is not ours and stays; false says so.
+pub(super) fn detach(pins: &Pins, number: u32) -> Result<bool, Error> {
     let path = pins.link(number);
     let refused =
         |error: &std::io::Error| Error::kernel(format!("remove {}", path.display()), error);
     match sys::detach_pinned_link(&path) {
-        // What is no link holds no interface.
-        Err(error) if error.raw_os_error() != Some(libc::EINVAL) => return Err(refused(&error)),
-        _ => {}
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => return Ok(false),
+        other => other.map_err(|error| refused(&error))?,
     }
-    fs::remove_file(&path).map_err(|error| refused(&error))
+    fs::remove_file(&path).map_err(|error| refused(&error))?;
+    Ok(true)
 }
 
 /// Points a pinned link at another root program, in one step.

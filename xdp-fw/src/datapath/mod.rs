@@ -35,6 +35,7 @@ pub use error::Error;
 pub use foreign::{Foreign, foreign};
 pub use owner::{Datapath, Prepared};
 pub use probe::{InForce, Probe, Probed, probe_in_force};
+pub use removal::Removed;
 pub use snapshot::{Count, Generation, ReasonCount, RuleCount, Snapshot, read};
 
 use pins::{Pins, exists};
@@ -100,14 +101,16 @@ pub fn attach_pinned(
 }
 
 /// Stops filtering: removes every link, then every other pin, and nothing that is not ours.
-/// Returns how many links there were.
 ///
 /// # Errors
 /// [`Error::Busy`] while a daemon owns the directory.
-pub fn unload(pins: &Path) -> Result<usize, Error> {
+pub fn unload(pins: &Path) -> Result<Removed, Error> {
     let pins = Pins::new(pins);
     if !exists(pins.root())? {
-        return Ok(0);
+        return Ok(Removed {
+            links: 0,
+            left: Vec::new(),
+        });
     }
     pins.check()?;
     let lock = pins.lock()?;

@@ -205,7 +205,7 @@ impl Datapath {
     /// [`Error::Kernel`] if the pin cannot be removed.
     pub fn detach(&mut self, link: &Link) -> Result<(), Error> {
         let _lock = self.pins.lock_links()?;
-        links::detach(&self.pins, link.number)
+        links::detach(&self.pins, link.number).map(drop)
     }
 
     pub(super) fn number_in_force(&self) -> Option<u64> {

@@ -16,6 +16,7 @@ use nix::unistd::Uid;
 
 use super::Error;
 use super::error::errno;
+use super::generation::pin;
 
 /// Paths under a pin directory.
 #[derive(Debug, Clone)]
@@ -111,6 +112,18 @@ impl Pins {
         remove(&self.base())
     }
 
+    /// The directory above, if it is one for layouts: what is called `v1` lies in a directory of ours
+    /// beside its predecessors.
+    pub(super) fn above(&self) -> Option<&Path> {
+        let name = self.root.file_name()?.to_str()?;
+        let number = name.strip_prefix('v')?;
+        let is_layout = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let above = self.root.parent()?;
+        // The mount point is nobody's.
+        let may_be_ours = is_bpffs(above) && above.parent().is_some_and(is_bpffs);
+        (is_layout && may_be_ours).then_some(above)
+    }
+
     /// Makes the directories where they are missing, and checks all of them.
     pub(super) fn create(&self) -> Result<(), Error> {
         self.require_bpffs()?;
@@ -157,17 +170,25 @@ impl Pins {
 
     /// Takes the directory for this process, for as long as the result lives.
     pub(super) fn lock(&self) -> Result<Flock<File>, Error> {
-        let directory = File::open(&self.root)
-            .map_err(|error| Error::kernel(format!("open {}", self.root.display()), &error))?;
-        Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-            nix::errno::Errno::EWOULDBLOCK => Error::Busy {
-                pins: self.root.clone(),
-            },
-            other => Error::kernel(
-                format!("lock {}", self.root.display()),
-                &io::Error::from(other),
-            ),
-        })
+        let busy = || Error::Busy {
+            pins: self.root.clone(),
+        };
+        let refused =
+            |error: &io::Error| Error::kernel(format!("lock {}", self.root.display()), error);
+        let directory = File::open(&self.root).map_err(|error| refused(&error))?;
+        let lock =
+            Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
+                match errno {
+                    nix::errno::Errno::EWOULDBLOCK => busy(),
+                    other => refused(&io::Error::from(other)),
+                }
+            })?;
+        // An unload may have removed it since it was opened, and another daemon made it anew.
+        let locked = lock.metadata().map_err(|error| refused(&error))?;
+        match fs::symlink_metadata(&self.root) {
+            Ok(there) if (there.dev(), there.ino()) == (locked.dev(), locked.ino()) => Ok(lock),
+            _ => Err(busy()),
+        }
     }
 
     /// Waits until nobody else attaches or detaches, and keeps others from it for as long as the
@@ -190,13 +211,23 @@ impl Pins {
         numbers(&self.links())
     }
 
-    /// Removes a generation's pins; what they hold lives on while it is in use.
+    /// Removes a generation's pins; what they hold lives on while it is in use. What else lies in
+    /// its directory stays, and the directory with it.
     pub(super) fn remove_generation(&self, number: u64) -> io::Result<()> {
         let directory = self.generation(number);
-        for pin in fs::read_dir(&directory)? {
-            fs::remove_file(pin?.path())?;
+        for name in pin::ALL {
+            remove(&directory.join(name))?;
         }
-        fs::remove_dir(directory)
+        remove_directory(&directory)
+    }
+}
+
+/// Removes a directory, unless there is something in it.
+pub(super) fn remove_directory(path: &Path) -> io::Result<()> {
+    use io::ErrorKind::{DirectoryNotEmpty, NotFound};
+    match fs::remove_dir(path) {
+        Err(error) if !matches!(error.kind(), NotFound | DirectoryNotEmpty) => Err(error),
+        _ => Ok(()),
     }
 }
 

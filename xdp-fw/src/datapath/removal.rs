@@ -1,40 +1,52 @@
-//! The end of a pin directory: every link and every pin of ours goes.
+//! The end of a pin directory: every link and every pin of ours goes, and nothing else.
 //!
 //! Owns the order of removal. Never decides that it is time.
 
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use super::pins::{Pins, exists, remove};
-use super::{Error, links};
+use super::owner::ENTRY;
+use super::pins::{Pins, Shape, check_map, exists, remove, remove_directory};
+use super::{Error, counters, links};
+
+/// What an unload did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// How many links there were.
+    pub links: usize,
+    /// What lies in our directories and is not ours: left where it is.
+    pub left: Vec<PathBuf>,
+}
 
 /// Links first: the kernel clears the program array with its last reference, and a link behind an
 /// empty slot would drop everything.
-pub(super) fn remove_everything(pins: &Pins) -> Result<usize, Error> {
-    let removed = remove_links(pins)?;
-    let refused = |path: &Path, error: std::io::Error| {
-        Error::kernel(format!("remove {}", path.display()), &error)
-    };
-    let shared = [
+pub(super) fn remove_everything(pins: &Pins) -> Result<Removed, Error> {
+    let links = remove_links(pins)?;
+    let named = [
         pins.new_root_program(),
         pins.root_program(),
-        pins.entry(),
-        pins.counters(),
         pins.new_base(),
         pins.base(),
     ];
-    for path in shared {
-        remove(&path).map_err(|error| refused(&path, error))?;
+    for path in named {
+        remove_file(&path)?;
     }
+    remove_map(&pins.entry(), &ENTRY)?;
+    remove_map(&pins.counters(), &counters::SHAPE)?;
     for number in pins.generation_numbers()? {
         pins.remove_generation(number)
-            .map_err(|error| refused(&pins.generation(number), error))?;
+            .map_err(|error| refused(&pins.generation(number), &error))?;
     }
-    // Directories go only if nothing foreign is in them.
     for directory in [pins.links(), pins.generations(), pins.root().to_owned()] {
-        let _ = fs::remove_dir(directory);
+        remove_directory(&directory).map_err(|error| refused(&directory, &error))?;
     }
-    Ok(removed)
+    if let Some(layouts) = pins.above() {
+        remove_directory(layouts).map_err(|error| refused(layouts, &error))?;
+    }
+    let mut left = Vec::new();
+    find_leaves(pins.root(), &mut left)?;
+    Ok(Removed { links, left })
 }
 
 /// Removes every link, and leaves nobody a way to make another: under the lock, the slot that an
@@ -44,13 +56,49 @@ fn remove_links(pins: &Pins) -> Result<usize, Error> {
         return Ok(0);
     }
     let _lock = pins.lock_links()?;
-    let links = pins.link_numbers()?;
-    for number in &links {
-        links::detach(pins, *number)?;
+    let mut removed = 0;
+    for number in pins.link_numbers()? {
+        removed += usize::from(links::detach(pins, number)?);
     }
-    remove(&pins.entry()).map_err(|error| {
-        let action = format!("remove {}", pins.entry().display());
-        Error::kernel(action, &error)
-    })?;
-    Ok(links.len())
+    remove_map(&pins.entry(), &ENTRY)?;
+    Ok(removed)
+}
+
+/// What looks otherwise is not ours.
+fn remove_map(path: &Path, shape: &Shape) -> Result<(), Error> {
+    match check_map(path, shape) {
+        Ok(true) => remove_file(path),
+        Ok(false) | Err(Error::Pin { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn remove_file(path: &Path) -> Result<(), Error> {
+    remove(path).map_err(|error| refused(path, &error))
+}
+
+fn refused(path: &Path, error: &io::Error) -> Error {
+    Error::kernel(format!("remove {}", path.display()), error)
+}
+
+/// What keeps directories from being empty.
+fn find_leaves(directory: &Path, leaves: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let unreadable =
+        |error: &io::Error| Error::kernel(format!("read {}", directory.display()), error);
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(|error| unreadable(&error))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(|error| unreadable(&error))?;
+        let before = leaves.len();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            find_leaves(&entry.path(), leaves)?;
+        }
+        // An empty directory is one, too.
+        if leaves.len() == before {
+            leaves.push(entry.path());
+        }
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@
 //! else goes through aya.
 
 use std::ffi::CString;
+use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -100,7 +101,20 @@ pub(super) fn program_in_slot(map: BorrowedFd<'_>, index: u32) -> io::Result<Opt
 /// # Errors
 /// `InvalidData` if the pin is something else than an XDP link.
 pub(super) fn pinned_link(path: &Path) -> io::Result<XdpLink> {
-    let link = object(path)?;
+    link_info(&object(path)?)
+}
+
+fn link_info(link: &OwnedFd) -> io::Result<XdpLink> {
+    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "not an XDP link");
+    // The info of a map or a program begins with its type as well, and both have a type 6.
+    let kind = fs::read_link(format!("/proc/self/fd/{}", link.as_raw_fd()))?;
+    // By a hyphen where it was opened from a pin, by an underscore where it was made.
+    if !["anon_inode:bpf-link", "anon_inode:bpf_link"]
+        .map(Path::new)
+        .contains(&kind.as_path())
+    {
+        return Err(wrong());
+    }
     let mut info = LinkInfo::default();
     let mut argument = Info {
         fd: link.as_raw_fd() as u32,
@@ -110,10 +124,7 @@ pub(super) fn pinned_link(path: &Path) -> io::Result<XdpLink> {
     // SAFETY: the layout of BPF_OBJ_GET_INFO_BY_FD; the kernel writes at most `length` bytes.
     unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut argument) }?;
     if info.kind != BPF_LINK_TYPE_XDP {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "not an XDP link",
-        ));
+        return Err(wrong());
     }
     Ok(XdpLink {
         program: info.program,
@@ -123,8 +134,12 @@ pub(super) fn pinned_link(path: &Path) -> io::Result<XdpLink> {
 
 /// Takes the program off the interface of a pinned link, whoever else holds the link: when this
 /// returns, no packet meets the program any more. A dead link is fine.
+///
+/// # Errors
+/// `InvalidData` if the pin is something else than an XDP link.
 pub(super) fn detach_pinned_link(path: &Path) -> io::Result<()> {
     let link = object(path)?;
+    link_info(&link)?;
     let mut argument = link.as_raw_fd() as u32;
     // SAFETY: BPF_LINK_DETACH takes the descriptor alone.
     match unsafe { bpf(BPF_LINK_DETACH, &mut argument) } {
