@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use xdp_fw::fault;
 
 pub use self::notify::Message;
 use self::places::Places;
@@ -32,6 +33,8 @@ pub struct Daemon<'a> {
     process: Option<Process>,
     /// What the last process wrote that has ended.
     last_log: String,
+    /// The fault that the next one is to meet.
+    fault: Option<String>,
 }
 
 /// Why a daemon did not become ready.
@@ -70,6 +73,7 @@ impl<'a> Daemon<'a> {
             places,
             process: None,
             last_log: String::new(),
+            fault: None,
         }
     }
 
@@ -87,10 +91,27 @@ impl<'a> Daemon<'a> {
         let mut command = self.netns.command(&self.places.binary);
         command.arg("run").args(self.places.arguments());
         command.env("NOTIFY_SOCKET", self.places.notify.path());
+        if let Some(fault) = self.fault.take() {
+            command.env(fault::VARIABLE, fault);
+        }
         let process = Process::spawn(&mut command);
         self.process = Some(process);
         self.await_message(|message| message.has("READY", "1"))
             .map(drop)
+    }
+
+    /// Has the next process, and no other, meet a fault: `"task.links:error"`, in the words of
+    /// [`fault`].
+    pub fn arm(&mut self, fault: impl Into<String>) {
+        self.fault = Some(fault.into());
+    }
+
+    /// Waits until it ends by itself.
+    pub fn await_end(&mut self) -> Failure {
+        match self.await_message(|_| false) {
+            Err(failure) if failure.status.is_some() => failure,
+            other => panic!("it has not ended: {other:?}"),
+        }
     }
 
     /// Its process id.
@@ -135,10 +156,15 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// Reads away what it has told its service manager: the socket holds ten messages, and then
-    /// whoever tells more waits.
+    /// Reads away what it has told its service manager: the socket holds ten messages, and more
+    /// have to wait.
     pub fn forget_messages(&self) {
         self.places.notify.drain();
+    }
+
+    /// Has the service manager hear nothing more until its messages are read or forgotten.
+    pub fn stuff_messages(&self) {
+        self.places.notify.stuff();
     }
 
     /// Runs `xdp-fw VERB …` against this daemon's directories, in its namespace.
@@ -150,6 +176,20 @@ impl<'a> Daemon<'a> {
             Ok(output) => output,
             Err(error) => panic!("{command:?}: {error}"),
         }
+    }
+
+    /// Runs `xdp-fw VERB` on its pins with another run directory, as one that does not know of it.
+    /// Killed if it does not end.
+    pub fn stranger(&self, verb: &str, run_dir: &Path) -> Output {
+        let mut command = self.netns.command("timeout");
+        command.args(["-s", "KILL", "20"]).arg(&self.places.binary);
+        command
+            .arg(verb)
+            .args(["--config".as_ref(), self.config_path()]);
+        command.args(["--pin-dir".as_ref(), self.pin_dir()]);
+        command.args(["--state-dir".as_ref(), run_dir]);
+        command.args(["--run-dir".as_ref(), run_dir]);
+        command.output().expect("coreutils are installed")
     }
 
     /// `xdp-fw stats --json`.

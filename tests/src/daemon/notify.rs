@@ -63,6 +63,15 @@ impl Socket {
         &self.path
     }
 
+    /// Fills itself up: whoever says more has to wait.
+    pub(super) fn stuff(&self) {
+        let stuffer = UnixDatagram::unbound().expect("a socket");
+        stuffer
+            .set_nonblocking(true)
+            .expect("a socket can be non-blocking");
+        while stuffer.send_to(b"STUFFED=1", &self.path).is_ok() {}
+    }
+
     /// Forgets what has been said so far.
     pub(super) fn drain(&self) {
         while self.receive().is_some() {}

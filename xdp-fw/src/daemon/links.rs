@@ -6,6 +6,7 @@
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::fault::{self, Point};
 use crate::interfaces::{self, Events};
 
 use super::command::{Command, Commands};
@@ -35,6 +36,7 @@ impl Links {
                 }
             }
             self.events.skip_ready();
+            fault::point(Point::LinksTask).map_err(|_| Error::Task("links"))?;
             // While the owner is at it, events gather and become the next command.
             let (reply, done) = oneshot::channel();
             let sent = self.commands.send(Command::Reconcile { reply }).await;

@@ -66,6 +66,9 @@ pub use refusal::{KernelError, ProblemReport, Refusal};
 pub(crate) use status::counted;
 pub use status::{Interface, LastReload, Listener, Source, State, Status};
 
+/// The tasks that end by themselves: after `unload`, and after a signal to stop.
+const MAY_END: [&str; 2] = ["owner", "signals"];
+
 /// Where everything is.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -81,7 +84,7 @@ pub struct Settings {
 
 /// The daemon with everything it needs, not running yet.
 pub struct Daemon {
-    _lock: Lock,
+    lock: Lock,
     owner: Owner,
     control: Control,
     metrics: Metrics,
@@ -106,6 +109,7 @@ impl Settings {
         let lock = Lock::acquire(&self.run_dir)?;
         let kernel = Kernel::open(self.pin_dir.clone()).await?;
         let (commands, received) = mpsc::channel(command::QUEUE);
+        let asked = CancellationToken::new();
         let (status, snapshot) = watch::channel(Status::starting(self.config.clone()));
         let (files, watched) = watch::channel(Files {
             paths: Arc::new([]),
@@ -113,12 +117,12 @@ impl Settings {
         });
         let (exporter, metrics) = metrics::exporter(self.pin_dir.clone(), snapshot.clone());
         Ok(Daemon {
-            _lock: lock,
+            lock,
             control: Control::bind(&self.run_dir, commands.clone(), snapshot.clone())?,
             metrics,
             links: Links::new(commands.clone())?,
             watcher: Watcher::new(watched, commands.clone()),
-            signals: Signals::new(commands.clone())?,
+            signals: Signals::new(commands.clone(), asked.clone())?,
             systemd: Systemd { status: snapshot },
             watchdog: Watchdog {
                 commands,
@@ -128,6 +132,7 @@ impl Settings {
                 settings: self,
                 kernel,
                 commands: received,
+                asked,
                 status,
                 files,
                 exporter,
@@ -159,18 +164,25 @@ impl Daemon {
         );
         let mut outcome = Ok(());
         while let Some(ended) = tasks.join_next().await {
-            // The first to end, well or not, ends them all.
-            stop.cancel();
             let result = match ended {
+                Ok((name, Ok(()))) if !stop.is_cancelled() && !MAY_END.contains(&name) => {
+                    Err(Error::Task(name))
+                }
                 Ok((name, result)) => {
                     debug!("{name} ended");
                     result
                 }
                 Err(_) => Err(Error::Task("a task")),
             };
+            // The first to end, well or not, ends them all.
+            stop.cancel();
             outcome = outcome.and(result);
         }
+        if outcome.is_ok() {
+            self.lock.retire();
+        }
         info!("ended");
+        systemd::flush().await;
         outcome
     }
 }

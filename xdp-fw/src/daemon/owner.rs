@@ -39,6 +39,9 @@ pub(super) struct Owner {
     pub(super) settings: Settings,
     pub(super) kernel: Kernel,
     pub(super) commands: mpsc::Receiver<Command>,
+    /// Cancelled once somebody wants the daemon to stop. That a task failed is not that: the next
+    /// daemon adopts the filter, and `on_stop` is not meant.
+    pub(super) asked: CancellationToken,
     pub(super) status: watch::Sender<Status>,
     pub(super) files: watch::Sender<Files>,
     pub(super) exporter: Exporter,
@@ -62,7 +65,12 @@ impl Owner {
                 }
             };
             tokio::select! {
-                () = stop.cancelled() => return service.stop().await,
+                () = stop.cancelled() => {
+                    return match service.owner.asked.is_cancelled() {
+                        true => service.stop().await,
+                        false => Ok(()),
+                    };
+                }
                 Some(command) = service.owner.commands.recv() => {
                     if obey(&mut service, command).await.is_break() {
                         return Ok(());

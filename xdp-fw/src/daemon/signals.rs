@@ -14,11 +14,13 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     commands: Commands,
+    /// Cancelled by a signal to stop, and by nothing else.
+    asked: CancellationToken,
 }
 
 impl Signals {
     /// Takes the signals over; until then they kill.
-    pub(super) fn new(commands: Commands) -> Result<Self, Error> {
+    pub(super) fn new(commands: Commands, asked: CancellationToken) -> Result<Self, Error> {
         let receive = |kind| {
             signal(kind).map_err(|source| Error::Events {
                 what: "signals",
@@ -30,6 +32,7 @@ impl Signals {
             terminate: receive(SignalKind::terminate())?,
             interrupt: receive(SignalKind::interrupt())?,
             commands,
+            asked,
         })
     }
 
@@ -40,15 +43,17 @@ impl Signals {
                 () = stop.cancelled() => return Ok(()),
                 _ = self.terminate.recv() => {
                     info!("SIGTERM");
-                    return Ok(());
+                    break;
                 }
                 _ = self.interrupt.recv() => {
                     info!("SIGINT");
-                    return Ok(());
+                    break;
                 }
                 _ = self.hangup.recv() => self.reload(),
             }
         }
+        self.asked.cancel();
+        Ok(())
     }
 
     /// Nobody waits for the answer, and a full queue means that a reload is coming anyway.

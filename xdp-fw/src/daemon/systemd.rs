@@ -1,14 +1,33 @@
 //! What the service manager is told: ready, reloading, stopping, and one line of status.
 //!
-//! Owns the words. Without a service manager all of it does nothing.
+//! Owns the words, and the thread that says them: a service manager that is stuck must hold up
+//! nothing but what it is told. Without one all of it does nothing.
+
+use std::fmt::Write as _;
+use std::sync::{LazyLock, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::error::Error;
 use super::status::{State, Status};
+
+/// How long the end of the daemon waits until the service manager has heard of it.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What waits for the service manager, in order.
+static OUTBOX: LazyLock<Option<mpsc::Sender<Post>>> = LazyLock::new(open_outbox);
+
+enum Post {
+    Message(String),
+    /// To be answered when all before it has been said.
+    Flush(oneshot::Sender<()>),
+}
 
 /// The task: tells the status between reloads, and the end.
 pub(super) struct Systemd {
@@ -53,9 +72,54 @@ pub(super) fn ready(status: &Status) {
     notify(&[NotifyState::Ready, NotifyState::Status(&status.line())]);
 }
 
-/// Tells the service manager, if there is one.
+/// Tells the service manager, if there is one. Never waits for it.
 pub(super) fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        warn!("cannot notify the service manager: {error}");
+    let mut message = String::new();
+    for state in states {
+        let _ = writeln!(message, "{state}");
+    }
+    post(Post::Message(message));
+}
+
+/// Waits until the service manager has taken everything, but not for ever.
+pub(super) async fn flush() {
+    let (done, flushed) = oneshot::channel();
+    post(Post::Flush(done));
+    if timeout(GRACE, flushed).await.is_err() {
+        warn!("the service manager does not listen");
+    }
+}
+
+fn post(post: Post) {
+    if let Some(outbox) = &*OUTBOX {
+        // Its thread ends with the process.
+        let _ = outbox.send(post);
+    }
+}
+
+fn open_outbox() -> Option<mpsc::Sender<Post>> {
+    let (outbox, posts) = mpsc::channel();
+    let thread = thread::Builder::new().name("systemd".to_owned());
+    match thread.spawn(move || posts.into_iter().for_each(deliver)) {
+        Ok(_) => Some(outbox),
+        Err(error) => {
+            warn!("no thread for the service manager, which is told nothing: {error}");
+            None
+        }
+    }
+}
+
+/// Waits as long as the service manager takes.
+fn deliver(post: Post) {
+    match post {
+        Post::Message(message) => {
+            if let Err(error) = sd_notify::notify(&[NotifyState::Custom(message.trim_end())]) {
+                warn!("cannot notify the service manager: {error}");
+            }
+        }
+        Post::Flush(done) => {
+            // The daemon may have given up waiting.
+            let _ = done.send(());
+        }
     }
 }

@@ -1,0 +1,136 @@
+//! Fault points: named places in the code where a test has this process die or fail.
+//!
+//! Owns their list, and how one is armed: `XDP_FW_FAULT=NAME:kill` or `NAME:error`, and with `:N`
+//! behind that only the N-th time it is reached. Only builds with debug assertions have them; in
+//! any other build a point is nothing at all.
+
+use std::env;
+use std::str::FromStr;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::sys::signal::{Signal, raise};
+
+/// The environment variable that arms a point.
+pub const VARIABLE: &str = "XDP_FW_FAULT";
+
+macro_rules! points {
+    ($($(#[$doc:meta])+ $point:ident = $name:literal,)+) => {
+        /// A place where a fault can strike. A test exercises each.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Point {
+            $($(#[$doc])+ $point,)+
+        }
+
+        impl Point {
+            /// All there are.
+            pub const ALL: &[Self] = &[$(Self::$point),+];
+
+            /// What it is called in [`VARIABLE`].
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$point => $name,)+
+                }
+            }
+        }
+    };
+}
+
+points! {
+    /// A task beside the owner has an event in hand.
+    LinksTask = "task.links",
+}
+
+/// What a test asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("fault point {0}")]
+pub struct Fault(&'static str);
+
+/// Nothing, unless a test has armed this point: then the process dies here, or the step fails.
+///
+/// # Errors
+/// [`Fault`] where the point is armed to fail.
+pub fn point(point: Point) -> Result<(), Fault> {
+    if cfg!(debug_assertions) {
+        strike(point)
+    } else {
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Kill,
+    Error,
+}
+
+#[derive(Debug)]
+struct Armed {
+    name: String,
+    effect: Effect,
+    /// How often the point is still to be passed.
+    left: AtomicU32,
+}
+
+static ARMED: LazyLock<Option<Armed>> = LazyLock::new(|| env::var(VARIABLE).ok()?.parse().ok());
+
+fn strike(point: Point) -> Result<(), Fault> {
+    let name = point.name();
+    match &*ARMED {
+        Some(armed) if armed.name == name && armed.left.fetch_sub(1, Ordering::Relaxed) == 1 => {
+            tracing::warn!("fault point {name}: {:?}", armed.effect);
+            if armed.effect == Effect::Kill {
+                // Does not come back.
+                let _ = raise(Signal::SIGKILL);
+            }
+            Err(Fault(name))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl FromStr for Armed {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.split(':');
+        let name = parts.next().filter(|name| !name.is_empty()).ok_or(())?;
+        let effect = match parts.next() {
+            Some("kill") => Effect::Kill,
+            Some("error") => Effect::Error,
+            _ => return Err(()),
+        };
+        let left = parts.next().map_or(Ok(1), str::parse).map_err(|_| ())?;
+        Ok(Self {
+            name: name.to_owned(),
+            effect,
+            left: AtomicU32::new(left),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_is_armed_by_name_effect_and_turn() {
+        let armed: Armed = "a.b:error:3".parse().unwrap();
+        assert_eq!((armed.name.as_str(), armed.effect), ("a.b", Effect::Error));
+        assert_eq!(armed.left.into_inner(), 3);
+        let armed: Armed = "a.b:kill".parse().unwrap();
+        assert_eq!((armed.effect, armed.left.into_inner()), (Effect::Kill, 1));
+        for wrong in ["", "a.b", ":kill", "a.b:maybe", "a.b:kill:x"] {
+            assert!(wrong.parse::<Armed>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_points_have_the_same_name() {
+        let mut names: Vec<&str> = Point::ALL.iter().map(|point| point.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Point::ALL.len());
+    }
+}
