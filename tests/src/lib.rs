@@ -18,6 +18,7 @@ pub mod foreign;
 pub mod fuzz;
 pub mod generate;
 pub mod kernel;
+pub mod metrics;
 pub mod netns;
 pub mod oracle;
 pub mod packet;

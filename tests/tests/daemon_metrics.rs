@@ -1,43 +1,9 @@
 //! `/metrics`: what Prometheus reads is what was counted, and how the last reload went.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-
 use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::daemon::Daemon;
-use xdp_fw_tests::netns::Netns;
+use xdp_fw_tests::metrics::{LISTEN, sample, scrape};
 use xdp_fw_tests::packet::*;
-
-const LISTEN: &str = "127.0.0.1:9798";
-
-fn scrape(netns: &Netns) -> String {
-    netns.within(|| {
-        let mut stream = TcpStream::connect(LISTEN).expect("metrics listen");
-        let request =
-            format!("GET /metrics HTTP/1.1\r\nHost: {LISTEN}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer
-    })
-}
-
-/// The value of a sample, named with its labels as in the text.
-fn sample(text: &str, name: &str) -> f64 {
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    let Some(value) = line.and_then(|value| value.parse().ok()) else {
-        panic!("no {name} in\n{text}");
-    };
-    value
-}
 
 fn config(rules: &str) -> String {
     format!("interfaces = [\"{EDGE_DEVICE}\"]\nmetrics.listen = \"{LISTEN}\"\n{rules}")

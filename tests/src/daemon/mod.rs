@@ -238,6 +238,16 @@ impl<'a> Daemon<'a> {
         }
     }
 
+    /// Waits until its log, from this byte on, contains each of these lines.
+    pub fn await_log(&self, from: usize, lines: &str) {
+        let told = |log: &str| {
+            let log = log.get(from..).unwrap_or_default();
+            lines.lines().all(|line| log.contains(line))
+        };
+        let found = self.running().await_log(told, Instant::now() + DEADLINE);
+        assert!(found, "not logged:\n{lines}\nbut:\n{}", self.log());
+    }
+
     /// Kills it as a crash would; its pins stay.
     pub fn kill9(&mut self) {
         self.end(Signal::SIGKILL);

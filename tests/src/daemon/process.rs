@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -18,8 +18,15 @@ pub(super) struct Process {
     child: Child,
     /// Readable once the child has ended.
     pidfd: OwnedFd,
-    log: Arc<Mutex<Vec<u8>>>,
+    log: Arc<Log>,
     reader: Option<JoinHandle<()>>,
+}
+
+/// What a child wrote, and word that there is more.
+#[derive(Debug, Default)]
+struct Log {
+    bytes: Mutex<Vec<u8>>,
+    grown: Condvar,
 }
 
 impl Process {
@@ -31,7 +38,7 @@ impl Process {
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let log = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::new(Log::default());
         let reader = child.stderr.take().map(|stderr| {
             let log = Arc::clone(&log);
             std::thread::spawn(move || read_log(stderr, &log))
@@ -87,8 +94,27 @@ impl Process {
 
     /// What it wrote to standard error so far.
     pub(super) fn log(&self) -> String {
-        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&log).into_owned()
+        let log = self.log.bytes.lock();
+        String::from_utf8_lossy(&log.unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    /// Waits until `found` finds something in the log, which comes through a pipe and so after what
+    /// the daemon has told elsewhere; false when the deadline comes first.
+    pub(super) fn await_log(&self, found: impl Fn(&str) -> bool, deadline: Instant) -> bool {
+        let mut log = self
+            .log
+            .bytes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while !found(&String::from_utf8_lossy(&log)) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.log.grown.wait_timeout(log, left);
+            log = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
     }
 
     /// Reads the log to its end. A child of the child may hold the pipe, but the daemon has none.
@@ -105,11 +131,12 @@ impl Drop for Process {
     }
 }
 
-fn read_log(mut stderr: ChildStderr, log: &Mutex<Vec<u8>>) {
+fn read_log(mut stderr: ChildStderr, log: &Log) {
     let mut chunk = [0; 4096];
     while let Ok(length @ 1..) = stderr.read(&mut chunk) {
-        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.extend(chunk.iter().take(length));
+        let mut bytes = log.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        bytes.extend(chunk.iter().take(length));
+        log.grown.notify_all();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Packet sockets: the one place that speaks AF_PACKET.
 
+use std::cell::RefCell;
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -48,6 +49,8 @@ const SET_GRO: u32 = 0x2c;
 pub struct Receiver {
     socket: OwnedFd,
     device: String,
+    /// Room for the longest frame, made once.
+    buffer: RefCell<Vec<u8>>,
 }
 
 impl Receiver {
@@ -61,6 +64,7 @@ impl Receiver {
         Self {
             socket,
             device: device.to_owned(),
+            buffer: RefCell::new(vec![0; LONGEST_FRAME]),
         }
     }
 
@@ -84,10 +88,10 @@ impl Receiver {
 
     /// Reads one frame and puts the outer tag back where the sender had it.
     fn read(&self) -> Vec<u8> {
-        let mut frame = vec![0; LONGEST_FRAME];
-        let (length, tag) = receive_message(&self.socket, &mut frame)
+        let mut buffer = self.buffer.borrow_mut();
+        let (length, tag) = receive_message(&self.socket, &mut buffer)
             .unwrap_or_else(|error| panic!("cannot receive a frame: {error}"));
-        frame.truncate(length);
+        let mut frame = buffer.get(..length).unwrap_or_default().to_vec();
         if let Some(tag) = tag {
             frame.splice(12..12, tag);
         }

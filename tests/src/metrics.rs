@@ -1,0 +1,33 @@
+//! What Prometheus would read of a daemon.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use crate::netns::Netns;
+
+/// Where a daemon under test listens; each has a namespace, and so the port, to itself.
+pub const LISTEN: &str = "127.0.0.1:9798";
+
+/// Reads `/metrics` of the daemon in `netns`.
+pub fn scrape(netns: &Netns) -> String {
+    netns.within(|| {
+        let mut stream = TcpStream::connect(LISTEN).expect("metrics listen");
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nHost: {LISTEN}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    })
+}
+
+/// The value of a sample, named with its labels as in the text.
+pub fn sample(text: &str, name: &str) -> f64 {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let Some(value) = line.and_then(|value| value.parse().ok()) else {
+        panic!("no {name} in\n{text}");
+    };
+    value
+}
