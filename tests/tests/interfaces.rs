@@ -5,6 +5,7 @@ use serde_json::Value;
 use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, config, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::foreign::ForeignProgram;
+use xdp_fw_tests::metrics::{LISTEN, sample, scrape};
 use xdp_fw_tests::netns::Netns;
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::veth::{End, Veth};
@@ -133,7 +134,11 @@ fn a_refusing_driver_is_quoted_and_the_command_it_comes_with_helps() {
     );
     assert_eq!(daemon.cli(&["status"]).status.code(), Some(1));
     // Never in the stack instead, unless asked for.
-    assert!(!link(&edge, "e0").contains("xdp"), "{}", link(&edge, "e0"));
+    assert!(
+        !link(&edge, "e0").contains("prog/xdp"),
+        "{}",
+        link(&edge, "e0")
+    );
 
     let (_, command) = said.split_once('`').unwrap();
     let (command, _) = command.split_once('`').unwrap();
@@ -178,7 +183,7 @@ fn what_is_made_of_others_is_refused_with_their_names_and_generic_takes_it() {
     let mac = daemon.interface_error("mac0");
     assert!(mac.contains("mac0 is macvlan on e0: name e0"), "{mac}");
     for device in ["br0", "mac0"] {
-        assert!(!link(edge, device).contains("xdp"), "native is meant");
+        assert!(!link(edge, device).contains("prog/xdp"), "native is meant");
     }
 
     let text = format!(
@@ -289,4 +294,93 @@ fn a_mode_that_cannot_be_had_is_tried_once_and_the_old_one_comes_back() {
         daemon.log()
     );
     assert_eq!(daemon.cli(&["status"]).status.code(), Some(1));
+}
+
+/// What udev runs for a device; how it ended, and what it printed.
+fn udev(daemon: &Daemon<'_>, device: &str) -> (Option<i32>, String) {
+    let output = daemon.cli(&["attach", "--configured", device]);
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    (output.status.code(), said)
+}
+
+fn silent() -> (Option<i32>, String) {
+    (Some(0), String::new())
+}
+
+#[test]
+fn udev_attaches_what_is_configured_as_configured_and_nothing_else() {
+    let hosts = Hosts::new("udev");
+    let _cable = hosts.cable(1_500);
+    let text = deny_on("[\"e*\", \"br0\"]") + "\n[interface.e2]\nmode = \"generic\"\n";
+    let mut daemon = Daemon::prepare(&hosts.edge, &text);
+    // Nothing is loaded: the first start will see to it.
+    assert_eq!(udev(&daemon, "e0"), silent());
+    assert!(!link(&hosts.edge, "e0").contains("prog/xdp"));
+    daemon.restart();
+    daemon.stop();
+
+    let edge = &hosts.edge;
+    for (device, peer) in [("e1", "p1"), ("e2", "p2"), ("lan0", "p3")] {
+        edge.run(
+            "ip",
+            ["link", "add", device, "type", "veth", "peer", "name", peer],
+        );
+        assert_eq!(udev(&daemon, device), silent(), "{device}");
+    }
+    assert!(link(edge, "e1").contains("prog/xdp"));
+    assert!(link(edge, "e2").contains("xdpgeneric"));
+    assert!(!link(edge, "lan0").contains("prog/xdp"));
+
+    // A configured one that cannot be filtered is a failed event, with the reason.
+    edge.run("ip", ["link", "add", "br0", "type", "bridge"]);
+    let (code, said) = udev(&daemon, "br0");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("br0 is a bridge"), "{said}");
+
+    // A broken file does not open what is plugged in meanwhile.
+    edge.run("ip", ["link", "del", "e1"]);
+    daemon.write_config("interfaces = [\n");
+    edge.run(
+        "ip",
+        ["link", "add", "e1", "type", "veth", "peer", "name", "p1"],
+    );
+    assert_eq!(udev(&daemon, "e1"), silent());
+    assert!(link(edge, "e1").contains("prog/xdp"));
+}
+
+#[test]
+fn udev_asks_a_running_daemon() {
+    let hosts = Hosts::new("udev-daemon");
+    let _cable = hosts.cable(1_500);
+    let daemon = Daemon::start(&hosts.edge, &deny_on("[\"e*\", \"br0\"]"));
+    let edge = &hosts.edge;
+    edge.run(
+        "ip",
+        ["link", "add", "e1", "type", "veth", "peer", "name", "lan0"],
+    );
+    assert_eq!(udev(&daemon, "e1"), silent());
+    assert_eq!(daemon.interface("e1")["mode"], "native");
+    assert_eq!(udev(&daemon, "lan0"), silent());
+    assert!(!link(edge, "lan0").contains("prog/xdp"));
+    edge.run("ip", ["link", "add", "br0", "type", "bridge"]);
+    let (code, said) = udev(&daemon, "br0");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("br0 is a bridge"), "{said}");
+}
+
+#[test]
+fn a_failed_attach_is_counted_and_says_when_it_is_tried_again() {
+    let edge = Netns::new("counted");
+    edge.run("ip", ["link", "add", "br0", "type", "bridge"]);
+    let text = deny_on("[\"br0\"]").replace("= false", &format!("= \"{LISTEN}\""));
+    let daemon = Daemon::start(&edge, &text);
+    let bridge = daemon.interface("br0");
+    assert!(bridge["failures"].as_u64().unwrap() >= 1, "{bridge}");
+    assert!(bridge["next_attempt"].is_string(), "{bridge}");
+    let metrics = scrape(&edge);
+    let failures = "xdp_fw_interface_attach_failures_total{interface=\"br0\"}";
+    assert!(sample(&metrics, failures) >= 1.0, "{metrics}");
+    let attached = "xdp_fw_interface_attached{interface=\"br0\",mode=\"\"}";
+    assert_eq!(sample(&metrics, attached), 0.0);
 }

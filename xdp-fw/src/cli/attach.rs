@@ -1,17 +1,30 @@
-//! `xdp-fw attach`: one interface, without the daemon.
+//! `xdp-fw attach`: one interface, for udev and network scripts.
+
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::config::snapshot::LastGood;
+use crate::config::{self, Config, Disk};
+use crate::daemon::control::client;
 use crate::datapath::{self, AttachMode};
 use crate::interfaces::{self, Interface};
 
 use super::{Exit, Failure, Places, block_on, output};
 
+/// How long a running daemon may take. It attaches the interface by itself afterwards, and a boot
+/// must not wait for it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Attach the filter in force to one interface, without the daemon
 #[derive(Debug, Args)]
 #[command(after_help = "\
-For udev rules and network scripts that must not wait for the daemon. A running daemon detaches \
-interfaces that the configuration does not name.
+For udev rules and network scripts. Without --mode the configuration decides where the filter runs, \
+and native if it does not name the interface. A running daemon detaches interfaces that the \
+configuration does not name.
+
+With --configured, as the udev rule calls it, nothing is printed, and the exit code is 0, unless the \
+configuration names the interface and it cannot be filtered. A running daemon is asked to do it.
 
 Example:
   xdp-fw attach wan0 --mode generic")]
@@ -20,8 +33,11 @@ pub(super) struct Attach {
     #[arg(value_name = "IFACE")]
     interface: String,
     /// Where the filter runs; auto prefers the driver
-    #[arg(long, value_enum, default_value_t = Mode::Native)]
-    mode: Mode,
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+    /// Do it only if the configuration names the interface and a filter is in force
+    #[arg(long, conflicts_with = "mode")]
+    configured: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -34,14 +50,86 @@ enum Mode {
     Auto,
 }
 
+impl From<config::Mode> for Mode {
+    fn from(mode: config::Mode) -> Self {
+        match mode {
+            config::Mode::Native => Self::Native,
+            config::Mode::Generic => Self::Generic,
+            config::Mode::Auto => Self::Auto,
+        }
+    }
+}
+
 impl Attach {
     pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
+        if self.configured {
+            self.attach_if_configured(places)?;
+            return Ok(Exit::Ok);
+        }
+        let mode = match self.mode {
+            Some(mode) => mode,
+            None => self.configured_mode(places).unwrap_or(Mode::Native),
+        };
+        self.attach(places, mode)?;
+        // What was asked for and what was got are not the same: the kernel knows.
+        let (interface, _) = find(&self.interface)?;
+        let mode = interface
+            .xdp
+            .map_or("detached again", |xdp| xdp.mode.name());
+        output::print(&format!("{}: {mode}\n", interface.name))?;
+        Ok(Exit::Ok)
+    }
+
+    fn attach_if_configured(&self, places: &Places) -> Result<(), Failure> {
+        // Before the first start there is nothing to attach; the daemon will see to it.
+        if !datapath::is_loaded(&places.pin_dir)? {
+            return Ok(());
+        }
+        let asked = async {
+            let asked = client::attach(&places.run_dir);
+            tokio::time::timeout(PATIENCE, asked).await
+        };
+        match block_on(asked)? {
+            Ok(Ok(status)) => self.told(&status.interfaces),
+            Ok(Err(client::Error::NotRunning(_))) => match self.configured_mode(places) {
+                Some(mode) => self.attach(places, mode),
+                None => Ok(()),
+            },
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(Failure::failed(format!(
+                "{}: the daemon is busy, and attaches it as soon as it can",
+                self.interface
+            ))),
+        }
+    }
+
+    /// What the daemon says of the interface; nothing if it is not configured.
+    fn told(&self, interfaces: &[crate::daemon::Interface]) -> Result<(), Failure> {
+        let mut interfaces = interfaces.iter();
+        let ours = interfaces.find(|interface| interface.name == self.interface);
+        match ours.and_then(|interface| interface.error.as_ref()) {
+            Some(error) => Err(Failure::failed(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// The mode that the configuration has for the interface; `None` if it does not name it, or
+    /// if there is none that can be read.
+    fn configured_mode(&self, places: &Places) -> Option<Mode> {
+        let config = read(places)?;
+        config.mode_of(&self.interface).map(Into::into)
+    }
+
+    fn attach(&self, places: &Places, mode: Mode) -> Result<(), Failure> {
         let name = &self.interface;
-        let interface = find(name)?;
-        let number = interface.index;
-        let attach = |mode| datapath::attach_pinned(&places.pin_dir, number, name, mode);
-        match self.mode {
-            Mode::Native => attach(AttachMode::Native)?,
+        let (interface, all) = find(name)?;
+        if let Some(why) = interfaces::why_unfit(&interface, &all) {
+            return Err(Failure::failed(format!("{name}: {why}")));
+        }
+        let attach = |mode| datapath::attach_pinned(&places.pin_dir, interface.index, name, mode);
+        match mode {
+            Mode::Native => attach(AttachMode::Native)
+                .map_err(|error| error.advise(interfaces::advice(&interface, &all)))?,
             Mode::Generic => attach(AttachMode::Generic)?,
             Mode::Auto => {
                 if attach(AttachMode::Native).is_err() {
@@ -49,21 +137,27 @@ impl Attach {
                 }
             }
         }
-        // What was asked for and what was got are not the same: the kernel knows.
-        let mode = find(name)?
-            .xdp
-            .map_or("detached again", |xdp| xdp.mode.name());
-        output::print(&format!("{name}: {mode}\n"))?;
-        Ok(Exit::Ok)
+        Ok(())
     }
 }
 
-fn find(name: &str) -> Result<Interface, Failure> {
-    let mut interfaces = block_on(interfaces::list())??.into_iter();
-    let Some(interface) = interfaces.find(|interface| interface.name == name) else {
+/// The configuration that the daemon would run: the file's, else the last good one.
+fn read(places: &Places) -> Option<Config> {
+    let file = config::load(&places.config, &Disk);
+    let loaded = file.ok().or_else(|| {
+        let last_good = LastGood::open(&places.state_dir).ok()?;
+        config::load(last_good.main(), &last_good).ok()
+    });
+    loaded.map(|loaded| loaded.config)
+}
+
+/// The interface, and all there are.
+fn find(name: &str) -> Result<(Interface, Vec<Interface>), Failure> {
+    let all = block_on(interfaces::list())??;
+    let Some(interface) = all.iter().find(|interface| interface.name == name) else {
         return Err(Failure::failed(format!(
             "{name}: no such interface; see `ip link`"
         )));
     };
-    Ok(interface)
+    Ok((interface.clone(), all))
 }

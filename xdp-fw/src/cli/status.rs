@@ -66,7 +66,7 @@ fn text(status: &daemon::Status, now: Timestamp) -> String {
     for (index, interface) in status.interfaces.iter().enumerate() {
         line(
             if index == 0 { "interfaces" } else { "" },
-            &interface_line(interface),
+            &interface_line(interface, now),
         );
     }
     for warning in &status.warnings {
@@ -118,8 +118,8 @@ fn metrics(status: &daemon::Status) -> String {
     }
 }
 
-fn interface_line(interface: &Interface) -> String {
-    match (&interface.mode, &interface.error) {
+fn interface_line(interface: &Interface, now: Timestamp) -> String {
+    let mut line = match (&interface.mode, &interface.error) {
         (Some(mode), None) => format!("{} {mode}", interface.name),
         (Some(mode), Some(error)) => {
             format!("{} {mode}, not as configured: {error}", interface.name)
@@ -127,7 +127,15 @@ fn interface_line(interface: &Interface) -> String {
         // Its error begins with its name.
         (None, Some(error)) => error.clone(),
         (None, None) => format!("{} not attached yet", interface.name),
+    };
+    if let Some(at) = interface.next_attempt {
+        let after = match interface.failures {
+            0 => String::new(),
+            failures => format!(" after {}", counted(failures, "attempt")),
+        };
+        let _ = write!(line, "; tried again{after} in {}", now.age(at));
     }
+    line
 }
 
 #[cfg(test)]
@@ -148,12 +156,21 @@ mod tests {
         status.warnings = vec!["/etc/xdp-fw.toml:9:1: rule `b` is never reached".to_owned()];
         status.errors = vec!["watcher: too many watches; edits are not noticed".to_owned()];
         status.metrics.error = Some("127.0.0.1:9798 is taken".to_owned());
-        status.interfaces[0].error = Some("eth0: cannot attach: no native XDP".to_owned());
+        status.interfaces[0] = Interface {
+            mode: None,
+            attached: false,
+            error: Some("eth0: cannot attach: no native XDP".to_owned()),
+            failures: 4,
+            next_attempt: Some((now() + std::time::Duration::from_secs(8)).into()),
+            ..status.interfaces[0].clone()
+        };
         status.interfaces[1] = Interface {
             name: "wan0".to_owned(),
             ifindex: None,
             mode: None,
             attached: false,
+            failures: 0,
+            next_attempt: None,
             error: Some("wan0: no such interface; filtered as soon as it appears".to_owned()),
         };
         status.last_reload = Some(LastReload {

@@ -80,3 +80,13 @@ fn failures_have_a_sentence_and_a_code() {
         .collect();
     insta::assert_snapshot!(told.join("\n"));
 }
+
+#[test]
+fn the_udev_rule_calls_what_there_is() {
+    let rules = include_str!("../../../config/udev/90-xdp-fw.rules");
+    let (_, run) = rules.split_once("RUN+=\"").unwrap();
+    let (command, _) = run.split_once('"').unwrap();
+    let command = command.replace("$name", "eth0");
+    let cli = Cli::try_parse_from(command.split(' ')).unwrap();
+    assert!(matches!(cli.verb, Verb::Attach(_)), "{command}");
+}

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use ipnetwork::IpNetwork;
 
+use super::pattern::matches;
+
 /// A place in a configuration file, both counted from 1; columns count characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -64,6 +66,21 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// `[metrics]`.
     pub metrics: Metrics,
+}
+
+impl Config {
+    /// How an interface of this name is to be attached: by the first override that matches, else
+    /// as it holds for all. `None` if it is not named.
+    #[must_use]
+    pub fn mode_of(&self, interface: &str) -> Option<Mode> {
+        let named = |pattern: &String| matches(pattern, interface);
+        if !self.interfaces.iter().any(named) {
+            return None;
+        }
+        let overrides = &self.interface_overrides;
+        let first = overrides.iter().find(|entry| named(&entry.pattern));
+        Some(first.map_or(self.mode, |entry| entry.mode))
+    }
 }
 
 /// How XDP is attached to an interface.

@@ -5,13 +5,14 @@
 //! `actions`'.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 use tracing::{error, warn};
 
 use crate::config::{Config, Mode};
 use crate::interfaces::{Interface, XdpMode};
+use crate::timestamp::Timestamp;
 
 use super::actions::{Change, attach, look, remove};
 use super::kernel::Kernel;
@@ -31,6 +32,8 @@ pub(super) struct Attachments {
     /// Interfaces that stay in the mode that they have, and the one in which they were wanted: to
     /// change it opens them for a moment, which is done once, and never by a start.
     unchanged: BTreeMap<u32, Mode>,
+    /// How often each interface that is configured could not be attached since the start.
+    counts: BTreeMap<String, u64>,
     /// Whether the start is over.
     started: bool,
 }
@@ -41,6 +44,8 @@ struct Failure {
     attempts: u32,
     /// When to try again; `None` while only a change or the operator can bring that about.
     due: Option<Instant>,
+    /// The same as the clock on the wall has it, for people.
+    due_at: Option<Timestamp>,
     /// The interface as it was. When it changes (another MTU, a foreign program gone), the cause
     /// may be gone as well.
     seen: Interface,
@@ -81,6 +86,7 @@ impl Attachments {
     pub(super) fn retry_now(&mut self) {
         for failure in self.failures.values_mut() {
             failure.due = Some(Instant::now());
+            failure.due_at = None;
         }
         self.unchanged.clear();
     }
@@ -113,6 +119,8 @@ impl Attachments {
             .collect();
         self.failures.retain(|index, _| open.contains(index));
         self.unchanged.retain(|index, _| open.contains(index));
+        let named: BTreeSet<&str> = plan.interfaces.iter().map(|p| p.name.as_str()).collect();
+        self.counts.retain(|name, _| named.contains(name.as_str()));
     }
 
     /// Whether there was anything to do.
@@ -147,6 +155,9 @@ impl Attachments {
                 _ => continue,
             };
             acted = true;
+            if result.is_err() {
+                *self.counts.entry(planned.name.clone()).or_default() += 1;
+            }
             if let Some(interface) = planned.state.interface() {
                 self.note(interface, planned.mode, result);
             }
@@ -192,6 +203,7 @@ impl Attachments {
             message,
             attempts: attempts + 1,
             due: Some(Instant::now() + pause(attempts)),
+            due_at: Some((SystemTime::now() + pause(attempts)).into()),
             seen: interface.clone(),
             mode,
         };
@@ -202,6 +214,7 @@ impl Attachments {
     fn wait_for_change(&mut self, interface: &Interface) {
         if let Some(failure) = self.failures.get_mut(&interface.index) {
             failure.due = None;
+            failure.due_at = None;
         }
     }
 
@@ -222,6 +235,11 @@ impl Attachments {
             interfaces,
             degraded,
         }
+    }
+
+    fn next_attempt_at(&self, planned: &Planned) -> Option<Timestamp> {
+        let interface = planned.state.interface()?;
+        self.failures.get(&interface.index)?.due_at
     }
 
     fn report(&self, planned: &Planned) -> status::Interface {
@@ -252,6 +270,8 @@ impl Attachments {
             mode: mode.map(|mode| mode.name().to_owned()),
             attached: mode.is_some(),
             error,
+            failures: self.counts.get(name).copied().unwrap_or_default(),
+            next_attempt: self.next_attempt_at(planned),
         }
     }
 }

@@ -131,20 +131,13 @@ fn wanted<'a>(
 }
 
 fn planned(config: &Config, scene: &Scene, name: &str, interface: Option<&Interface>) -> Planned {
-    let mode = mode(config, name);
+    let mode = config.mode_of(name).unwrap_or(config.mode);
     Planned {
         name: name.to_owned(),
         exact: config.interfaces.iter().any(|pattern| pattern == name),
         mode,
         state: interface.map_or(State::Missing, |interface| state(scene, interface, mode)),
     }
-}
-
-/// The first override that matches, else what holds for all.
-fn mode(config: &Config, name: &str) -> Mode {
-    let overrides = &config.interface_overrides;
-    let first = overrides.iter().find(|entry| matches(&entry.pattern, name));
-    first.map_or(config.mode, |entry| entry.mode)
 }
 
 fn state(scene: &Scene, interface: &Interface, wanted: Mode) -> State {

@@ -122,15 +122,16 @@ fn another_mode_than_configured_is_changed() {
 
 #[test]
 fn the_first_override_that_matches_counts() {
-    let mut config = config(&["*"]);
+    let mut config = config(&["*0", "*1"]);
     for (pattern, mode) in [("wan0", Mode::Generic), ("wan*", Mode::Auto)] {
         config.interface_overrides.push(InterfaceOverride {
             pattern: pattern.to_owned(),
             mode,
         });
     }
-    let modes = ["wan0", "wan1", "eth0"].map(|name| mode(&config, name));
-    assert_eq!(modes, [Mode::Generic, Mode::Auto, Mode::Native]);
+    let modes = ["wan0", "wan1", "eth0", "lo"].map(|name| config.mode_of(name));
+    let [generic, auto, native] = [Mode::Generic, Mode::Auto, Mode::Native].map(Some);
+    assert_eq!(modes, [generic, auto, native, None]);
 }
 
 #[test]

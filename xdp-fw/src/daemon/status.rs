@@ -100,6 +100,12 @@ pub struct Interface {
     pub attached: bool,
     /// What is wrong and what to do.
     pub error: Option<String>,
+    /// How often it could not be attached since the daemon was started.
+    #[serde(default)]
+    pub failures: u64,
+    /// When that is tried again; `None` if it is attached, or nothing but a change can help.
+    #[serde(default)]
+    pub next_attempt: Option<Timestamp>,
 }
 
 /// The metrics listener.

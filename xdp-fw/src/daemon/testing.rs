@@ -44,6 +44,8 @@ pub(crate) fn status() -> Status {
         mode: Some(mode.to_owned()),
         attached: true,
         error: None,
+        failures: 0,
+        next_attempt: None,
     };
     Status {
         version: "0.1.0".to_owned(),

@@ -71,6 +71,14 @@ pub fn read_links(pins: &Path) -> Result<Vec<Link>, Error> {
     links::list(&Pins::new(pins))
 }
 
+/// Whether anything of ours is loaded: looked for, and not looked at.
+///
+/// # Errors
+/// [`Error::Kernel`] where one may not look.
+pub fn is_loaded(pins: &Path) -> Result<bool, Error> {
+    exists(&Pins::new(pins).entry())
+}
+
 /// Attaches the pinned root to one interface, without a daemon.
 ///
 /// # Errors

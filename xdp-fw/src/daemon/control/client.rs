@@ -47,6 +47,14 @@ pub async fn reload(run_dir: &Path, options: ReloadOptions) -> Result<Reloaded, 
     tell(run_dir, "/reload", &options).await
 }
 
+/// Has the daemon look at the interfaces now; gives the status afterwards.
+///
+/// # Errors
+/// [`Error`] says who or what did not answer.
+pub async fn attach(run_dir: &Path) -> Result<Status, Error> {
+    ask(run_dir, Method::POST, "/attach").await
+}
+
 /// Has the daemon stop filtering and end.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! Owns the socket and who may speak. Every endpoint only parses into a command, or prints the
 //! status; none of them decides anything.
 
+mod attach;
 pub mod client;
 mod reload;
 mod status;
@@ -101,6 +102,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 fn router(shared: Shared) -> Router {
     Router::new()
         .route("/status", get(status::get))
+        .route("/attach", post(attach::post))
         .route("/reload", post(reload::post))
         .route("/unload", post(unload::post))
         .layer(from_fn(only_root))

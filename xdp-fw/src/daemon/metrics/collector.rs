@@ -114,6 +114,11 @@ fn state(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot, status: &Stat
         (labels, u32::from(interface.attached))
     });
     gauges(encoder, &names::INTERFACE_ATTACHED, interfaces)?;
+    let failures = status.interfaces.iter().map(|interface| {
+        let labels = [("interface", interface.name.as_str())];
+        (labels, interface.failures)
+    });
+    counter(encoder, &names::ATTACH_FAILURES, failures)?;
     let ok = status.last_reload.as_ref().is_some_and(|reload| reload.ok);
     gauge(encoder, &names::LAST_RELOAD_SUCCESSFUL, &u32::from(ok))?;
     if let Some(at) = status.last_success {
@@ -127,12 +132,12 @@ fn state(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot, status: &Stat
         .encode_info(&[("version", status.version.as_str())])
 }
 
-type Labels<'a> = [(&'static str, &'a str); 2];
+type Labels<'a, const N: usize> = [(&'static str, &'a str); N];
 
-fn counter<'a, T: EncodeCounterValue>(
+fn counter<'a, T: EncodeCounterValue, const N: usize>(
     encoder: &mut DescriptorEncoder<'_>,
     metric: &Metric,
-    samples: impl Iterator<Item = (Labels<'a>, T)>,
+    samples: impl Iterator<Item = (Labels<'a, N>, T)>,
 ) -> fmt::Result {
     let Metric { name, help } = *metric;
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
@@ -143,10 +148,10 @@ fn counter<'a, T: EncodeCounterValue>(
     Ok(())
 }
 
-fn gauges<'a, T: EncodeGaugeValue>(
+fn gauges<'a, T: EncodeGaugeValue, const N: usize>(
     encoder: &mut DescriptorEncoder<'_>,
     metric: &Metric,
-    samples: impl Iterator<Item = (Labels<'a>, T)>,
+    samples: impl Iterator<Item = (Labels<'a, N>, T)>,
 ) -> fmt::Result {
     let Metric { name, help } = *metric;
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;

@@ -53,6 +53,12 @@ pub(super) const INTERFACE_ATTACHED: Metric = Metric {
     help: "Whether a configured interface is filtered; the mode is empty where it is not",
 };
 
+/// `xdp_fw_interface_attach_failures_total{interface}`
+pub(super) const ATTACH_FAILURES: Metric = Metric {
+    name: "interface_attach_failures",
+    help: "How often a configured interface could not be attached since the daemon was started",
+};
+
 /// `xdp_fw_config_last_reload_successful`
 pub(super) const LAST_RELOAD_SUCCESSFUL: Metric = Metric {
     name: "config_last_reload_successful",
