@@ -3,6 +3,7 @@
 //! Owns one daemon's process, directories and pins, and removes them, also when the test panics.
 //! Never polls: readiness and reloads are what the daemon tells its service manager.
 
+mod host_files;
 mod notify;
 mod places;
 mod process;
@@ -17,6 +18,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use xdp_fw::fault;
 
+use self::host_files::HostFiles;
 pub use self::notify::Message;
 use self::places::Places;
 use self::process::Process;
@@ -31,6 +33,9 @@ pub struct Daemon<'a> {
     netns: &'a Netns,
     places: Places,
     process: Option<Process>,
+    host_files: Option<HostFiles>,
+    /// Arguments of `run` beside the places.
+    arguments: Vec<String>,
     /// What the last process wrote that has ended.
     last_log: String,
     /// The fault that the next one is to meet.
@@ -72,6 +77,8 @@ impl<'a> Daemon<'a> {
             netns,
             places,
             process: None,
+            host_files: None,
+            arguments: Vec::new(),
             last_log: String::new(),
             fault: None,
         }
@@ -90,6 +97,10 @@ impl<'a> Daemon<'a> {
         self.places.notify.drain();
         let mut command = self.netns.command(&self.places.binary);
         command.arg("run").args(self.places.arguments());
+        command.args(&self.arguments);
+        if let Some(files) = &self.host_files {
+            files.show(&mut command);
+        }
         command.env("NOTIFY_SOCKET", self.places.notify.path());
         if let Some(fault) = self.fault.take() {
             command.env(fault::VARIABLE, fault);
@@ -112,6 +123,20 @@ impl<'a> Daemon<'a> {
             Err(failure) if failure.status.is_some() => failure,
             other => panic!("it has not ended: {other:?}"),
         }
+    }
+
+    /// From its next start on it sees an `/etc` and a `/run` with nothing in them but such files:
+    /// `host_file("etc/resolv.conf", …)`.
+    pub fn host_file(&mut self, path: &str, text: &str) {
+        let root = self.places.directory().join("host");
+        self.host_files
+            .get_or_insert_with(|| HostFiles::new(root))
+            .write(path, text);
+    }
+
+    /// Arguments for `xdp-fw run` at its next starts.
+    pub fn run_with(&mut self, arguments: &[&str]) {
+        self.arguments = arguments.iter().map(|&it| it.to_owned()).collect();
     }
 
     /// Its process id.

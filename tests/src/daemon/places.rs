@@ -27,7 +27,7 @@ pub(super) struct Places {
     pub(super) state: PathBuf,
     pub(super) run: PathBuf,
     pub(super) notify: Socket,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Places {
@@ -48,8 +48,13 @@ impl Places {
             state,
             run,
             notify: Socket::bind(&within("notify.sock")),
-            _directory: directory,
+            directory,
         }
+    }
+
+    /// The directory that all but the pins is in.
+    pub(super) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// The options that every command takes.
