@@ -30,6 +30,7 @@ pub fn config(rules: impl IntoIterator<Item = Rule>) -> Config {
         non_ip: Action::Pass,
         essentials: true,
         on_stop: OnStop::Keep,
+        guard: true,
         sets: BTreeMap::new(),
         rules: rules.into_iter().collect(),
         metrics: Metrics { listen: None },

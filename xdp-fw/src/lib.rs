@@ -9,6 +9,7 @@ pub mod config;
 pub mod daemon;
 pub mod datapath;
 pub mod fault;
+pub mod guard;
 pub mod interfaces;
 pub mod packet;
 pub mod policy;

@@ -84,6 +84,7 @@ impl From<Places> for Settings {
             pin_dir: places.pin_dir,
             state_dir: places.state_dir,
             run_dir: places.run_dir,
+            force: false,
         }
     }
 }

@@ -12,15 +12,26 @@ use super::{Exit, Failure, Places, block_on, output};
 #[command(after_help = "\
 Saving the file is a reload already; this one waits for the outcome. If the file is refused, every \
 problem is printed, the former configuration stays in force, and the exit code is 2 (1 if it is the \
-kernel that refuses). Interfaces that could not be attached are tried again.
+kernel that refuses, or if the file would cut off a live SSH session, a new login from its address, \
+the default gateway or a resolver; --force overrides that). Interfaces that could not be attached \
+are tried again.
 
-Example:
-  xdp-fw reload && xdp-fw status")]
-pub(super) struct Reload {}
+Examples:
+  xdp-fw reload && xdp-fw status
+  xdp-fw reload --force        yes, I mean to cut that one off")]
+pub(super) struct Reload {
+    /// Into force even if that cuts off who is connected
+    #[arg(long)]
+    force: bool,
+}
 
 impl Reload {
     pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
-        let reloaded = block_on(client::reload(&places.run_dir, ReloadOptions::default()))??;
+        let options = ReloadOptions {
+            force: self.force,
+            ..ReloadOptions::default()
+        };
+        let reloaded = block_on(client::reload(&places.run_dir, options))??;
         output::warn(&reloaded.warnings);
         output::print(&summary(&reloaded))?;
         Ok(Exit::Ok)

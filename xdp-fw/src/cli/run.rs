@@ -23,12 +23,19 @@ pub(super) struct Run {
     /// The least important message to be logged [default: info, or RUST_LOG]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<Level>,
+    /// Start even if that cuts off a live SSH session, the default gateway or a resolver
+    #[arg(long)]
+    force: bool,
 }
 
 impl Run {
     pub(super) fn run(self, places: Places) -> Result<Exit, Failure> {
         logging::start(self.log_level);
-        block_on(serve(places.into()))??;
+        let settings = Settings {
+            force: self.force,
+            ..places.into()
+        };
+        block_on(serve(settings))??;
         Ok(Exit::Ok)
     }
 }

@@ -25,6 +25,9 @@ pub const ESSENTIALS: bool = true;
 /// `on_stop`: stopping the daemon never opens the host.
 pub const ON_STOP: OnStop = OnStop::Keep;
 
+/// `guard`: the operator is never locked out by surprise.
+pub const GUARD: bool = true;
+
 /// `[[rule]] enabled`.
 pub const RULE_ENABLED: bool = true;
 

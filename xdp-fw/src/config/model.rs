@@ -60,6 +60,8 @@ pub struct Config {
     pub essentials: bool,
     /// What a stop of the daemon does to the filter.
     pub on_stop: OnStop,
+    /// Whether a configuration that would cut the operator off is refused.
+    pub guard: bool,
     /// `[set.NAME]` tables by name.
     pub sets: BTreeMap<String, Set>,
     /// `[[rule]]` tables in file order, disabled ones too; those of included files follow.

@@ -6,6 +6,7 @@
 //!
 //! - `owner`: the task that obeys; `start`, `reload`, `service`: what it does
 //! - `candidate`: a configuration on its way into force; `refusal`: why it does not get there
+//! - `admission`: what it must pass before it is committed; `lockout`: whom it would cut off
 //! - `plan`, `attachments`, `actions`: which interfaces the program is on
 //! - `kernel`: the datapath on a thread that may block
 //! - `watcher`, `links`, `signals`: what makes commands
@@ -13,6 +14,7 @@
 //! - [`lock`]: one daemon for a run directory
 
 mod actions;
+mod admission;
 mod attachments;
 mod candidate;
 mod command;
@@ -21,6 +23,7 @@ mod error;
 mod kernel;
 mod links;
 pub mod lock;
+mod lockout;
 mod metrics;
 mod owner;
 mod plan;
@@ -61,6 +64,7 @@ use watcher::Watcher;
 
 pub use command::{Refused, ReloadOptions, Reloaded, Unloaded};
 pub use error::Error;
+pub use lockout::LockOut;
 pub(crate) use refusal::chain;
 pub use refusal::{KernelError, ProblemReport, Refusal};
 pub(crate) use status::counted;
@@ -80,6 +84,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// What is not: the lock and the control socket.
     pub run_dir: PathBuf,
+    /// Whether the start is to succeed even if it cuts off who is connected.
+    pub force: bool,
 }
 
 /// The daemon with everything it needs, not running yet.

@@ -13,6 +13,8 @@ use crate::datapath;
 use crate::interfaces;
 use crate::policy::CompileError;
 
+use super::lockout::LockOut;
+
 /// Why a configuration was not put into force. Whatever it is, nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -27,6 +29,9 @@ pub enum Refusal {
         /// What does not fit.
         source: CompileError,
     },
+    /// It would cut off who is connected.
+    #[error(transparent)]
+    LockOut(#[from] LockOut),
     /// There is no last good configuration that could be used.
     #[error("{0}")]
     LastGood(#[from] SnapshotError),

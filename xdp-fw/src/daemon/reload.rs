@@ -10,9 +10,10 @@ use std::time::SystemTime;
 use tracing::{debug, error, info, warn};
 
 use crate::config::{Config, Loaded, snapshot};
-use crate::datapath::{Error as DatapathError, Generation, Prepared};
+use crate::datapath::{Datapath, Generation, Prepared};
 use crate::interfaces;
 
+use super::admission::{Guarding, Unseen};
 use super::candidate;
 use super::command::{Cause, ReloadOptions, Reloaded};
 use super::kernel::blocking;
@@ -35,7 +36,7 @@ impl Service {
             .status
             .send_modify(|status| status.state = State::Reloading);
         systemd::reloading();
-        let result = self.replace(cause).await;
+        let result = self.replace(cause, options).await;
         let last = last_reload(result.as_ref().err());
         self.owner.status.send_modify(|status| note(status, last));
         if let Err(refusal) = &result {
@@ -48,11 +49,15 @@ impl Service {
         result
     }
 
-    async fn replace(&mut self, cause: Cause) -> Result<Reloaded, Refusal> {
+    async fn replace(&mut self, cause: Cause, options: ReloadOptions) -> Result<Reloaded, Refusal> {
         let loaded = self.owner.read().await?;
         let changed = loaded.hash() != self.hash;
         if changed {
-            let loaded = self.owner.put_into_force(loaded, Source::File).await?;
+            let guarding = Guarding::unless(options.force);
+            let loaded = self
+                .owner
+                .put_into_force(loaded, Source::File, guarding)
+                .await?;
             self.hash = loaded.hash();
             self.config = loaded.config;
         } else {
@@ -101,12 +106,13 @@ impl Owner {
         &mut self,
         loaded: Loaded,
         source: Source,
+        guarding: Guarding,
     ) -> Result<Loaded, Refusal> {
         for warning in &loaded.warnings {
             warn!("{warning}");
         }
         let hash = loaded.hash();
-        let (config, generation) = self.commit(loaded.config, hash).await?;
+        let (config, generation) = self.commit(loaded.config, hash, guarding).await?;
         let loaded = Loaded { config, ..loaded };
         self.announce(&generation, &loaded, source);
         if source == Source::File {
@@ -120,6 +126,7 @@ impl Owner {
         &mut self,
         config: Config,
         hash: [u8; 32],
+        guarding: Guarding,
     ) -> Result<(Config, Generation), Refusal> {
         let named = interfaces_for(&config).await?;
         let path = self.settings.config.clone();
@@ -130,14 +137,20 @@ impl Owner {
         })
         .await?;
         let tables = tables?;
-        let work = move |datapath: &mut crate::datapath::Datapath| {
-            let prepared = datapath.prepare(&tables, hash)?;
+        let questions = self.questions(&config, hash, guarding).await?;
+        let work = move |datapath: &mut Datapath| {
+            let prepared = datapath.prepare(&tables, hash).map_err(KernelError::from)?;
             log_work_of_verifier(&prepared);
+            let unseen = match questions {
+                Some(questions) => questions.ask(datapath, &prepared, &tables, &config)?,
+                None => Unseen::default(),
+            };
             let generation = prepared.generation().clone();
-            datapath.commit(prepared)?;
-            Ok::<Generation, DatapathError>(generation)
+            datapath.commit(prepared).map_err(KernelError::from)?;
+            Ok::<_, Refusal>((config, generation, unseen))
         };
-        let generation = self.kernel.run(work).await?.map_err(KernelError::from)?;
+        let (config, generation, unseen) = self.kernel.run(work).await??;
+        self.tell(&unseen);
         self.named = named;
         Ok((config, generation))
     }
@@ -178,7 +191,11 @@ impl Service {
         match interfaces_for(&self.config).await {
             Ok(named) if named == self.owner.named => self.owner.trouble("interface rules", None),
             Ok(_) => {
-                let result = self.owner.commit(self.config.clone(), self.hash).await;
+                // The same rules for other numbers: that must not wait for an operator.
+                let commit = self
+                    .owner
+                    .commit(self.config.clone(), self.hash, Guarding::Off);
+                let result = commit.await;
                 let error = result.as_ref().err().map(ToString::to_string);
                 if let Ok((_, generation)) = result {
                     info!(

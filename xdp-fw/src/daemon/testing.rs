@@ -30,6 +30,7 @@ pub(crate) fn config(interfaces: &[&str]) -> Config {
         non_ip: Action::Pass,
         essentials: true,
         on_stop: OnStop::Keep,
+        guard: true,
         sets: std::collections::BTreeMap::new(),
         rules: Vec::new(),
         metrics: Metrics { listen: None },

@@ -176,6 +176,19 @@ impl Datapath {
         Ok(())
     }
 
+    /// Runs packets through the generation in force, without a trace in what it counts.
+    ///
+    /// # Errors
+    /// [`Error::NoGeneration`] before the first commit, [`Error::Kernel`] if its pins are gone.
+    pub fn probe(&self) -> Result<Probe, Error> {
+        let Some(number) = self.number_in_force() else {
+            return Err(Error::NoGeneration {
+                pins: self.pins.root().to_owned(),
+            });
+        };
+        Probe::open_shared(&self.pins, number)
+    }
+
     /// Every pinned link, dead ones too.
     ///
     /// # Errors

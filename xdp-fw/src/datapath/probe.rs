@@ -112,11 +112,10 @@ fn open_in_force(pins: &Pins) -> Result<Option<InForce>, Error> {
     let Some(described) = snapshot::in_force(pins)? else {
         return Ok(None);
     };
-    let directory = pins.generation(described.generation.number);
-    let mut probe = Probe::open(&directory)?;
-    probe.shared = Some(Shared::of(pins)?);
+    let number = described.generation.number;
+    let probe = Probe::open_shared(pins, number)?;
     // It is the one that was described, if that is still there.
-    let described = describe(&directory)?;
+    let described = describe(&pins.generation(number))?;
     Ok(Some(InForce {
         generation: described.generation,
         rules: described.rules.into_iter().map(|rule| rule.name).collect(),
@@ -178,6 +177,13 @@ impl Program {
 }
 
 impl Probe {
+    /// Opens the probe of a generation that other processes may ask as well.
+    pub(super) fn open_shared(pins: &Pins, number: u64) -> Result<Self, Error> {
+        let mut probe = Self::open(&pins.generation(number))?;
+        probe.shared = Some(Shared::of(pins)?);
+        Ok(probe)
+    }
+
     /// Opens the probe that is pinned in a generation's directory.
     pub(super) fn open(directory: &Path) -> Result<Self, Error> {
         let refused = |error: &(dyn std::error::Error + 'static)| {

@@ -38,6 +38,7 @@ impl Draft {
             non_ip: defaults::NON_IP,
             essentials: defaults::ESSENTIALS,
             on_stop: defaults::ON_STOP,
+            guard: defaults::GUARD,
             sets: BTreeMap::new(),
             rules: Vec::new(),
             metrics: Metrics {
@@ -161,6 +162,17 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
         ),
         read: |draft, item, scope| assign(&mut draft.config.on_stop, on_stop(item, scope)),
         print: |config| Some(print::on_stop(config.on_stop)),
+    },
+    Field {
+        key: Key::default(
+            "guard",
+            "true",
+            Shape::Flag,
+            "true or false",
+            "Whether a reload is refused that would cut off a live SSH session, the default gateway or a resolver.",
+        ),
+        read: |draft, item, scope| assign(&mut draft.config.guard, flag(item, scope)),
+        print: |config| Some(config.guard.to_string()),
     },
     include::FIELD,
     Field {

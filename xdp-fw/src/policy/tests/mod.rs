@@ -39,6 +39,7 @@ fn config(rules: Vec<Rule>) -> Config {
         non_ip: Action::Pass,
         essentials: false,
         on_stop: OnStop::Keep,
+        guard: true,
         sets: BTreeMap::new(),
         rules,
         metrics: Metrics { listen: None },

@@ -1,0 +1,188 @@
+//! Who would be cut off by a configuration, as an operator is told.
+//!
+//! Owns the words. A refusal for this is no mistake in the text: the exit code is 1, not 2.
+
+use std::fmt;
+
+use xdp_fw_common::Reason;
+
+use crate::config::{Config, Position};
+use crate::guard::{Cause, CutOff};
+
+/// Most that are named one by one.
+const MOST: usize = 10;
+
+/// How to go on where a daemon runs, and where none does yet.
+const RELOAD: &str = "xdp-fw reload --force";
+const START: &str = "xdp-fw run --force";
+
+/// Who would be cut off; at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockOut {
+    cut_off: Vec<Cut>,
+    command: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Cut {
+    by: CutOff,
+    /// Where the rule stands.
+    position: Option<Position>,
+    /// What the configuration says where no rule decides.
+    setting: &'static str,
+}
+
+impl LockOut {
+    /// `None` where nobody would be; `config` knows where the rules stand.
+    pub(super) fn new(cut_off: Vec<CutOff>, config: &Config) -> Option<Self> {
+        let cut = |by: CutOff| {
+            let rule = config.rules.iter().find(|rule| match &by.cause {
+                Cause::Rule(name) => rule.name == *name,
+                Cause::Reason(_) => false,
+            });
+            Cut {
+                position: rule.map(|rule| rule.position.clone()),
+                setting: setting(&by.cause, config),
+                by,
+            }
+        };
+        let cut_off: Vec<Cut> = cut_off.into_iter().map(cut).collect();
+        (!cut_off.is_empty()).then_some(Self {
+            cut_off,
+            command: RELOAD,
+        })
+    }
+
+    /// The same for a start that has nothing to fall back to: no daemon runs that could be told.
+    pub(super) fn at_start(mut self) -> Self {
+        self.command = START;
+        self
+    }
+
+    /// Who, by what, and which packet: a line for everyone.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        let lines = self.cut_off.iter().take(MOST).map(ToString::to_string);
+        let more = self.cut_off.len().saturating_sub(MOST);
+        lines.chain((more > 0).then(|| format!("and {more} more")))
+    }
+}
+
+/// The key that decides where no rule does.
+fn setting(cause: &Cause, config: &Config) -> &'static str {
+    match cause {
+        Cause::Reason(Some(Reason::Default)) => "`default_action`",
+        Cause::Reason(Some(Reason::NonIp)) if !config.essentials => {
+            "`non_ip` (with `essentials = false`)"
+        }
+        Cause::Reason(Some(Reason::NonIp)) => "`non_ip`",
+        Cause::Reason(Some(reason)) if reason.is_malformed() => "`malformed`",
+        _ => "the filter",
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let witness = &self.by.witness;
+        write!(f, "{} would be cut off: ", witness.role)?;
+        match (&self.by.cause, &self.position) {
+            (Cause::Rule(name), Some(position)) => write!(f, "rule `{name}` ({position})")?,
+            (Cause::Rule(name), None) => write!(f, "rule `{name}`")?,
+            (Cause::Reason(_), _) => f.write_str(self.setting)?,
+        }
+        let (what, interface) = (witness.what, &witness.name);
+        write!(f, " drops {what} on {interface}, which passes today")
+    }
+}
+
+impl fmt::Display for LockOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.lines() {
+            writeln!(f, "{line}")?;
+        }
+        let command = self.command;
+        write!(
+            f,
+            "let these pass, or put it into force all the same: `{command}`; \
+             `guard = false` switches this check off"
+        )
+    }
+}
+
+impl std::error::Error for LockOut {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Action, Rule};
+    use crate::daemon::testing::config;
+    use crate::guard::{Role, Witness};
+
+    fn lock_out(causes: Vec<(Role, &'static str, Cause)>) -> LockOut {
+        let mut config = config(&["eth0"]);
+        config.essentials = false;
+        let position = Position {
+            file: "/etc/xdp-fw.toml".into(),
+            line: 7,
+            column: 1,
+        };
+        config.rules = vec![Rule::without_criteria(
+            "deny".to_owned(),
+            Action::Drop,
+            position,
+        )];
+        let cut = |(role, what, cause)| CutOff {
+            witness: Witness {
+                role,
+                what,
+                interface: 2,
+                name: "eth0".to_owned(),
+                frame: Vec::new(),
+            },
+            cause,
+        };
+        LockOut::new(causes.into_iter().map(cut).collect(), &config).unwrap()
+    }
+
+    fn session(port: u16) -> Role {
+        Role::Session {
+            remote: ([203, 0, 113, 9], port).into(),
+            local: ([192, 0, 2, 1], 22).into(),
+        }
+    }
+
+    #[test]
+    fn the_rule_its_place_and_how_to_go_on_are_told() {
+        let gateway = Role::Gateway([192, 0, 2, 254].into());
+        let resolver = Role::Resolver([192, 0, 2, 53].into());
+        let told = lock_out(vec![
+            (
+                session(40_000),
+                "a new connection from there",
+                Cause::Rule("deny".to_owned()),
+            ),
+            (gateway, "its ARP reply", Cause::Reason(Some(Reason::NonIp))),
+            (
+                resolver,
+                "its next answer",
+                Cause::Reason(Some(Reason::Default)),
+            ),
+        ]);
+        insta::assert_snapshot!(told, @r"
+        the SSH session from 203.0.113.9:40000 to 192.0.2.1:22 would be cut off: rule `deny` (/etc/xdp-fw.toml:7:1) drops a new connection from there on eth0, which passes today
+        the default gateway 192.0.2.254 would be cut off: `non_ip` (with `essentials = false`) drops its ARP reply on eth0, which passes today
+        the resolver 192.0.2.53 would be cut off: `default_action` drops its next answer on eth0, which passes today
+        let these pass, or put it into force all the same: `xdp-fw reload --force`; `guard = false` switches this check off
+        ");
+    }
+
+    #[test]
+    fn of_many_the_first_are_named() {
+        let many = (0..13).map(|port| {
+            let cause = Cause::Rule("deny".to_owned());
+            (session(port), "its next acknowledgement", cause)
+        });
+        let told = lock_out(many.collect()).to_string();
+        assert!(told.contains("and 3 more\n"), "{told}");
+        assert_eq!(told.lines().count(), 12);
+    }
+}

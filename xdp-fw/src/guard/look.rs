@@ -1,0 +1,170 @@
+//! Looks around: who depends on this host, and by which way they come.
+//!
+//! Owns the order of the questions and the patience for answers. A question without an answer
+//! leaves a note, and the others are asked all the same.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use rtnetlink::Handle;
+use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::time::timeout;
+
+use super::devices::{self, Mac};
+use super::routes::{self, Destination, Way};
+use super::sockets::{self, Session};
+use super::ssh::Signs;
+use super::witness::{Peer, Role, Surroundings};
+use super::{logins, packets, resolvers};
+
+/// How long all questions together may take; they take milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Number of TCP and of UDP in an IP header.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+/// Looks around in this network namespace. Never fails: what is not known is noted. Within a
+/// runtime.
+pub async fn look() -> Surroundings {
+    let unseen = |why: &str| Surroundings {
+        unseen: vec![why.to_owned()],
+        ..Surroundings::default()
+    };
+    match timeout(PATIENCE, look_around()).await {
+        Ok(Ok(surroundings)) => surroundings,
+        Ok(Err(error)) => unseen(&format!("interfaces and routes are not known: {error}")),
+        Err(_) => unseen(&format!("netlink has not answered within {PATIENCE:?}")),
+    }
+}
+
+/// What files tell.
+#[derive(Default)]
+struct Files {
+    signs: Signs,
+    logins: Option<BTreeSet<IpAddr>>,
+    resolvers: Vec<IpAddr>,
+}
+
+impl Files {
+    fn read(root: &Path) -> Self {
+        Self {
+            signs: Signs::read(root),
+            logins: logins::read(root),
+            resolvers: resolvers::read(root),
+        }
+    }
+}
+
+async fn look_around() -> Result<Surroundings, rtnetlink::Error> {
+    let mut unseen = Vec::new();
+    let files = spawn_blocking(|| Files::read(Path::new("/"))).await;
+    let files = noted(files, "ports and resolvers are not known", &mut unseen);
+    let sessions = sockets::ssh_sessions(&files.signs).await;
+    let sessions = noted(sessions, "TCP sessions are not known", &mut unseen);
+    let (connection, handle, _) =
+        rtnetlink::new_connection().map_err(|_| rtnetlink::Error::RequestFailed)?;
+    let _socket = Task(tokio::spawn(connection).abort_handle());
+
+    let devices = devices::list(&handle).await?;
+    let neighbours = routes::neighbours(&handle).await;
+    let asker = Asker {
+        neighbours: noted(neighbours, "neighbours are not known", &mut unseen),
+        handle,
+    };
+    let mut peers = asker.sessions(files.logins.as_ref(), &sessions).await?;
+    peers.extend(asker.gateways().await?);
+    peers.extend(asker.resolvers(&files.resolvers).await?);
+    Ok(Surroundings {
+        peers,
+        devices,
+        unseen,
+    })
+}
+
+fn noted<T: Default, E: Display>(result: Result<T, E>, what: &str, unseen: &mut Vec<String>) -> T {
+    result.unwrap_or_else(|error| {
+        unseen.push(format!("{what}: {error}"));
+        T::default()
+    })
+}
+
+/// The socket closes with its task.
+struct Task(AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+struct Asker {
+    handle: Handle,
+    neighbours: HashMap<(u32, IpAddr), Mac>,
+}
+
+impl Asker {
+    /// Those who are logged in; where that is not known, everyone who is connected.
+    async fn sessions(
+        &self,
+        logins: Option<&BTreeSet<IpAddr>>,
+        sessions: &[Session],
+    ) -> Result<Vec<Peer>, rtnetlink::Error> {
+        let mut peers = Vec::new();
+        for session in sessions.iter().take(sockets::MOST_SESSIONS) {
+            let Session { remote, local, .. } = *session;
+            if logins.is_some_and(|logins| !logins.contains(&remote.ip())) {
+                continue;
+            }
+            let to = Destination {
+                address: remote.ip(),
+                from: Some(local.ip()),
+                device: session.device,
+                ports: Some((TCP, local.port(), remote.port())),
+            };
+            let role = Role::Session { remote, local };
+            peers.extend(self.peer(role, to).await?);
+        }
+        Ok(peers)
+    }
+
+    async fn gateways(&self) -> Result<Vec<Peer>, rtnetlink::Error> {
+        let mut peers = Vec::new();
+        for (device, address) in routes::default_gateways(&self.handle).await? {
+            let to = Destination {
+                address,
+                from: None,
+                device: Some(device),
+                ports: None,
+            };
+            peers.extend(self.peer(Role::Gateway(address), to).await?);
+        }
+        Ok(peers)
+    }
+
+    async fn resolvers(&self, servers: &[IpAddr]) -> Result<Vec<Peer>, rtnetlink::Error> {
+        let mut peers = Vec::new();
+        for &address in servers {
+            let to = Destination {
+                address,
+                from: None,
+                device: None,
+                ports: Some((UDP, packets::EPHEMERAL_PORT, packets::DNS)),
+            };
+            peers.extend(self.peer(Role::Resolver(address), to).await?);
+        }
+        Ok(peers)
+    }
+
+    async fn peer(&self, role: Role, to: Destination) -> Result<Option<Peer>, rtnetlink::Error> {
+        let way: Option<Way> = routes::way(&self.handle, to).await?;
+        Ok(way.map(|way| Peer {
+            role,
+            way,
+            mac: self.neighbours.get(&(way.device, way.next_hop)).copied(),
+        }))
+    }
+}
