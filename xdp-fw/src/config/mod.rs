@@ -23,7 +23,7 @@ mod source;
 pub use difference::{Difference, KeyChange, RuleChange, SetChange};
 pub use load::{Loaded, ReadFile, load};
 pub use model::*;
-pub(crate) use parse::{DSCP_NAMES, OTHER_ICMP_WORDS, TCP_FLAGS, mac_address, words};
+pub(crate) use parse::{DSCP_NAMES, OTHER_ICMP_WORDS, TCP_FLAGS, dscp_name, mac_address, words};
 pub use parse::{Key, Packets, Presence, Section, Shape, reference};
 pub use problem::{Place, Problem, Problems};
 pub use source::{Disk, FileError, Files, Role};

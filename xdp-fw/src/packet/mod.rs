@@ -27,6 +27,7 @@ mod value;
 mod word;
 
 pub use print::{Printed, printed};
+pub(crate) use print::{addresses, mac, tcp_flags};
 pub use text::Mistake;
 
 /// The shortest frame that the kernel's test run takes: an Ethernet header.

@@ -10,7 +10,7 @@ use xdp_fw_common::Packet;
 use xdp_fw_common::packet::{Network, Transport, fragment, protocol};
 use xdp_fw_common::tables::VLAN_NONE;
 
-use crate::config::{DSCP_NAMES, TCP_FLAGS, icmp, protocols};
+use crate::config::{TCP_FLAGS, dscp_name, icmp, protocols};
 
 /// A packet as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,11 +140,10 @@ pub(crate) fn tcp_flags(bits: u8) -> String {
 fn header(packet: &Packet) -> String {
     let mut text = String::new();
     if packet.dscp != 0 {
-        let is_it = |(_, number): &&(&str, u32)| *number == u32::from(packet.dscp);
-        match DSCP_NAMES.iter().find(is_it) {
-            Some((name, _)) => text = format!("dscp {name} "),
-            None => text = format!("dscp {} ", packet.dscp),
-        }
+        text = match dscp_name(packet.dscp.into()) {
+            Some(name) => format!("dscp {name} "),
+            None => format!("dscp {} ", packet.dscp),
+        };
     }
     let _ = write!(text, "ttl {} length {}", packet.hop_limit, packet.length);
     text

@@ -40,7 +40,7 @@ pub(crate) use flags::TCP_FLAGS;
 pub(crate) use icmp::OTHER_WORDS as OTHER_ICMP_WORDS;
 pub(crate) use mac::address as mac_address;
 pub(crate) use numbers::DSCP_NAMES;
-pub(super) use numbers::dscp_name;
+pub(crate) use numbers::dscp_name;
 
 use self::field::{Field, Scope, Target, print_table, read_table};
 use self::report::Report;

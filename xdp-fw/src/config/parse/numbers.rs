@@ -126,7 +126,7 @@ pub(crate) const DSCP_NAMES: &[(&str, u32)] = &[
 ];
 
 /// The first name of a code point.
-pub(in crate::config) fn dscp_name(number: u32) -> Option<&'static str> {
+pub(crate) fn dscp_name(number: u32) -> Option<&'static str> {
     let known = DSCP_NAMES.iter().find(|(_, known)| *known == number);
     known.map(|(name, _)| *name)
 }

@@ -1,0 +1,74 @@
+//! Who is asked: the kernel, or the host build of the same core.
+
+use xdp_fw_common::{Ingress, Reason, Verdict, decide};
+
+use crate::datapath::{self, Probe};
+use crate::policy::{HostTables, Tables};
+
+/// A compiled policy that can be asked.
+pub enum Judge<'a> {
+    /// The real program; rules by index.
+    Kernel(Probe, Vec<String>),
+    /// The host build of the policy core.
+    Host(&'a Tables, HostTables<'a>),
+}
+
+/// What happens to a packet, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// What happens.
+    pub verdict: Verdict,
+    /// Why; `None` for a reason of a newer version.
+    pub reason: Option<Reason>,
+    /// The name of the rule that decided.
+    pub rule: Option<String>,
+}
+
+impl<'a> Judge<'a> {
+    /// The host build over these tables.
+    #[must_use]
+    pub fn host(tables: &'a Tables) -> Self {
+        Self::Host(tables, HostTables::new(tables))
+    }
+
+    /// A private instance in the kernel.
+    ///
+    /// # Errors
+    /// Whatever the kernel refuses.
+    pub fn load(tables: &Tables) -> Result<Self, datapath::Error> {
+        let names = tables.rules.iter().map(|rule| rule.name.clone());
+        Ok(Self::Kernel(Probe::load(tables)?, names.collect()))
+    }
+
+    /// Judges a frame of at least 14 bytes that comes in by the interface of this index.
+    ///
+    /// # Errors
+    /// [`datapath::Error::Kernel`] if the kernel does not take the frame.
+    pub fn judge(&mut self, frame: &[u8], interface: u32) -> Result<Judgement, datapath::Error> {
+        match self {
+            Self::Kernel(probe, names) => {
+                let probed = probe.run(frame, None, interface)?;
+                let rule = probed.rule.and_then(|index| names.get(index as usize));
+                Ok(Judgement {
+                    verdict: probed.verdict,
+                    reason: probed.reason,
+                    rule: rule.cloned(),
+                })
+            }
+            Self::Host(tables, host) => {
+                let ingress = Ingress {
+                    interface,
+                    length: frame.len(),
+                };
+                let decision = decide(frame, &ingress, host);
+                let index = decision.rule.map(|index| index as usize);
+                let rule = index.and_then(|index| tables.rules.get(index));
+                Ok(Judgement {
+                    verdict: decision.verdict,
+                    reason: Some(decision.reason),
+                    rule: rule.map(|rule| rule.name.clone()),
+                })
+            }
+        }
+    }
+}
