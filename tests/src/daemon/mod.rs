@@ -217,6 +217,18 @@ impl<'a> Daemon<'a> {
         command.output().expect("coreutils are installed")
     }
 
+    /// The same without `--config`, for commands that then ask what is in force.
+    pub fn cli_in_force<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Output {
+        let mut command = self.netns.command(&self.places.binary);
+        command
+            .args(arguments)
+            .args(self.places.arguments_without_config());
+        match command.output() {
+            Ok(output) => output,
+            Err(error) => panic!("{command:?}: {error}"),
+        }
+    }
+
     /// `xdp-fw stats --json`.
     pub fn stats(&self) -> Value {
         self.json("stats")

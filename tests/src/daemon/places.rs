@@ -71,6 +71,12 @@ impl Places {
         ]
     }
 
+    /// The same without the configuration file.
+    pub(super) fn arguments_without_config(&self) -> [OsString; 6] {
+        let [_, _, rest @ ..] = self.arguments();
+        rest
+    }
+
     /// Puts a configuration in place whole, as editors do.
     pub(super) fn write_config(&self, config: &str) {
         let new = self.config.with_extension("new");

@@ -143,7 +143,7 @@ impl Attach {
 
 /// The configuration that the daemon would run: the file's, else the last good one.
 fn read(places: &Places) -> Option<Config> {
-    let file = config::load(&places.config, &Disk);
+    let file = config::load(places.config(), &Disk);
     let loaded = file.ok().or_else(|| {
         let last_good = LastGood::open(&places.state_dir).ok()?;
         config::load(last_good.main(), &last_good).ok()

@@ -29,7 +29,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
-        let path = self.file.as_ref().unwrap_or(&places.config);
+        let path = self.file.as_deref().unwrap_or(places.config());
         let (summary, warnings) = check(path).map_err(|problems| Failure::problems(&problems))?;
         if self.strict && !warnings.is_empty() {
             return Err(Failure::problems(&warnings.join("\n")));

@@ -40,21 +40,25 @@ impl fmt::Display for Unknown {
 /// Reads the pins and the state directory.
 pub(super) fn read(places: &Places) -> Result<InForce, Failure> {
     let snapshot = datapath::read(&places.pin_dir)?;
-    let unknown = |why: String| Unknown {
-        state_dir: places.state_dir.clone(),
-        why,
-    };
-    let configuration = stored(places).map_err(unknown).and_then(|loaded| {
-        if loaded.hash() == snapshot.generation.config {
-            Ok(loaded)
-        } else {
-            Err(unknown("it has another configuration".to_owned()))
-        }
-    });
+    let configuration = configuration(places, snapshot.generation.config);
     Ok(InForce {
         snapshot,
         configuration,
     })
+}
+
+/// The stored text, if it is the one with this hash.
+pub(super) fn configuration(places: &Places, hash: [u8; 32]) -> Result<Loaded, Unknown> {
+    let unknown = |why: String| Unknown {
+        state_dir: places.state_dir.clone(),
+        why,
+    };
+    let loaded = stored(places).map_err(unknown)?;
+    if loaded.hash() == hash {
+        Ok(loaded)
+    } else {
+        Err(unknown("it has another configuration".to_owned()))
+    }
 }
 
 fn stored(places: &Places) -> Result<Loaded, String> {

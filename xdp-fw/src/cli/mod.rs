@@ -7,6 +7,7 @@ mod attach;
 mod check;
 mod diff;
 mod exit;
+mod explain;
 mod in_force;
 mod logging;
 mod output;
@@ -18,7 +19,7 @@ mod table;
 mod units;
 mod unload;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -41,6 +42,7 @@ const EXAMPLES: &str = "\
 Examples:
   xdp-fw check                 is /etc/xdp-fw.toml right?
   xdp-fw diff                  what would it change?
+  xdp-fw explain 'PACKET'      what happens to a packet, and why?
   systemctl start xdp-fw       filter; afterwards saving the file is a reload
   xdp-fw stats                 what has each rule counted?
   xdp-fw status                is it in force, and on which interfaces?
@@ -53,14 +55,9 @@ Exit codes: 0 ok, 1 failed, 2 bad configuration or usage, 3 not permitted,
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Places")]
 struct Places {
-    /// The configuration file
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        default_value = "/etc/xdp-fw.toml"
-    )]
-    config: PathBuf,
+    /// The configuration file [default: /etc/xdp-fw.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Pins in the BPF file system
     #[arg(long, global = true, value_name = "DIR", default_value = PIN_DIRECTORY)]
     pin_dir: PathBuf,
@@ -77,10 +74,25 @@ struct Places {
     run_dir: PathBuf,
 }
 
+/// Where the configuration is unless `--config` says otherwise.
+const CONFIGURATION: &str = "/etc/xdp-fw.toml";
+
+impl Places {
+    /// The configuration file.
+    fn config(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new(CONFIGURATION))
+    }
+
+    /// Whether it was named, and not just left at its place.
+    fn has_config(&self) -> bool {
+        self.config.is_some()
+    }
+}
+
 impl From<Places> for Settings {
     fn from(places: Places) -> Self {
         Self {
-            config: places.config,
+            config: places.config().to_owned(),
             pin_dir: places.pin_dir,
             state_dir: places.state_dir,
             run_dir: places.run_dir,
@@ -94,6 +106,7 @@ enum Verb {
     Run(run::Run),
     Check(check::Check),
     Diff(diff::Diff),
+    Explain(Box<explain::Explain>),
     Stats(stats::Stats),
     Status(status::Status),
     Reload(reload::Reload),
@@ -112,6 +125,7 @@ impl Cli {
             Verb::Run(verb) => verb.run(places),
             Verb::Check(verb) => verb.run(&places),
             Verb::Diff(verb) => verb.run(&places),
+            Verb::Explain(verb) => verb.run(&places),
             Verb::Stats(verb) => verb.run(&places),
             Verb::Status(verb) => verb.run(&places),
             Verb::Reload(verb) => verb.run(&places),

@@ -37,7 +37,7 @@ pub(super) struct Diff {
 
 impl Diff {
     pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
-        let path = self.file.as_ref().unwrap_or(&places.config);
+        let path = self.file.as_deref().unwrap_or(places.config());
         let after = config::load(path, &Disk)
             .map_err(|problems| Failure::problems(&problems.to_string()))?;
         let in_force = in_force::read(places)?;

@@ -1,0 +1,100 @@
+//! `xdp-fw explain`: what would happen to a packet, and why.
+
+mod basis;
+mod court;
+mod render;
+mod replay;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+
+use crate::packet;
+
+use super::table::Audience;
+use super::{Exit, Failure, Places, output};
+use basis::Basis;
+use court::Court;
+use report::Report;
+
+/// Show what would happen to a packet, by which rule, and why not by the earlier ones
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["packet", "pcap"]))]
+#[command(after_help = "\
+Asks the program in the kernel that is in force, also with the daemon stopped, and counts nothing. \
+With --config it asks a private instance of that file, which is not in force; what is goes on. With \
+--host it asks the same code built for the host, without privilege, over the configuration file.
+
+A packet is written like `tcp 203.0.113.9:40000 > 192.0.2.1:22 syn`, in quotes: see \
+docs/reference/packet-notation.md. A frame in hexadecimal is fine, too.
+
+Examples:
+  xdp-fw explain 'tcp 203.0.113.9:40000 > 192.0.2.1:22 syn'
+  xdp-fw explain 'udp [2001:db8::1]:53 > [2001:db8::2]:40000 fragment first in eth1'
+  xdp-fw explain 'icmp 192.0.2.1 > 198.51.100.1 echo-request' --config ./new.toml
+  xdp-fw explain --host --config ./new.toml 'gre 192.0.2.1 > 198.51.100.1'
+  tcpdump -i eth0 -c 100 -w - | xdp-fw explain --pcap -")]
+pub(super) struct Explain {
+    /// The packet, or a frame in hexadecimal
+    packet: Vec<String>,
+    /// Every packet of a capture (pcap, pcapng; `-` is standard input), then totals
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
+    /// The interface that it comes in by, unless the packet says so [default: the first that is
+    /// filtered]
+    #[arg(long, value_name = "NAME")]
+    interface: Option<String>,
+    /// Ask the host build of the policy core, not the kernel
+    #[arg(long)]
+    host: bool,
+    /// One JSON document (with --pcap, one a line, the totals last)
+    #[arg(long)]
+    json: bool,
+}
+
+impl Explain {
+    pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
+        let packet = match &self.pcap {
+            Some(_) => None,
+            None => Some(self.packet()?),
+        };
+        let named = packet
+            .as_ref()
+            .and_then(|packet| packet.interface.as_deref());
+        let named = named.or(self.interface.as_deref());
+        let basis = Basis::read(places, self.host, named)?;
+        let mut court = Court::open(basis.as_ref(), places, self.host)?;
+        match (packet, &self.pcap) {
+            (Some(packet), _) => self.one(&mut court, &packet),
+            (None, Some(file)) => replay::run(&self, &mut court, file),
+            (None, None) => Ok(Exit::Ok),
+        }
+    }
+
+    /// The packet as the shell has left it: of several words, or of one.
+    fn packet(&self) -> Result<packet::Packet, Failure> {
+        let text = self.packet.join(" ");
+        packet::parse(&text).map_err(|mistake| {
+            let pointer = " ".repeat(mistake.column.saturating_sub(1));
+            let line: String = text
+                .chars()
+                .map(|char| if char.is_control() { ' ' } else { char })
+                .collect();
+            Failure::new(Exit::Usage, format!("{mistake}\n{line}\n{pointer}^"))
+        })
+    }
+
+    fn one(&self, court: &mut Court<'_>, packet: &packet::Packet) -> Result<Exit, Failure> {
+        let asked = packet.interface.as_deref().or(self.interface.as_deref());
+        let report = Report::of(court, &packet.frame, asked)?;
+        if self.json {
+            output::json(&report)?;
+        } else {
+            output::print(&render::text(&report, Audience::of_output()))?;
+        }
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,143 @@
+//! One packet's fate for people.
+
+use std::fmt::Write as _;
+
+use crate::cli::table::Audience;
+
+use super::report::{Interface, JudgedBy, Named, Report};
+
+/// Where values begin, in columns.
+const MARGIN: usize = 11;
+
+/// The verdict, what led to it, and every rule that was asked.
+pub(super) fn text(report: &Report, audience: Audience) -> String {
+    let width = match audience {
+        Audience::Terminal(width) => usize::from(width).max(40),
+        Audience::Pipe => usize::MAX,
+    };
+    let mut text = String::new();
+    line(&mut text, width, "verdict", &verdict(report));
+    let reason = report.reason.unwrap_or("unknown to this version");
+    if let Some(meaning) = report.meaning.filter(|_| report.rule.is_none()) {
+        line(&mut text, width, "reason", &format!("{reason}: {meaning}"));
+    }
+    line(&mut text, width, "packet", &report.packet.text);
+    if !report.packet.details.is_empty() {
+        line(&mut text, width, "", &report.packet.details);
+    }
+    line(&mut text, width, "interface", &interface(&report.interface));
+    line(&mut text, width, "judged by", &judged_by(&report.judged_by));
+    match (&report.rules, &report.unknown) {
+        (_, Some(unknown)) => {
+            let note = format!("which ones were asked is not known: {unknown}");
+            line(&mut text, width, "rules", &note);
+        }
+        (Some(rules), None) if rules.is_empty() && report.reason != Some("default") => {
+            line(&mut text, width, "rules", "none was asked");
+        }
+        _ => {}
+    }
+    text.push_str(&rules(report, width));
+    text
+}
+
+fn verdict(report: &Report) -> String {
+    match (&report.rule, report.reason) {
+        (Some(rule), _) => format!("{} by rule {}", report.verdict, place(rule)),
+        (None, Some("default")) => format!("{} by default_action", report.verdict),
+        (None, reason) => format!("{} ({})", report.verdict, reason.unwrap_or("unknown")),
+    }
+}
+
+/// `2 no-ssh, /etc/xdp-fw.toml:20:1`.
+fn place(rule: &Named) -> String {
+    let mut text = match rule.number {
+        Some(number) => format!("{number} {}", rule.name),
+        None => rule.name.clone(),
+    };
+    if let Some(at) = &rule.position {
+        let _ = write!(text, ", {}:{}:{}", at.file.display(), at.line, at.column);
+    }
+    text
+}
+
+fn interface(interface: &Interface) -> String {
+    match (&interface.name, interface.known) {
+        (Some(name), true) => format!("{name} ({})", interface.why),
+        (Some(name), false) => {
+            format!("{name}, which is not there: judged as one that no rule names")
+        }
+        (None, true) => format!("one of another network namespace ({})", interface.why),
+        (None, false) => format!("one that no rule names ({})", interface.why),
+    }
+}
+
+pub(super) fn judged_by(by: &JudgedBy) -> String {
+    match (by.generation, &by.file) {
+        (Some(number), _) => format!("the kernel: generation {number}, in force"),
+        (None, Some(file)) if by.program == "kernel" => {
+            format!("the kernel: a private instance of {}", file.display())
+        }
+        (None, file) => {
+            let file = file.as_deref().unwrap_or_else(|| std::path::Path::new(""));
+            format!(
+                "this program on the host, not the kernel: {}",
+                file.display()
+            )
+        }
+    }
+}
+
+/// A line per rule that was asked.
+fn rules(report: &Report, width: usize) -> String {
+    let asked = report.rules.as_deref().unwrap_or_default();
+    let longest = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0);
+    let number = longest(
+        &mut asked
+            .iter()
+            .map(|it| it.rule.number.unwrap_or(0).to_string().len()),
+    );
+    let name = longest(&mut asked.iter().map(|it| it.rule.name.len())).min(32);
+    let mut text = String::new();
+    for (index, step) in asked.iter().enumerate() {
+        if index == 0 {
+            text.push('\n');
+        }
+        let shown = step.rule.number.unwrap_or(0);
+        let label = format!("{shown:>number$} {:<name$}", step.rule.name);
+        wrapped(&mut text, width, &label, number + name + 3, &step.text);
+    }
+    text
+}
+
+fn line(text: &mut String, width: usize, label: &str, value: &str) {
+    wrapped(text, width, label, MARGIN, value);
+}
+
+/// A label, and a value behind `margin` columns that goes on below itself.
+fn wrapped(text: &mut String, width: usize, label: &str, margin: usize, value: &str) {
+    let mut column = label.chars().count();
+    text.push_str(label);
+    let pad = |text: &mut String, column: &mut usize| {
+        let spaces = margin.saturating_sub(*column).max(1);
+        text.extend(std::iter::repeat_n(' ', spaces));
+        *column += spaces;
+    };
+    pad(text, &mut column);
+    let mut first = true;
+    for word in value.split(' ') {
+        let length = word.chars().count();
+        if !first && column + 1 + length > width {
+            text.push('\n');
+            column = 0;
+            pad(text, &mut column);
+        } else if !first {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+        first = false;
+    }
+    text.push('\n');
+}
