@@ -195,6 +195,13 @@ impl Criteria {
             .reduce(|one, other| one.and(&other))
     }
 
+    /// Whether a packet of this family may match.
+    pub(super) fn may_be(&self, family: u8, values: &mut Values<'_>) -> bool {
+        let wanted = values.numbers(numbers([family]));
+        let known = self.get(Criterion::Family);
+        known.is_none_or(|known| values.are_within(wanted, known))
+    }
+
     /// Whether there is no criterion.
     pub(super) fn is_none(&self) -> bool {
         self.asked == 0

@@ -5,6 +5,7 @@
 //! criterion; what several rules cover together goes unsaid. Never asks the policy.
 
 mod criteria;
+mod extensions;
 mod interfaces;
 mod values;
 
@@ -33,6 +34,7 @@ pub(super) fn lint(config: &Config, default_action: Option<&Position>) -> Vec<Pr
     for seen in &rules {
         warnings.extend(nothing_left(seen, &values, config));
         warnings.extend(interfaces::never_attached(seen.rule, &config.interfaces));
+        warnings.extend(extensions::in_ipv4_only(seen, &mut values));
     }
     let order = Order::of(&rules.iter().map(|seen| &seen.criteria).collect::<Vec<_>>());
     warnings.extend(out_of_reach(&rules, &order, &mut values));
