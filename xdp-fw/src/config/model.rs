@@ -273,6 +273,18 @@ pub struct NumberEntry<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct InterfaceList(pub Vec<InterfaceEntry>);
 
+impl InterfaceList {
+    /// Whether the list has an interface of this name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        let is_in = |entry: &InterfaceEntry| matches(&entry.pattern, name);
+        let has_plain = self.0.iter().any(|entry| !entry.negated);
+        let included = self.0.iter().any(|entry| !entry.negated && is_in(entry));
+        let excluded = self.0.iter().any(|entry| entry.negated && is_in(entry));
+        (included || !has_plain) && !excluded
+    }
+}
+
 /// One entry of an [`InterfaceList`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct InterfaceEntry {

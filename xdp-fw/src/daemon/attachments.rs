@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::config::{Config, Mode};
 use crate::interfaces::{Interface, XdpMode};
@@ -19,6 +19,7 @@ use super::kernel::Kernel;
 use super::plan::{Plan, Planned, State, plan};
 use super::refusal::KernelError;
 use super::status;
+use super::vlan::{self, Hidden};
 
 /// Pause before the second attempt; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -34,6 +35,8 @@ pub(super) struct Attachments {
     unchanged: BTreeMap<u32, Mode>,
     /// How often each interface that is configured could not be attached since the start.
     counts: BTreeMap<String, u64>,
+    /// Interfaces that hide VLAN tags from rules.
+    hidden: Hidden,
     /// Whether the start is over.
     started: bool,
 }
@@ -62,6 +65,20 @@ pub(super) struct Outcome {
     pub(super) degraded: bool,
 }
 
+impl Outcome {
+    /// An interface that hides tags is filtered, but not as its rules say.
+    fn note_hidden(&mut self, hidden: &Hidden) {
+        for interface in &mut self.interfaces {
+            if interface.error.is_none()
+                && let Some(problem) = hidden.get(&interface.name)
+            {
+                interface.error = Some(problem.to_string());
+                self.degraded = true;
+            }
+        }
+    }
+}
+
 impl Attachments {
     /// Attaches, detaches and unpins as configured; what failed lately waits for its time.
     pub(super) async fn reconcile(
@@ -69,17 +86,22 @@ impl Attachments {
         kernel: &mut Kernel,
         config: &Config,
     ) -> Result<Outcome, KernelError> {
-        let scene = look(kernel).await?;
+        let mut scene = look(kernel).await?;
         let mut found = plan(config, &scene);
         if self.carry_out(kernel, &found, &scene.interfaces).await? {
-            found = plan(config, &look(kernel).await?);
+            scene = look(kernel).await?;
+            found = plan(config, &scene);
         }
         for planned in &found.interfaces {
             self.note_foreign(planned);
         }
         self.forget_settled(&found);
         self.started = true;
-        Ok(self.outcome(&found))
+        let mut outcome = self.outcome(&found);
+        let hidden = vlan::hidden(config, &scene.interfaces).await?;
+        outcome.note_hidden(&hidden);
+        self.log_hidden(hidden);
+        Ok(outcome)
     }
 
     /// Lets everything that failed be tried at once.
@@ -105,6 +127,19 @@ impl Attachments {
             .values()
             .filter_map(|failure| failure.due)
             .min()
+    }
+
+    /// Each once, and when it is over.
+    fn log_hidden(&mut self, hidden: Hidden) {
+        for (name, problem) in &hidden {
+            if self.hidden.get(name) != Some(problem) {
+                error!("{problem}");
+            }
+        }
+        for name in self.hidden.keys().filter(|it| !hidden.contains_key(*it)) {
+            info!("{name}: rules on `vlan` see its tags");
+        }
+        self.hidden = hidden;
     }
 
     /// A failure of an interface that is gone, or that nobody wants any more, would come due for

@@ -7,7 +7,8 @@
 //! - `owner`: the task that obeys; `start`, `reload`, `service`: what it does
 //! - `candidate`: a configuration on its way into force; `refusal`: why it does not get there
 //! - `admission`: what it must pass before it is committed; `lockout`: whom it would cut off
-//! - `plan`, `attachments`, `actions`: which interfaces the program is on
+//! - `plan`, `attachments`, `actions`: which interfaces the program is on; `vlan`: which of them
+//!   hide tags from rules
 //! - `kernel`: the datapath on a thread that may block
 //! - `watcher`, `links`, `signals`: what makes commands
 //! - [`control`], `metrics`, `systemd`, `watchdog`: who is told
@@ -36,6 +37,7 @@ mod status;
 mod systemd;
 #[cfg(test)]
 pub(crate) mod testing;
+mod vlan;
 mod watchdog;
 mod watcher;
 

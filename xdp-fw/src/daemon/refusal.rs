@@ -32,6 +32,9 @@ pub enum Refusal {
     /// It would cut off who is connected.
     #[error(transparent)]
     LockOut(#[from] LockOut),
+    /// Its rules ask for VLAN tags that an interface does not show them.
+    #[error("{0}")]
+    HiddenTags(Problems),
     /// There is no last good configuration that could be used.
     #[error("{0}")]
     LastGood(#[from] SnapshotError),
@@ -65,7 +68,9 @@ impl Refusal {
     #[must_use]
     pub fn problems(&self) -> Vec<ProblemReport> {
         match self {
-            Self::Configuration(refused) => refused.problems.iter().map(Into::into).collect(),
+            Self::Configuration(refused) | Self::HiddenTags(refused) => {
+                refused.problems.iter().map(Into::into).collect()
+            }
             Self::Policy { path, source } => vec![ProblemReport {
                 file: path.clone(),
                 line: None,

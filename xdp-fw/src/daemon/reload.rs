@@ -21,7 +21,7 @@ use super::owner::{Files, Owner};
 use super::refusal::{KernelError, Refusal};
 use super::service::Service;
 use super::status::{LastReload, Source, State, Status};
-use super::systemd;
+use super::{systemd, vlan};
 use crate::timestamp::Timestamp;
 
 impl Service {
@@ -110,6 +110,10 @@ impl Owner {
     ) -> Result<Loaded, Refusal> {
         for warning in &loaded.warnings {
             warn!("{warning}");
+        }
+        // The last good configuration may be all there is: filtering is better than none.
+        if source == Source::File {
+            vlan::refuse_hidden(&loaded.config).await?;
         }
         let hash = loaded.hash();
         let (config, generation) = self.commit(loaded.config, hash, guarding).await?;

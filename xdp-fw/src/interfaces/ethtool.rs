@@ -9,8 +9,16 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 const SIOCETHTOOL: libc::c_ulong = 0x8946;
 const GET_DRIVER: u32 = 0x03;
+const GET_STRINGS: u32 = 0x1b;
 const GET_FLAGS: u32 = 0x25;
+const GET_STRING_COUNT: u32 = 0x37;
+const GET_FEATURES: u32 = 0x3a;
 const GET_CHANNELS: u32 = 0x3c;
+
+/// `ETH_SS_FEATURES`: the set of strings that names features.
+const FEATURE_NAMES: u32 = 4;
+/// More features than a kernel has by far: 64 at most up to 7.3.
+const MOST_FEATURES: usize = 256;
 
 /// `ETH_FLAG_RXVLAN` and `ETH_FLAG_LRO`.
 const RX_VLAN: u32 = 1 << 8;
@@ -85,6 +93,60 @@ pub fn device(name: &str) -> io::Result<Device> {
     })
 }
 
+/// Names of the features that are on, as the kernel has them (`rx-vlan-hw-parse`).
+///
+/// # Errors
+/// When there is no such device, no socket to be had, or the kernel does not tell.
+pub(super) fn active_features(name: &str) -> io::Result<Vec<String>> {
+    let asked = Asked::new(name)?;
+    let names = asked.feature_names()?;
+    let mut features = Command {
+        command: GET_FEATURES,
+        answer: Features {
+            blocks: (MOST_FEATURES / 32) as u32,
+            states: [FeatureBlock::default(); MOST_FEATURES / 32],
+        },
+    };
+    asked.ask(&mut features)?;
+    let blocks = features.answer.states.iter();
+    let is_on = blocks.flat_map(|block| (0..32).map(|bit| block.active & (1 << bit) != 0));
+    let named = names.into_iter().zip(is_on);
+    Ok(named.filter(|(_, on)| *on).map(|(name, _)| name).collect())
+}
+
+/// How many strings the sets have that are asked for.
+#[repr(C)]
+struct StringCount {
+    reserved: u32,
+    /// A bit per set: 64 of them, but not aligned as such here.
+    sets: [u8; 8],
+    count: u32,
+}
+
+/// The strings of a set.
+#[repr(C)]
+struct Strings {
+    set: u32,
+    count: u32,
+    texts: [[u8; 32]; MOST_FEATURES],
+}
+
+/// The states of all features, 32 to a block.
+#[repr(C)]
+struct Features {
+    blocks: u32,
+    states: [FeatureBlock; MOST_FEATURES / 32],
+}
+
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct FeatureBlock {
+    available: u32,
+    requested: u32,
+    active: u32,
+    never_changed: u32,
+}
+
 /// The head of every `ethtool` structure, and what the kernel fills in.
 #[repr(C)]
 struct Command<T> {
@@ -117,6 +179,35 @@ impl Asked {
             socket,
             name: bytes,
         })
+    }
+
+    /// In the order of their numbers.
+    fn feature_names(&self) -> io::Result<Vec<String>> {
+        let mut count = Command {
+            command: GET_STRING_COUNT,
+            answer: StringCount {
+                reserved: 0,
+                sets: (1u64 << FEATURE_NAMES).to_ne_bytes(),
+                count: 0,
+            },
+        };
+        self.ask(&mut count)?;
+        let count = count.answer.count as usize;
+        // The kernel writes them all, whatever it is told about the room for them.
+        if count > MOST_FEATURES {
+            return Err(io::Error::other(format!("{count} features are too many")));
+        }
+        let mut strings = Box::new(Command {
+            command: GET_STRINGS,
+            answer: Strings {
+                set: FEATURE_NAMES,
+                count: count as u32,
+                texts: [[0; 32]; MOST_FEATURES],
+            },
+        });
+        self.ask(&mut *strings)?;
+        let texts = strings.answer.texts.iter().take(count);
+        Ok(texts.map(|it| text(it).unwrap_or_default()).collect())
     }
 
     fn ask<T>(&self, command: &mut Command<T>) -> io::Result<()> {
@@ -152,6 +243,11 @@ mod tests {
         assert_eq!(size_of::<Command<[u8; 192]>>(), 196);
         assert_eq!(size_of::<Command<u32>>(), 8);
         assert_eq!(size_of::<Command<Channels>>(), 36);
+        // struct ethtool_sset_info with one count, and the heads of ethtool_gstrings and
+        // ethtool_gfeatures with what follows them.
+        assert_eq!(size_of::<Command<StringCount>>(), 20);
+        assert_eq!(size_of::<Command<Strings>>(), 12 + 32 * MOST_FEATURES);
+        assert_eq!(size_of::<Command<Features>>(), 8 + 16 * MOST_FEATURES / 32);
     }
 
     #[test]
@@ -160,6 +256,15 @@ mod tests {
             let error = device(name).unwrap_err();
             assert_eq!(error.raw_os_error(), Some(libc::ENODEV), "{name}");
         }
+    }
+
+    #[test]
+    fn loopback_can_do_without_checksums_and_takes_no_tags_off() {
+        let features = active_features("lo").unwrap();
+        assert!(features.iter().any(|it| it == "tx-scatter-gather"));
+        assert!(features.iter().any(|it| it == "rx-checksum"));
+        assert!(features.iter().all(|it| it != "rx-vlan-hw-parse"));
+        assert!(active_features("no-such-dev").is_err());
     }
 
     #[test]

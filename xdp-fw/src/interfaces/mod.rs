@@ -7,6 +7,7 @@ pub mod drivers;
 mod ethtool;
 mod list;
 mod stacked;
+mod tags;
 mod watch;
 
 use std::fmt;
@@ -15,6 +16,7 @@ pub use crate::config::pattern::{is_glob, matches};
 pub use ethtool::{Channels, Device, device};
 pub use list::{Error, list};
 pub use stacked::{advice, why_unfit};
+pub use tags::hides_tags;
 pub use watch::{Event, Events, watch};
 
 /// A network interface.

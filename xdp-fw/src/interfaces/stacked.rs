@@ -92,10 +92,34 @@ fn switch_ports<'a>(interface: &Interface, all: &'a [Interface]) -> Vec<&'a str>
 }
 
 fn members<'a>(interface: &Interface, all: &'a [Interface]) -> Vec<&'a str> {
-    let members = all
-        .iter()
-        .filter(|other| other.controller == Some(interface.index));
+    let members = member_interfaces(interface, all);
     members.map(|member| member.name.as_str()).collect()
+}
+
+fn member_interfaces<'a>(
+    interface: &Interface,
+    all: &'a [Interface],
+) -> impl Iterator<Item = &'a Interface> {
+    let index = interface.index;
+    all.iter()
+        .filter(move |other| other.controller == Some(index))
+}
+
+/// The interfaces whose devices receive the frames of this one: its members if it has any, or
+/// what a macvlan is on, else itself.
+pub(super) fn carriers<'a>(interface: &'a Interface, all: &'a [Interface]) -> Vec<&'a Interface> {
+    let below: Vec<_> = match interface.kind.as_deref() {
+        Some("bond" | "team" | "bridge") => member_interfaces(interface, all).collect(),
+        Some("macvlan" | "macvtap") => all
+            .iter()
+            .filter(|other| Some(other.index) == interface.lower)
+            .collect(),
+        _ => Vec::new(),
+    };
+    if below.is_empty() {
+        return vec![interface];
+    }
+    below
 }
 
 #[cfg(test)]
@@ -146,6 +170,24 @@ mod tests {
         let host = host();
         let told = host.iter().filter_map(|it| advice(it, &host));
         insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn frames_are_received_by_members_and_lower_devices() {
+        let host = host();
+        let carriers = |name: &str| {
+            let interface = host.iter().find(|it| it.name == name).unwrap();
+            let carriers = carriers(interface, &host);
+            carriers
+                .iter()
+                .map(|it| it.name.as_str())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(carriers("bond0"), ["eth0", "eth1"]);
+        assert_eq!(carriers("mac0"), ["eth2"]);
+        assert_eq!(carriers("br0"), ["br0"], "without ports");
+        assert_eq!(carriers("eth0"), ["eth0"]);
+        assert_eq!(carriers("veth0"), ["veth0"], "not its peer");
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(super) const FOR_VMS: &[Package] = &[
     ("qemu-system-x86", "qemu-system-x86_64"),
     ("busybox-static", "busybox"),
     ("iproute2", "ip"),
+    ("ethtool", "ethtool"),
     ("cpio", "cpio"),
     ("kmod", "depmod"),
     ("xz-utils", "xz"),

@@ -1,4 +1,5 @@
-//! What runs in a virtual machine: an initramfs with busybox, iproute2, the daemon and the tests.
+//! What runs in a virtual machine: an initramfs with busybox, iproute2, ethtool, the daemon and
+//! the tests.
 //!
 //! Our programs are those that the tests of this machine run, and its shared libraries come along:
 //! nothing is built for guests alone.
@@ -19,7 +20,7 @@ use super::kernels::Kernel;
 use crate::{command, ebpf::object::CRATE as BPF_CRATE, workspace::Workspace};
 
 /// Modules that the test needs.
-const MODULES: [&str; 1] = ["veth"];
+const MODULES: [&str; 2] = ["veth", "8021q"];
 
 /// Mount points, and where programs expect to write.
 const DIRECTORIES: [&str; 9] = [
@@ -124,7 +125,9 @@ pub(super) fn pack(kernel: &Kernel, programs: &Programs, image: &Path) -> Result
         fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode))?;
     }
     copy(Path::new("/bin/busybox"), &root.join("bin/busybox"))?;
-    copy_with_libraries(&find("ip")?, "ip", &root)?;
+    for name in ["ip", "ethtool"] {
+        copy_with_libraries(&find(name)?, name, &root)?;
+    }
     for (program, name) in programs.named() {
         copy_with_libraries(program, name, &root)?;
     }
