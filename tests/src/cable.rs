@@ -76,6 +76,29 @@ pub fn bytes(stats: &Value, rule: &str) -> u64 {
     count(stats, rule, "bytes")
 }
 
+/// Everything that passed and everything that was dropped in `xdp-fw stats --json`, packets.
+#[must_use]
+pub fn totals(stats: &Value) -> [u64; 2] {
+    let list = |pointer| stats.pointer(pointer).and_then(Value::as_array);
+    let rules = list("/rules").into_iter().flatten();
+    let counting = rules.filter(|rule| rule.get("shadow") != Some(&Value::Bool(true)));
+    let rows = counting
+        .chain(list("/reasons").into_iter().flatten())
+        .chain(stats.pointer("/default"));
+    let mut totals = [0; 2];
+    for row in rows {
+        let verdict = row.get("action").or(row.get("verdict"));
+        let [passed, dropped] = &mut totals;
+        let total = if verdict.is_some_and(|it| it == "drop") {
+            dropped
+        } else {
+            passed
+        };
+        *total += row.get("packets").and_then(Value::as_u64).unwrap_or(0);
+    }
+    totals
+}
+
 fn count(stats: &Value, rule: &str, what: &str) -> u64 {
     let rules = stats.pointer("/rules").and_then(Value::as_array);
     let found = rules

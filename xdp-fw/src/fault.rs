@@ -40,6 +40,18 @@ macro_rules! points {
 points! {
     /// A task beside the owner has an event in hand.
     LinksTask = "task.links",
+    /// The counts of an earlier layout are in the new counters, and nothing is committed.
+    MigrationCarried = "migration.carried",
+    /// One link has moved, and leads where it led.
+    MigrationMovedOne = "migration.moved-one",
+    /// Every link has moved.
+    MigrationMoved = "migration.moved",
+    /// Every link leads to the new filter.
+    MigrationAligned = "migration.aligned",
+    /// Every packet is in a total, and the old pins are still there.
+    MigrationAccounted = "migration.accounted",
+    /// The old counters are gone, other old pins are not.
+    MigrationRemoved = "migration.removed",
 }
 
 /// What a test asked for.

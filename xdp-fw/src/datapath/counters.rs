@@ -102,17 +102,26 @@ impl Counters {
 
     /// Sets a slot to zero on every CPU. No generation may refer to it.
     pub(super) fn zero(&mut self, slot: u32) -> Result<(), Error> {
+        self.put(slot, Counter::default())
+    }
+
+    /// Sets a slot to a total. No packet may be counted in it meanwhile.
+    pub(super) fn put(&mut self, slot: u32, total: Counter) -> Result<(), Error> {
         let action = || format!("write counter {slot}");
         let cpus = nr_cpus().map_err(|(_, error)| Error::kernel(action(), &error))?;
-        let values = PerCpuValues::try_from(vec![Counter::default(); cpus])
-            .map_err(|error| Error::kernel(action(), &error))?;
+        let mut values = vec![Counter::default(); cpus];
+        if let Some(first) = values.first_mut() {
+            *first = total;
+        }
+        let values =
+            PerCpuValues::try_from(values).map_err(|error| Error::kernel(action(), &error))?;
         self.array
             .set(slot, values, 0)
             .map_err(|error| Error::kernel(action(), &error))
     }
 }
 
-fn add(sum: &mut Counter, value: &Counter) {
+pub(super) fn add(sum: &mut Counter, value: &Counter) {
     sum.packets = sum.packets.wrapping_add(value.packets);
     sum.bytes = sum.bytes.wrapping_add(value.bytes);
     sum.last_seen = sum.last_seen.max(value.last_seen);

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::fault::Fault;
+
 /// A failure of the kernel's side.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -140,6 +142,16 @@ impl Error {
             path: path.to_owned(),
             problem: problem.into(),
             remedy: remedy.into(),
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Kernel {
+            action: "go on".to_owned(),
+            cause: fault.to_string(),
+            remedy: "it is a test's doing".to_owned(),
         }
     }
 }

@@ -176,7 +176,7 @@ fn pin_copy(from: &Path, to: &Path, number: u64, described: &mut Described) -> R
         program
             .pin(to.join(pin))
             .map_err(|e| refused(path.clone(), &e))?;
-        Ok(program)
+        Ok::<_, Error>(program)
     };
     let filter = again(pin::FILTER)?;
     again(pin::PROBE)?;
@@ -281,7 +281,7 @@ fn entries(slots: &[Slot]) -> Vec<RuleEntry> {
 }
 
 /// Makes and pins an array with these values; it has at least one entry, and no name is empty.
-fn pin_array<V: Pod>(path: &Path, values: &[V]) -> Result<(), Error> {
+pub(super) fn pin_array<V: Pod>(path: &Path, values: &[V]) -> Result<(), Error> {
     let refused = |error: &(dyn std::error::Error + 'static)| {
         Error::kernel(format!("pin {}", path.display()), error)
     };
@@ -302,6 +302,20 @@ pub(super) fn describe(directory: &Path) -> Result<Described, Error> {
         rules: read_slots(&directory.join(pin::RULES))?,
         gone: read_slots(&directory.join(pin::GONE))?,
     })
+}
+
+/// Writes other totals of what is gone into a generation that is pinned.
+pub(super) fn set_retired(directory: &Path, retired: [Counter; 2]) -> Result<(), Error> {
+    let path = directory.join(pin::INFO);
+    let info = GenerationInfo {
+        retired,
+        ..read_info(directory)?
+    };
+    MapData::from_pin(&path)
+        .and_then(Map::from_map_data)
+        .and_then(Array::try_from)
+        .and_then(|mut array| array.set(0, info, 0))
+        .map_err(|error| Error::kernel(format!("write {}", path.display()), &error))
 }
 
 fn read_info(directory: &Path) -> Result<GenerationInfo, Error> {
@@ -326,7 +340,7 @@ fn read_slots(path: &Path) -> Result<Vec<Slot>, Error> {
     Ok(slots.collect())
 }
 
-fn read_array<V: Pod>(path: &Path, entries: Option<u32>) -> Result<Vec<V>, Error> {
+pub(super) fn read_array<V: Pod>(path: &Path, entries: Option<u32>) -> Result<Vec<V>, Error> {
     let shape = Shape {
         kind: MapType::Array,
         key: 4,

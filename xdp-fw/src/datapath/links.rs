@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::os::fd::AsFd as _;
+use std::path::PathBuf;
 
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::xdp::XdpLink;
@@ -97,13 +98,16 @@ fn is_listed(pins: &Pins, interface: u32) -> Result<bool, Error> {
         .any(|link| link.interface == Some(interface)))
 }
 
+/// The first free number's pin. The caller holds the lock on links.
+pub(super) fn free(pins: &Pins) -> Result<PathBuf, Error> {
+    let taken = pins.link_numbers()?;
+    let free = (0..).find(|number| !taken.contains(number));
+    Ok(pins.link(free.unwrap_or_default()))
+}
+
 /// Pins under the first free number.
 fn pin(pins: &Pins, link: FdLink) -> Result<(), Error> {
-    let taken = pins.link_numbers()?;
-    let free = (0..)
-        .find(|number| !taken.contains(number))
-        .unwrap_or_default();
-    let path = pins.link(free);
+    let path = free(pins)?;
     link.pin(&path)
         .map(drop)
         .map_err(|error| Error::kernel(format!("pin {}", path.display()), &error))

@@ -14,7 +14,9 @@ mod error;
 mod fill;
 mod foreign;
 mod generation;
+mod layout;
 mod links;
+mod migrate;
 mod netlink;
 mod object;
 mod owner;
@@ -38,6 +40,7 @@ pub use probe::{InForce, Probe, Probed, probe_in_force};
 pub use removal::Removed;
 pub use snapshot::{Count, Generation, ReasonCount, RuleCount, Snapshot, read};
 
+use layout::Former;
 use pins::{Pins, exists};
 
 /// Where the pins live unless `--pin-dir` says otherwise; `v1` is the layout's version.
@@ -114,16 +117,18 @@ pub fn attach_pinned(
 /// [`Error::Busy`] while a daemon owns the directory.
 pub fn unload(pins: &Path) -> Result<Removed, Error> {
     let pins = Pins::new(pins);
-    if !exists(pins.root())? {
-        return Ok(Removed {
-            links: 0,
-            left: Vec::new(),
-        });
+    let mut removed = Removed::default();
+    if exists(pins.root())? {
+        pins.check()?;
+        let _lock = pins.lock()?;
+        removed = removal::remove_everything(&pins, &counters::SHAPE)?;
     }
-    pins.check()?;
-    let lock = pins.lock()?;
-    let removed = removal::remove_everything(&pins)?;
-    drop(lock);
+    // What an interrupted migration has not taken over yet filters, too.
+    for former in Former::all(&pins)? {
+        let more = former.remove()?;
+        removed.links += more.links;
+        removed.left.extend(more.left);
+    }
     Ok(removed)
 }
 

@@ -10,10 +10,11 @@ use nix::fcntl::Flock;
 
 use super::counters::{self, Counters};
 use super::generation::{self, Built, Described};
+use super::layout::Former;
 use super::object::{self, EntryPoint, Kernel, OBJECT};
 use super::pins::{Pins, Shape, check_map};
 use super::predecessor::Predecessor;
-use super::{AttachMode, Error, Generation, Link, Probe, base, links, snapshot};
+use super::{AttachMode, Error, Generation, Link, Probe, base, links, migrate, snapshot};
 use crate::policy::Tables;
 
 /// What the pinned program array must look like.
@@ -29,12 +30,14 @@ pub struct Datapath {
     pub(super) pins: Pins,
     kernel: Kernel,
     root: Xdp,
-    root_id: u32,
+    pub(super) root_id: u32,
     pub(super) entry: ProgramArray<MapData>,
     pub(super) counters: Counters,
     pub(super) in_force: Option<Described>,
     /// What may come back; see [`super::base`].
     pub(super) base: Option<Described>,
+    /// What an earlier layout left to take over; see [`super::migrate`].
+    pub(super) former: Option<Former>,
     /// Held as long as this lives.
     _lock: Flock<File>,
 }
@@ -88,6 +91,7 @@ impl Datapath {
         let lock = pins.lock()?;
         check_map(&pins.counters(), &counters::SHAPE)?;
         check_map(&pins.entry(), &ENTRY)?;
+        let former = Former::all(&pins)?.into_iter().next();
         let kernel = Kernel::probe()?;
         let root = adopt_root(&pins, kernel)?;
         let missing = |what: &Path| Error::pin(what, "vanished", "try again");
@@ -108,10 +112,15 @@ impl Datapath {
             counters,
             in_force,
             base,
+            former,
             _lock: lock,
         };
         datapath.sweep_generations()?;
         datapath.align_links()?;
+        if datapath.former.is_none() {
+            migrate::forget_carried(&datapath.pins)?;
+        }
+        datapath.migrate();
         Ok(datapath)
     }
 
@@ -141,10 +150,17 @@ impl Datapath {
             base: self.base.as_ref(),
         };
         let mut built = generation::build(&self.pins, self.kernel, tables, config, &before)?;
-        let retired = self.counters.retire_after_grace(&before)?;
+        let mut retired = self.counters.retire_after_grace(&before)?;
+        let inheritance = self.inheritance()?;
+        if let Some(counted) = &inheritance {
+            migrate::retire(counted, &built.described.rules, &mut retired);
+        }
         generation::pin_all(&mut built, tables, retired)?;
         for slot in before.fresh(&built.described.rules) {
             self.counters.zero(slot)?;
+        }
+        if let Some(counted) = inheritance {
+            self.inherit(counted, &built.described)?;
         }
         Ok(Prepared(built))
     }
@@ -173,6 +189,7 @@ impl Datapath {
         // What is left over now is tried again with the next commit: this one has succeeded.
         let _ = self.sweep_generations();
         let _ = self.align_links();
+        self.migrate();
         Ok(())
     }
 
@@ -244,7 +261,7 @@ impl Datapath {
 
     /// Points every live link at our root, which it may not hold after an upgrade. Not before
     /// there is a generation in force: until then our root drops everything.
-    fn align_links(&mut self) -> Result<(), Error> {
+    pub(super) fn align_links(&mut self) -> Result<(), Error> {
         if self.in_force.is_none() {
             return Ok(());
         }

@@ -112,16 +112,32 @@ impl Pins {
         remove(&self.base())
     }
 
+    /// What a migration has copied, while it is under way.
+    pub(super) fn carried(&self) -> PathBuf {
+        self.root.join("carried")
+    }
+
+    /// Where that stands until it is whole.
+    pub(super) fn new_carried(&self) -> PathBuf {
+        self.root.join("carried-new")
+    }
+
+    /// The version of the layout, if the directory is named after one: `v1`.
+    pub(super) fn version(&self) -> Option<u32> {
+        let name = self.root.file_name()?.to_str()?;
+        let number = name.strip_prefix('v')?;
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| number.parse().ok())?
+    }
+
     /// The directory above, if it is one for layouts: what is called `v1` lies in a directory of ours
     /// beside its predecessors.
     pub(super) fn above(&self) -> Option<&Path> {
-        let name = self.root.file_name()?.to_str()?;
-        let number = name.strip_prefix('v')?;
-        let is_layout = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        self.version()?;
         let above = self.root.parent()?;
         // The mount point is nobody's.
         let may_be_ours = is_bpffs(above) && above.parent().is_some_and(is_bpffs);
-        (is_layout && may_be_ours).then_some(above)
+        may_be_ours.then_some(above)
     }
 
     /// Makes the directories where they are missing, and checks all of them.

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::owner::ENTRY;
 use super::pins::{Pins, Shape, check_map, exists, remove, remove_directory};
-use super::{Error, counters, links};
+use super::{Error, links};
 
 /// What an unload did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removed {
     /// How many links there were.
     pub links: usize,
@@ -21,19 +21,21 @@ pub struct Removed {
 
 /// Links first: the kernel clears the program array with its last reference, and a link behind an
 /// empty slot would drop everything.
-pub(super) fn remove_everything(pins: &Pins) -> Result<Removed, Error> {
+pub(super) fn remove_everything(pins: &Pins, counters: &Shape) -> Result<Removed, Error> {
     let links = remove_links(pins)?;
     let named = [
         pins.new_root_program(),
         pins.root_program(),
         pins.new_base(),
         pins.base(),
+        pins.new_carried(),
+        pins.carried(),
     ];
     for path in named {
         remove_file(&path)?;
     }
     remove_map(&pins.entry(), &ENTRY)?;
-    remove_map(&pins.counters(), &counters::SHAPE)?;
+    remove_map(&pins.counters(), counters)?;
     for number in pins.generation_numbers()? {
         pins.remove_generation(number)
             .map_err(|error| refused(&pins.generation(number), &error))?;

@@ -1,7 +1,7 @@
 //! What the kernel says of the generation in force.
 
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use aya::maps::MapData;
@@ -196,14 +196,25 @@ pub(super) fn in_force(pins: &Pins) -> Result<Option<Described>, Error> {
 /// The newest first: a base that came back has its programs pinned in two places, and the counts
 /// of the newer one are right.
 fn find(pins: &Pins, program: u32) -> Result<Option<Described>, Error> {
-    for number in pins.generation_numbers()?.into_iter().rev() {
-        let directory = pins.generation(number);
-        let filter = ProgramInfo::from_pin(directory.join(pin::FILTER));
-        if filter.is_ok_and(|filter| filter.id() == program) {
-            return describe(&directory).map(Some);
-        }
+    let directory = directory_of(pins, program)?;
+    directory.map(|it| describe(&it)).transpose()
+}
+
+/// Where the generation is pinned whose filter stands in slot 0, in any layout.
+pub(super) fn directory_in_force(pins: &Pins) -> Result<Option<PathBuf>, Error> {
+    match program_in_force(pins)? {
+        Some(program) => directory_of(pins, program),
+        None => Ok(None),
     }
-    Ok(None)
+}
+
+fn directory_of(pins: &Pins, program: u32) -> Result<Option<PathBuf>, Error> {
+    let numbers = pins.generation_numbers()?.into_iter().rev();
+    let mut directories = numbers.map(|number| pins.generation(number));
+    Ok(directories.find(|directory| {
+        let filter = ProgramInfo::from_pin(directory.join(pin::FILTER));
+        filter.is_ok_and(|filter| filter.id() == program)
+    }))
 }
 
 /// The id of the program in slot 0.
