@@ -15,6 +15,9 @@ use xdp_fw_tests::cable::{CLIENT_DEVICE, EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::veth::{End, Veth};
 
+/// The netlink family that tells of sockets, of `include/uapi/linux/netlink.h`.
+const NETLINK_SOCK_DIAG: u32 = 4;
+
 const METRICS: &str = "127.0.0.1:9798";
 const EDGE: &str = "192.0.2.1";
 const EDGE6: &str = "2001:db8::1";
@@ -40,8 +43,14 @@ struct Session {
 
 impl Session {
     fn open(hosts: &Hosts, address: &str, port: u16) -> Self {
-        let address = SocketAddr::new(address.parse().expect("an address"), port);
-        let listener = hosts.edge.within(|| TcpListener::bind(address));
+        Self::of(hosts, address, address, port)
+    }
+
+    /// To a server that listens on another address.
+    fn of(hosts: &Hosts, listen: &str, address: &str, port: u16) -> Self {
+        let [listen, address] = [listen, address]
+            .map(|address| SocketAddr::new(address.parse().expect("an address"), port));
+        let listener = hosts.edge.within(|| TcpListener::bind(listen));
         let listener = listener.expect("a port of one's own");
         let client = hosts.client.within(|| TcpStream::connect(address));
         let client = client.expect("nothing is filtered yet");
@@ -161,6 +170,79 @@ fn a_rule_that_would_cut_off_a_live_session_is_refused_and_everyone_says_so() {
     assert_eq!(daemon.generation(), generation + 1);
     assert!(daemon.log().contains(&format!("forced: {told}")));
     assert!(metrics(&hosts).contains("xdp_fw_config_last_reload_successful 1"));
+}
+
+#[test]
+fn ipv4_over_a_server_of_both_families_is_protected() {
+    let hosts = Hosts::new("guard-mapped");
+    let _cable = cable(&hosts);
+    let mut daemon = start(&hosts, &config(""));
+    let mut session = Session::of(&hosts, "::", EDGE, 22);
+    let error = refused(&mut daemon, &config(&deny_client()));
+    let told = format!("from {} to 192.0.2.1:22", session.remote());
+    assert!(error.contains(&told), "{error}");
+    session.works();
+}
+
+#[test]
+fn a_rule_on_the_next_hop_s_ethernet_address_is_judged_by_the_real_one() {
+    let hosts = Hosts::new("guard-mac");
+    let _cable = cable(&hosts);
+    let mut daemon = start(&hosts, &config(""));
+    let mut session = Session::open(&hosts, EDGE, 22);
+    session.works();
+    let other = rule("other", "drop", "source_mac = \"02:00:00:00:00:77\"");
+    accepted(&mut daemon, &config(&other));
+    // The client's, as the harness gives it.
+    let error = refused(&mut daemon, &config(&other.replace(":77", ":01")));
+    assert!(error.contains("rule `other`"), "{error}");
+    session.works();
+}
+
+#[test]
+fn a_session_through_a_macvlan_is_protected_on_the_interface_below() {
+    let hosts = Hosts::new("guard-macvlan");
+    let _cable = Veth::new(
+        End::new(&hosts.client, CLIENT_DEVICE).address("192.0.2.2/24"),
+        End::new(&hosts.edge, EDGE_DEVICE),
+    );
+    let ip = |arguments: &[&str]| hosts.edge.run("ip", arguments);
+    ip(&[
+        "link",
+        "add",
+        "link",
+        EDGE_DEVICE,
+        "name",
+        "mv0",
+        "type",
+        "macvlan",
+    ]);
+    ip(&["address", "add", "192.0.2.1/24", "dev", "mv0"]);
+    ip(&["link", "set", "mv0", "up"]);
+    let mut daemon = start(&hosts, &config(""));
+    let mut session = Session::open(&hosts, EDGE, 22);
+    let error = refused(&mut daemon, &config(&deny_client()));
+    assert!(error.contains(&format!("on {EDGE_DEVICE}, ")), "{error}");
+    session.works();
+}
+
+#[test]
+fn a_guard_that_cannot_see_says_so_and_keeps_nobody_from_an_edit() {
+    let hosts = Hosts::new("guard-blind");
+    let _cable = cable(&hosts);
+    let mut daemon = prepare(&hosts, &config(""));
+    daemon.without_netlink(NETLINK_SOCK_DIAG);
+    daemon.restart();
+    let _session = Session::open(&hosts, EDGE, 22);
+    accepted(&mut daemon, &config(&deny_client()));
+    let errors = daemon.status().pointer("/errors").map(Value::to_string);
+    let told = "lock-out guard: not everyone is protected: TCP sessions are not known";
+    assert!(
+        errors.is_some_and(|errors| errors.contains(told)),
+        "{}",
+        daemon.log()
+    );
+    assert!(daemon.log().contains(told), "{}", daemon.log());
 }
 
 #[test]

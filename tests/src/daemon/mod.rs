@@ -3,6 +3,7 @@
 //! Owns one daemon's process, directories and pins, and removes them, also when the test panics.
 //! Never polls: readiness and reloads are what the daemon tells its service manager.
 
+mod denied;
 mod host_files;
 mod notify;
 mod places;
@@ -34,6 +35,7 @@ pub struct Daemon<'a> {
     places: Places,
     process: Option<Process>,
     host_files: Option<HostFiles>,
+    denied_netlink: Option<u32>,
     /// Arguments of `run` beside the places.
     arguments: Vec<String>,
     /// What the last process wrote that has ended.
@@ -78,6 +80,7 @@ impl<'a> Daemon<'a> {
             places,
             process: None,
             host_files: None,
+            denied_netlink: None,
             arguments: Vec::new(),
             last_log: String::new(),
             fault: None,
@@ -100,6 +103,9 @@ impl<'a> Daemon<'a> {
         command.args(&self.arguments);
         if let Some(files) = &self.host_files {
             files.show(&mut command);
+        }
+        if let Some(family) = self.denied_netlink {
+            denied::deny_netlink(&mut command, family);
         }
         command.env("NOTIFY_SOCKET", self.places.notify.path());
         if let Some(fault) = self.fault.take() {
@@ -132,6 +138,11 @@ impl<'a> Daemon<'a> {
         self.host_files
             .get_or_insert_with(|| HostFiles::new(root))
             .write(path, text);
+    }
+
+    /// From its next start on it gets no netlink socket of this family: `EPERM`.
+    pub fn without_netlink(&mut self, family: u32) {
+        self.denied_netlink = Some(family);
     }
 
     /// Arguments for `xdp-fw run` at its next starts.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub async fn look() -> Surroundings {
     };
     match timeout(PATIENCE, look_around()).await {
         Ok(Ok(surroundings)) => surroundings,
-        Ok(Err(error)) => unseen(&format!("interfaces and routes are not known: {error}")),
+        Ok(Err(error)) => unseen(&error.to_string()),
         Err(_) => unseen(&format!("netlink has not answered within {PATIENCE:?}")),
     }
 }
@@ -59,14 +60,22 @@ impl Files {
     }
 }
 
-async fn look_around() -> Result<Surroundings, rtnetlink::Error> {
+/// Why nothing at all is known.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("there is no netlink socket to be had: {0}")]
+    Socket(#[from] io::Error),
+    #[error("interfaces and routes are not known: {0}")]
+    Routes(#[from] rtnetlink::Error),
+}
+
+async fn look_around() -> Result<Surroundings, Error> {
     let mut unseen = Vec::new();
     let files = spawn_blocking(|| Files::read(Path::new("/"))).await;
     let files = noted(files, "ports and resolvers are not known", &mut unseen);
     let sessions = sockets::ssh_sessions(&files.signs).await;
     let sessions = noted(sessions, "TCP sessions are not known", &mut unseen);
-    let (connection, handle, _) =
-        rtnetlink::new_connection().map_err(|_| rtnetlink::Error::RequestFailed)?;
+    let (connection, handle, _) = rtnetlink::new_connection()?;
     let _socket = Task(tokio::spawn(connection).abort_handle());
 
     let devices = devices::list(&handle).await?;
@@ -112,7 +121,7 @@ impl Asker {
         &self,
         logins: Option<&BTreeSet<IpAddr>>,
         sessions: &[Session],
-    ) -> Result<Vec<Peer>, rtnetlink::Error> {
+    ) -> Result<Vec<Peer>, Error> {
         let mut peers = Vec::new();
         for session in sessions.iter().take(sockets::MOST_SESSIONS) {
             let Session { remote, local, .. } = *session;
@@ -131,7 +140,7 @@ impl Asker {
         Ok(peers)
     }
 
-    async fn gateways(&self) -> Result<Vec<Peer>, rtnetlink::Error> {
+    async fn gateways(&self) -> Result<Vec<Peer>, Error> {
         let mut peers = Vec::new();
         for (device, address) in routes::default_gateways(&self.handle).await? {
             let to = Destination {
@@ -145,7 +154,7 @@ impl Asker {
         Ok(peers)
     }
 
-    async fn resolvers(&self, servers: &[IpAddr]) -> Result<Vec<Peer>, rtnetlink::Error> {
+    async fn resolvers(&self, servers: &[IpAddr]) -> Result<Vec<Peer>, Error> {
         let mut peers = Vec::new();
         for &address in servers {
             let to = Destination {
@@ -159,7 +168,7 @@ impl Asker {
         Ok(peers)
     }
 
-    async fn peer(&self, role: Role, to: Destination) -> Result<Option<Peer>, rtnetlink::Error> {
+    async fn peer(&self, role: Role, to: Destination) -> Result<Option<Peer>, Error> {
         let way: Option<Way> = routes::way(&self.handle, to).await?;
         Ok(way.map(|way| Peer {
             role,
