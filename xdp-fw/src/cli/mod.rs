@@ -6,6 +6,7 @@
 mod attach;
 mod check;
 mod diff;
+mod doctor;
 mod exit;
 mod explain;
 mod in_force;
@@ -46,6 +47,7 @@ Examples:
   systemctl start xdp-fw       filter; afterwards saving the file is a reload
   xdp-fw stats                 what has each rule counted?
   xdp-fw status                is it in force, and on which interfaces?
+  xdp-fw doctor                is anything wrong with this host?
   xdp-fw unload                stop filtering
 
 Exit codes: 0 ok, 1 failed, 2 bad configuration or usage, 3 not permitted,
@@ -110,6 +112,7 @@ enum Verb {
     Stats(stats::Stats),
     Status(status::Status),
     Reload(reload::Reload),
+    Doctor(doctor::Doctor),
     Attach(attach::Attach),
     Unload(unload::Unload),
 }
@@ -129,6 +132,7 @@ impl Cli {
             Verb::Stats(verb) => verb.run(&places),
             Verb::Status(verb) => verb.run(&places),
             Verb::Reload(verb) => verb.run(&places),
+            Verb::Doctor(verb) => verb.run(places),
             Verb::Attach(verb) => verb.run(&places),
             Verb::Unload(verb) => verb.run(&places),
         }

@@ -11,6 +11,7 @@
 mod base;
 mod counters;
 mod error;
+mod features;
 mod fill;
 mod foreign;
 mod generation;
@@ -34,6 +35,7 @@ use std::path::Path;
 use caps::{CapSet, Capability};
 
 pub use error::Error;
+pub use features::{Feature, compiles_programs, features};
 pub use foreign::{Foreign, foreign};
 pub use owner::{Datapath, Prepared};
 pub use probe::{InForce, Probe, Probed, probe_in_force};
@@ -80,6 +82,17 @@ pub fn read_links(pins: &Path) -> Result<Vec<Link>, Error> {
 /// [`Error::Kernel`] where one may not look.
 pub fn is_loaded(pins: &Path) -> Result<bool, Error> {
     exists(&Pins::new(pins).entry())
+}
+
+/// Checks the pin directory as a start would, and makes nothing: where it must be a BPF file
+/// system, whose the directories are, and who else may write there.
+///
+/// # Errors
+/// [`Error::NotBpffs`], and [`Error::Pin`] with the remedy.
+pub fn check_pins(pins: &Path) -> Result<(), Error> {
+    let pins = Pins::new(pins);
+    pins.require_bpffs()?;
+    pins.check()
 }
 
 /// Attaches the pinned root to one interface, without a daemon.

@@ -174,7 +174,7 @@ impl Pins {
         Ok(())
     }
 
-    fn require_bpffs(&self) -> Result<(), Error> {
+    pub(super) fn require_bpffs(&self) -> Result<(), Error> {
         let existing = self.root.ancestors().find(|path| path.exists());
         match existing {
             Some(path) if is_bpffs(path) => Ok(()),

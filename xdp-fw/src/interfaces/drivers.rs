@@ -14,3 +14,10 @@ pub fn mtu_limit(driver: &str) -> Option<u32> {
         _ => return None,
     })
 }
+
+/// Whether a driver sends what programs bounce from queues of its own, and takes a program only
+/// while at most half of its channels are in use.
+#[must_use]
+pub fn wants_queues_of_its_own(driver: &str) -> bool {
+    matches!(driver, "ena" | "gve")
+}

@@ -6,6 +6,7 @@
 pub mod drivers;
 mod ethtool;
 mod list;
+mod netdev;
 mod stacked;
 mod tags;
 mod watch;
@@ -15,6 +16,7 @@ use std::fmt;
 pub use crate::config::pattern::{is_glob, matches};
 pub use ethtool::{Channels, Device, device};
 pub use list::{Error, list};
+pub use netdev::{XdpFeatures, xdp_features};
 pub use stacked::{advice, why_unfit};
 pub use tags::hides_tags;
 pub use watch::{Event, Events, watch};

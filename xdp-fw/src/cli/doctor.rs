@@ -1,0 +1,154 @@
+//! `xdp-fw doctor`: is this host ready.
+
+use std::env;
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use crate::daemon::{Settings, counted};
+use crate::doctor::{self, Finding, Level, Report};
+
+use super::{Exit, Failure, Places, block_on, output};
+
+/// Width of the text, whatever the terminal's.
+const WIDTH: usize = 80;
+/// Where the text of a finding begins.
+const INDENT: usize = 10;
+
+/// Look at everything that filtering needs on this host, with the command that mends what is wrong
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Changes nothing, and works without a daemon. The exit code is 0 if nothing is wrong, and 1 if there \
+is a problem or something could not be looked at, as without root; warnings do not count.
+
+--json prints {\"ready\": BOOL, \"findings\": [{\"group\", \"level\", \"what\", \"fix\"}…]}. The level is \
+`ok`, `warning`, `unknown` or `problem`; `fix` is null where there is nothing to do.
+
+Examples:
+  xdp-fw doctor
+  xdp-fw doctor --json | jq -r '.findings[] | select(.level == \"problem\") | .fix'")]
+pub(super) struct Doctor {
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl Doctor {
+    pub(super) fn run(self, places: Places) -> Result<Exit, Failure> {
+        let report = block_on(doctor::examine(&Settings::from(places)))?;
+        if self.json {
+            output::json(&report)?;
+        } else {
+            let colours = output::to_terminal() && env::var_os("NO_COLOR").is_none();
+            output::print(&text(&report, colours))?;
+        }
+        Ok(if report.ready { Exit::Ok } else { Exit::Failed })
+    }
+}
+
+fn text(report: &Report, colours: bool) -> String {
+    let mut text = String::new();
+    let mut group = "";
+    for finding in &report.findings {
+        if finding.group != group {
+            group = finding.group;
+            let _ = writeln!(text, "{group}");
+        }
+        text += &told(finding, colours);
+    }
+    text.push('\n');
+    text += &summary(report);
+    text
+}
+
+fn told(finding: &Finding, colours: bool) -> String {
+    let (word, colour) = match finding.level {
+        Level::Ok => ("ok", "32"),
+        Level::Warning => ("warning", "33"),
+        Level::Unknown => ("unknown", "35"),
+        Level::Problem => ("PROBLEM", "31"),
+    };
+    let word = format!("{word:<7}");
+    let word = if colours {
+        format!("\x1b[{colour}m{word}\x1b[0m")
+    } else {
+        word
+    };
+    let mut text = format!("  {word} {}\n", wrapped(&finding.what, INDENT));
+    if let Some(fix) = &finding.fix {
+        let label = "fix: ";
+        let fix = wrapped(fix, INDENT + label.len());
+        let _ = writeln!(text, "{:INDENT$}{label}{fix}", "");
+    }
+    text
+}
+
+fn summary(report: &Report) -> String {
+    let parts = [
+        (Level::Problem, "problem"),
+        (Level::Warning, "warning"),
+        (Level::Unknown, "thing"),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter_map(|(level, noun)| {
+            let number = report.count(level);
+            let unseen = if level == Level::Unknown {
+                " not looked at"
+            } else {
+                ""
+            };
+            (number > 0).then(|| counted(number as u64, noun) + unseen)
+        })
+        .collect();
+    let verdict = match (report.ready, report.count(Level::Problem)) {
+        (true, _) => "this host is ready",
+        (false, 0) => "not known whether this host is ready",
+        (false, _) => "this host is not ready",
+    };
+    if parts.is_empty() {
+        return format!("{verdict}\n");
+    }
+    format!("{verdict}: {}\n", parts.join(", "))
+}
+
+/// Breaks a text between words so that it fits behind an indentation; what stands in backquotes is
+/// for copying, and stays on one line.
+fn wrapped(text: &str, indent: usize) -> String {
+    let mut lines = String::new();
+    let mut length = 0;
+    for word in words(text) {
+        let width = word.chars().count();
+        if length > 0 && indent + length + 1 + width > WIDTH {
+            let _ = write!(lines, "\n{:indent$}", "");
+            length = 0;
+        } else if length > 0 {
+            lines.push(' ');
+            length += 1;
+        }
+        lines += &word;
+        length += width;
+    }
+    lines
+}
+
+/// Words, of which a command in backquotes is one.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut open = false;
+    for part in text.split(' ') {
+        match words.last_mut() {
+            Some(last) if open => {
+                last.push(' ');
+                *last += part;
+            }
+            _ => words.push(part.to_owned()),
+        }
+        open ^= part.matches('`').count() % 2 == 1;
+    }
+    words
+}
+
+#[cfg(test)]
+#[path = "doctor_tests.rs"]
+mod tests;
