@@ -1,5 +1,6 @@
 //! Every chore of the project, one file each. This file only maps a name to a chore.
 
+mod bench;
 mod command;
 mod demo;
 mod ebpf;
@@ -49,6 +50,8 @@ enum Chore {
     Test(test::Arguments),
     /// Fuzz the parser, decisions, the configuration and set files for a while
     Fuzz(fuzz::Arguments),
+    /// Measure what a packet and a reload cost, here and with the peers
+    Bench(bench::Arguments),
     /// Run the daemon and the verifier of older and newer kernels, in virtual machines
     Vm(vm::Arguments),
 }
@@ -74,6 +77,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Lint => lint::run(&workspace),
         Chore::Test(arguments) => test::run(&workspace, &arguments),
         Chore::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
+        Chore::Bench(arguments) => bench::run(&workspace, &arguments),
         Chore::Vm(arguments) => vm::run(&workspace, &arguments),
     }
 }

@@ -73,6 +73,12 @@ pub(crate) fn for_vms(report: Report) -> Result<()> {
     Ok(())
 }
 
+/// The steps that comparing with the peers needs.
+pub(crate) fn for_bench(report: Report) -> Result<()> {
+    report.print("system packages", &debian::install(debian::FOR_BENCH)?);
+    Ok(())
+}
+
 /// How much a chore tells about its setup.
 #[derive(Clone, Copy)]
 pub(crate) enum Report {

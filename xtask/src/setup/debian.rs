@@ -32,6 +32,16 @@ pub(super) const FOR_VMS: &[Package] = &[
     ("zstd", "zstd"),
 ];
 
+/// What `cargo xtask bench` calls, and compares with.
+pub(super) const FOR_BENCH: &[Package] = &[
+    ("iproute2", "ip"),
+    ("ethtool", "ethtool"),
+    ("nftables", "nft"),
+    ("iptables", "iptables"),
+    ("ipset", "ipset"),
+    ("xdp-tools", "xdp-filter"),
+];
+
 /// Administrators' programs are often outside a user's PATH.
 const DIRECTORIES: [&str; 6] = [
     "/usr/local/sbin",

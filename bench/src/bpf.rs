@@ -1,0 +1,271 @@
+//! The system calls of `bpf(2)` that a measurement makes itself.
+//!
+//! Owns their layouts (`include/uapi/linux/bpf.h`). The programs that are measured come from
+//! elsewhere: pins of ours, and ids of peers.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::instructions::Instruction;
+
+const BPF_MAP_CREATE: libc::c_int = 0;
+const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
+const BPF_PROG_LOAD: libc::c_int = 5;
+const BPF_OBJ_GET: libc::c_int = 7;
+const BPF_PROG_TEST_RUN: libc::c_int = 10;
+const BPF_LINK_CREATE: libc::c_int = 28;
+
+const BPF_MAP_TYPE_PROG_ARRAY: u32 = 3;
+const BPF_PROG_TYPE_XDP: u32 = 6;
+/// The attach type that aya loads XDP programs with; programs that call each other must agree.
+const BPF_XDP: u32 = 37;
+const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
+const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
+const BPF_F_TEST_XDP_LIVE_FRAMES: u32 = 1 << 1;
+
+#[repr(C)]
+#[derive(Default)]
+struct MapCreate {
+    kind: u32,
+    key_size: u32,
+    value_size: u32,
+    entries: u32,
+    flags: u32,
+}
+
+#[repr(C)]
+struct Element {
+    map: u32,
+    padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct ProgramLoad {
+    kind: u32,
+    count: u32,
+    instructions: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log: u64,
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+    interface: u32,
+    attach_type: u32,
+}
+
+#[repr(C)]
+struct Object {
+    path: u64,
+    fd: u32,
+    flags: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct TestRun {
+    program: u32,
+    returned: u32,
+    data_in_size: u32,
+    data_out_size: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+    context_in_size: u32,
+    context_out_size: u32,
+    context_in: u64,
+    context_out: u64,
+    flags: u32,
+    cpu: u32,
+    batch_size: u32,
+    padding: u32,
+}
+
+/// `struct xdp_md`.
+#[repr(C)]
+#[derive(Default)]
+struct Context {
+    data: u32,
+    data_end: u32,
+    data_meta: u32,
+    ingress_ifindex: u32,
+    rx_queue_index: u32,
+    egress_ifindex: u32,
+}
+
+/// # Safety
+/// `argument` must be the layout that `command` takes, and its pointers valid for the call.
+unsafe fn bpf<T>(command: libc::c_int, argument: &mut T) -> io::Result<libc::c_long> {
+    // SAFETY: the caller vouches for the layout; the kernel reads no more than the size given.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            std::ptr::from_mut(argument),
+            size_of::<T>(),
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(result)
+}
+
+/// # Safety
+/// As [`bpf`], and `command` must be one that makes a descriptor.
+unsafe fn descriptor<T>(command: libc::c_int, argument: &mut T) -> io::Result<OwnedFd> {
+    // SAFETY: the caller vouches for it.
+    let fd = unsafe { bpf(command, argument) }?;
+    // SAFETY: the kernel has just handed out this descriptor to us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// An XDP program that can be run.
+#[derive(Debug)]
+pub(crate) struct Program(OwnedFd);
+
+impl Program {
+    /// Opens what is pinned at `path`.
+    pub(crate) fn pinned(path: &Path) -> Result<Self> {
+        object(path).map(Self)
+    }
+
+    /// Loads an XDP program. `frags` must be that of the programs it jumps to.
+    pub(crate) fn load(instructions: &[Instruction], frags: bool) -> Result<Self> {
+        let mut log = vec![0u8; 1 << 16];
+        let mut argument = ProgramLoad {
+            kind: BPF_PROG_TYPE_XDP,
+            count: instructions.len() as u32,
+            instructions: instructions.as_ptr() as u64,
+            license: c"GPL".as_ptr() as u64,
+            log_level: 1,
+            log_size: log.len() as u32,
+            log: log.as_mut_ptr() as u64,
+            flags: if frags { BPF_F_XDP_HAS_FRAGS } else { 0 },
+            attach_type: BPF_XDP,
+            ..ProgramLoad::default()
+        };
+        // SAFETY: the layout of BPF_PROG_LOAD; instructions and log live past the call.
+        let fd = unsafe { descriptor(BPF_PROG_LOAD, &mut argument) };
+        fd.map(Self).with_context(|| {
+            let said = log.split(|byte| *byte == 0).next().unwrap_or_default();
+            let said = String::from_utf8_lossy(said);
+            format!("the kernel refuses a program of the benchmark: {said}")
+        })
+    }
+
+    /// Attaches it to an interface, in the driver, for as long as the link lives.
+    pub(crate) fn attach(&self, interface: u32) -> Result<OwnedFd> {
+        let program = self.0.as_raw_fd() as u32;
+        let mut argument = [program, interface, BPF_XDP, XDP_FLAGS_DRV_MODE];
+        // SAFETY: the head of the layout of BPF_LINK_CREATE.
+        unsafe { descriptor(BPF_LINK_CREATE, &mut argument) }.context("cannot attach a program")
+    }
+
+    /// Runs it `repeat` times over one frame, which keeps what a run wrote into it. Gives what
+    /// the last run returned.
+    pub(crate) fn run(&self, frame: &[u8], repeat: u32) -> Result<u32> {
+        let mut argument = TestRun {
+            program: self.0.as_raw_fd() as u32,
+            data_in: frame.as_ptr() as u64,
+            data_in_size: frame.len() as u32,
+            repeat,
+            ..TestRun::default()
+        };
+        // SAFETY: the layout of BPF_PROG_TEST_RUN; the frame lives past the call, nothing is
+        // written to us.
+        unsafe { bpf(BPF_PROG_TEST_RUN, &mut argument) }.context("cannot test-run")?;
+        Ok(argument.returned)
+    }
+
+    /// Runs it over `count` copies of a frame that come in by `interface`, and does what it says:
+    /// one that is to be transmitted leaves by that interface.
+    pub(crate) fn run_live(&self, frame: &[u8], interface: u32, count: u32) -> Result<()> {
+        let context = Context {
+            data_end: frame.len() as u32,
+            ingress_ifindex: interface,
+            ..Context::default()
+        };
+        let mut argument = TestRun {
+            program: self.0.as_raw_fd() as u32,
+            data_in: frame.as_ptr() as u64,
+            data_in_size: frame.len() as u32,
+            context_in: &raw const context as u64,
+            context_in_size: size_of::<Context>() as u32,
+            repeat: count,
+            flags: BPF_F_TEST_XDP_LIVE_FRAMES,
+            ..TestRun::default()
+        };
+        // SAFETY: the layout of BPF_PROG_TEST_RUN; frame and context live past the call, nothing
+        // is written to us.
+        unsafe { bpf(BPF_PROG_TEST_RUN, &mut argument) }.context("cannot send live frames")?;
+        Ok(())
+    }
+}
+
+impl AsFd for Program {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// A program array of one slot.
+#[derive(Debug)]
+pub(crate) struct Slot(OwnedFd);
+
+impl Slot {
+    /// Makes one that holds `program`.
+    pub(crate) fn with(program: &Program) -> Result<Self> {
+        let mut argument = MapCreate {
+            kind: BPF_MAP_TYPE_PROG_ARRAY,
+            key_size: 4,
+            value_size: 4,
+            entries: 1,
+            flags: 0,
+        };
+        // SAFETY: the layout of BPF_MAP_CREATE.
+        let map = unsafe { descriptor(BPF_MAP_CREATE, &mut argument) }
+            .context("cannot make a program array")?;
+        let (index, fd) = (0u32, program.0.as_raw_fd() as u32);
+        let mut argument = Element {
+            map: map.as_raw_fd() as u32,
+            padding: 0,
+            key: &raw const index as u64,
+            value: &raw const fd as u64,
+            flags: 0,
+        };
+        // SAFETY: the layout of BPF_MAP_UPDATE_ELEM; a program array has u32 keys and values.
+        unsafe { bpf(BPF_MAP_UPDATE_ELEM, &mut argument) }
+            .context("cannot put a program into a program array")?;
+        Ok(Self(map))
+    }
+}
+
+impl AsFd for Slot {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn object(path: &Path) -> Result<OwnedFd> {
+    let name = CString::new(path.as_os_str().as_bytes())?;
+    let mut argument = Object {
+        path: name.as_ptr() as u64,
+        fd: 0,
+        flags: 0,
+    };
+    // SAFETY: the layout of BPF_OBJ_GET; `name` lives past the call.
+    unsafe { descriptor(BPF_OBJ_GET, &mut argument) }
+        .with_context(|| format!("cannot open {}", path.display()))
+}

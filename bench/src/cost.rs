@@ -1,0 +1,178 @@
+//! What a packet costs: the whole program of a generation in force, by test run.
+//!
+//! Measures the root, which jumps to the filter, as a driver would. Never another program: the
+//! probe is slower.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+use xdp_fw::datapath::{self, Datapath};
+
+use crate::bpf::{Program, Slot};
+use crate::generator::{self, End};
+use crate::instructions::Action;
+use crate::isolation::BPFFS;
+use crate::policy::{Dimensions, Family, Shape};
+use crate::sample::{Sample, cpu_time};
+
+/// What one policy costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Cost {
+    #[serde(flatten)]
+    pub(crate) shape: Shape,
+    /// ns/packet for the same packet again and again; the last rule matches it.
+    pub(crate) hot: Sample,
+    /// ns/packet for random sources, half of them in a prefix of the policy, less [`Self::generator`].
+    pub(crate) random: Sample,
+    /// ns/packet that writing the source took, and a jump to a program that does nothing.
+    pub(crate) generator: f64,
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    /// Runs of each measurement.
+    pub(crate) runs: usize,
+    /// How long each run is, nanoseconds of CPU time.
+    pub(crate) nanoseconds: f64,
+}
+
+impl Effort {
+    /// At least five runs in any case.
+    pub(crate) fn of(quick: bool) -> Self {
+        let (runs, milliseconds) = if quick { (5, 5.0) } else { (7, 30.0) };
+        Self {
+            runs,
+            nanoseconds: milliseconds * 1e6,
+        }
+    }
+}
+
+/// Measures every shape, in turn.
+///
+/// # Errors
+/// Whatever the kernel refuses.
+pub(crate) fn measure(quick: bool) -> Result<Vec<Cost>> {
+    let mut shapes = shapes();
+    if quick {
+        shapes.retain(|shape| shape.prefixes <= 10_000 && shape.rules != 1_000);
+    }
+    let effort = Effort::of(quick);
+    let mut costs = Vec::new();
+    for shape in shapes {
+        let cost = one(shape, effort).with_context(|| format!("{shape:?}"))?;
+        eprintln!(
+            "cost: {:?} {:?}, {} rules, {} prefixes: hot {:.1} ns, random {:.1} ns",
+            shape.family,
+            shape.dimensions,
+            shape.rules,
+            shape.prefixes,
+            cost.hot.median,
+            cost.random.median
+        );
+        costs.push(cost);
+    }
+    Ok(costs)
+}
+
+fn one(shape: Shape, effort: Effort) -> Result<Cost> {
+    let pins = Pins(Path::new(BPFFS).join("cost"));
+    let mut datapath = Datapath::open(&pins.0)?;
+    let prepared = datapath.prepare(&shape.tables()?, [0; 32])?;
+    datapath.commit(prepared)?;
+    let root = Program::pinned(&pins.0.join("root"))?;
+
+    let hot = shape.last_rules_frame()?;
+    let expected = if shape.rules.is_multiple_of(2) || shape.rules == 1 {
+        Action::Drop
+    } else {
+        Action::Pass
+    };
+    if root.run(&hot, 1)? != expected as u32 {
+        bail!("the last rule does not decide over its packet");
+    }
+    let hot = time(&root, &hot, effort)?;
+
+    let blank = shape.blank_frame()?;
+    check_sources(&root, shape, &blank)?;
+    let count = shape.listed() * 2;
+    let random = |judge: &Program| {
+        let slot = Slot::with(judge)?;
+        let generator = generator::load(shape.family, count, &blank, &End::Judged(&slot), true)?;
+        time(&generator, &blank, effort)
+    };
+    let nothing = random(&generator::constant(Action::Drop, true)?)?;
+    let random = random(&root)?.less(nothing.median);
+    Ok(Cost {
+        shape,
+        hot,
+        random,
+        generator: nothing.median,
+    })
+}
+
+/// Whether the generator writes the addresses that are in the set, whose rule drops them all.
+fn check_sources(root: &Program, shape: Shape, blank: &[u8]) -> Result<()> {
+    let slot = Slot::with(root)?;
+    let end = End::Judged(&slot);
+    let generator = generator::load(shape.family, shape.prefixes, blank, &end, true)?;
+    for _ in 0..100 {
+        if generator.run(blank, 1)? != Action::Drop as u32 {
+            bail!("the generator's sources are not those of the set");
+        }
+    }
+    Ok(())
+}
+
+/// ns/packet of a program, warmed up.
+pub(crate) fn time(program: &Program, frame: &[u8], effort: Effort) -> Result<Sample> {
+    /// Enough to see how long a packet takes.
+    const FEW: u32 = 20_000;
+    let run = |count: u32| -> Result<f64> {
+        let start = cpu_time()?;
+        program.run(frame, count)?;
+        Ok((cpu_time()? - start).as_nanos() as f64 / f64::from(count))
+    };
+    run(FEW)?;
+    let count = effort.nanoseconds / run(FEW)?;
+    let count = count.clamp(f64::from(FEW), 1e9) as u32;
+    run(count)?;
+    let runs: Result<Vec<f64>> = (0..effort.runs).map(|_| run(count)).collect();
+    Sample::of(runs?).context("nothing was measured")
+}
+
+/// Every shape of the full measurement.
+fn shapes() -> Vec<Shape> {
+    let mut shapes = Vec::new();
+    for family in [Family::V4, Family::V6] {
+        for dimensions in [Dimensions::Basic, Dimensions::All] {
+            // With one rule, which is the set's, there is no other dimension.
+            let least = if dimensions == Dimensions::All { 10 } else { 1 };
+            for prefixes in [10, 1_000, 10_000, 100_000, 1_000_000] {
+                for rules in [1, 10, 100, 1_000, 4_096] {
+                    if rules < least {
+                        continue;
+                    }
+                    shapes.push(Shape {
+                        family,
+                        rules,
+                        prefixes,
+                        dimensions,
+                    });
+                }
+            }
+        }
+    }
+    shapes
+}
+
+/// A pin directory that is unloaded when dropped.
+struct Pins(PathBuf);
+
+impl Drop for Pins {
+    fn drop(&mut self) {
+        // What it cannot remove goes with this process's mounts.
+        let _ = datapath::unload(&self.0);
+    }
+}

@@ -1,0 +1,192 @@
+//! A program that gives every frame another source address, and what becomes of it then.
+//!
+//! A repeated test run is one hot packet: the same address, the same cache lines, the same
+//! branches. This program runs in front of the one that is measured. What it costs itself is
+//! measured too, in front of one that does nothing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd as _;
+
+use anyhow::{Result, bail};
+
+use crate::bpf::{Program, Slot};
+use crate::instructions::{
+    Action, Helper, Instruction, Register, add, add32, and32, big_endian16, big_endian32, call,
+    copy, copy32, exit, load_map, load32, modulo32, multiply32, or32, set32, shift_right32,
+    skip_if_greater, store16, store32, xor_value32, xor32,
+};
+use crate::policy::Family;
+
+/// What becomes of a frame that has its source.
+pub(crate) enum End<'a> {
+    /// The program in a slot judges it.
+    Judged(&'a Slot),
+    /// It leaves by the interface it came in by.
+    Transmitted,
+}
+
+/// Bytes in front of the IP header.
+const ETHERNET: usize = 14;
+/// Offsets in the frame: checksum and source of IPv4, source of IPv6.
+const V4_CHECKSUM: usize = ETHERNET + 10;
+const V4_SOURCE: usize = ETHERNET + 12;
+const V6_SOURCE: usize = ETHERNET + 8;
+
+const FRAME: Register = 2;
+const FRAME_END: Register = 3;
+const SCRATCH: Register = 4;
+const SUM: Register = 5;
+const CONTEXT: Register = 6;
+const INDEX: Register = 7;
+const MIXED: Register = 8;
+
+/// What makes the words of an IPv6 address differ.
+const KEYS: [u32; 4] = [0x9e37_79b9, 0, 0x7f4a_7c15, 0xf39c_c060];
+
+/// Bits of an IPv6 address that all share (2000::/3), in its first word.
+const GLOBAL: (u8, u32) = (3, 0x2000_0000);
+
+/// The last step of Murmur3: every number to another one, and neighbours far apart.
+const FIRST: (u8, u32) = (16, 0x85eb_ca6b);
+const SECOND: (u8, u32) = (13, 0xc2b2_ae35);
+const LAST: u8 = 16;
+
+fn mixed(number: u32) -> u32 {
+    let mut mixed = number;
+    for (bits, factor) in [FIRST, SECOND] {
+        mixed = (mixed ^ mixed >> bits).wrapping_mul(factor);
+    }
+    mixed ^ mixed >> LAST
+}
+
+/// The address of this number; each has another.
+pub(crate) fn address(family: Family, index: u32) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::from_bits(mixed(index)).into(),
+        Family::V6 => {
+            let mut bits = 0;
+            for (word, key) in KEYS.into_iter().enumerate() {
+                let mut mixed = mixed(index ^ key);
+                if word == 0 {
+                    mixed = mixed >> GLOBAL.0 | GLOBAL.1;
+                }
+                bits = bits << 32 | u128::from(mixed);
+            }
+            Ipv6Addr::from_bits(bits).into()
+        }
+    }
+}
+
+/// Loads a program that draws evenly from the addresses with a number below `count`, and writes
+/// one into each frame like `frame`. An IPv4 frame must have the source 0.0.0.0, from where its
+/// checksum is counted on. `frags` must be that of the program that judges.
+///
+/// # Errors
+/// If the kernel refuses it, or the frame is too short.
+pub(crate) fn load(
+    family: Family,
+    count: u32,
+    frame: &[u8],
+    end: &End<'_>,
+    frags: bool,
+) -> Result<Program> {
+    let (header, mut body) = match family {
+        Family::V4 => (V4_SOURCE + 8, write_v4(frame)?),
+        Family::V6 => (V6_SOURCE + 32, write_v6()),
+    };
+    match end {
+        End::Transmitted => body.extend([set32(0, Action::Transmit as u32), exit()]),
+        End::Judged(slot) => {
+            body.push(copy(1, CONTEXT));
+            body.extend(load_map(2, slot.as_fd()));
+            body.extend([set32(3, 0), call(Helper::TailCall)]);
+        }
+    }
+    let mut program = vec![
+        copy(CONTEXT, 1),
+        call(Helper::Random),
+        modulo32(0, count),
+        copy32(INDEX, 0),
+        load32(FRAME, CONTEXT, 0),
+        load32(FRAME_END, CONTEXT, 4),
+        copy(SCRATCH, FRAME),
+        add(SCRATCH, header as i32),
+        skip_if_greater(SCRATCH, FRAME_END, body.len() as i16),
+    ];
+    program.extend(body);
+    // A frame too short, or a jump that failed.
+    program.extend([set32(0, Action::Aborted as u32), exit()]);
+    Program::load(&program, frags)
+}
+
+/// Loads a program that does nothing but say `action`.
+///
+/// # Errors
+/// If the kernel refuses it.
+pub(crate) fn constant(action: Action, frags: bool) -> Result<Program> {
+    Program::load(&[set32(0, action as u32), exit()], frags)
+}
+
+/// `MIXED` from `INDEX`, as [`mixed`] does it.
+fn mix(key: u32) -> Vec<Instruction> {
+    let shifted = |bits| {
+        [
+            copy32(SCRATCH, MIXED),
+            shift_right32(SCRATCH, bits),
+            xor32(MIXED, SCRATCH),
+        ]
+    };
+    let mut body = vec![copy32(MIXED, INDEX), xor_value32(MIXED, key)];
+    for (bits, factor) in [FIRST, SECOND] {
+        body.extend(shifted(bits));
+        body.push(multiply32(MIXED, factor));
+    }
+    body.extend(shifted(LAST));
+    body
+}
+
+fn write_v4(frame: &[u8]) -> Result<Vec<Instruction>> {
+    let Some(&[high, low, 0, 0, 0, 0]) = frame.get(V4_CHECKSUM..V4_SOURCE + 4) else {
+        bail!("the frame of a generator is not IPv4 from 0.0.0.0");
+    };
+    let rest = !u16::from_be_bytes([high, low]);
+    let mut body = mix(0);
+    // The ones' complement sum of everything else, and of the address.
+    body.extend([
+        copy32(SUM, MIXED),
+        and32(SUM, 0xffff),
+        copy32(SCRATCH, MIXED),
+        shift_right32(SCRATCH, 16),
+        add32(SUM, SCRATCH),
+        add(SUM, i32::from(rest)),
+    ]);
+    for _carry in 0..2 {
+        body.extend([
+            copy32(SCRATCH, SUM),
+            shift_right32(SCRATCH, 16),
+            and32(SUM, 0xffff),
+            add32(SUM, SCRATCH),
+        ]);
+    }
+    body.extend([
+        xor_value32(SUM, 0xffff),
+        big_endian16(SUM),
+        store16(FRAME, V4_CHECKSUM as i16, SUM),
+        big_endian32(MIXED),
+        store32(FRAME, V4_SOURCE as i16, MIXED),
+    ]);
+    Ok(body)
+}
+
+fn write_v6() -> Vec<Instruction> {
+    let mut body = Vec::new();
+    for (word, key) in KEYS.into_iter().enumerate() {
+        body.extend(mix(key));
+        if word == 0 {
+            body.extend([shift_right32(MIXED, GLOBAL.0), or32(MIXED, GLOBAL.1)]);
+        }
+        let offset = V6_SOURCE + word * 4;
+        body.extend([big_endian32(MIXED), store32(FRAME, offset as i16, MIXED)]);
+    }
+    body
+}

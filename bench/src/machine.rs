@@ -1,0 +1,76 @@
+//! Where a measurement was made: the machine, its kernel, and the versions of what was compared.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+
+/// Packages of the peers.
+const PEERS: [&str; 4] = ["nftables", "iptables", "ipset", "xdp-tools"];
+
+/// A machine, as far as figures depend on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Machine {
+    pub(crate) processor: String,
+    pub(crate) processors: usize,
+    /// Of all memory.
+    pub(crate) mebibytes: u64,
+    pub(crate) kernel: String,
+    /// Of this checkout; with a `+` where files had changed.
+    pub(crate) commit: String,
+    /// UTC, ISO 8601.
+    pub(crate) date: String,
+    /// Processes that ran or wanted to in the minute before: above 1, it was busy with other
+    /// things.
+    pub(crate) load: f64,
+    /// Of the peers' packages; those that are missing are not in it.
+    pub(crate) peers: BTreeMap<String, String>,
+}
+
+impl Machine {
+    /// This one, now.
+    pub(crate) fn here() -> Self {
+        let load = text("/proc/loadavg");
+        let load = load.split(' ').next().and_then(|it| it.parse().ok());
+        let peers = PEERS.into_iter().filter_map(|peer| {
+            let version = said("dpkg-query", &["-W", "-f=${Version}", peer])?;
+            Some((peer.to_owned(), version))
+        });
+        Self {
+            processor: field("/proc/cpuinfo", "model name").unwrap_or_default(),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            mebibytes: mebibytes().unwrap_or(0),
+            kernel: text("/proc/sys/kernel/osrelease").trim().to_owned(),
+            commit: said("git", &["describe", "--always", "--dirty=+"]).unwrap_or_default(),
+            date: said("date", &["-u", "+%Y-%m-%dT%H:%MZ"]).unwrap_or_default(),
+            load: load.unwrap_or(0.0),
+            peers: peers.filter(|(_, version)| !version.is_empty()).collect(),
+        }
+    }
+}
+
+fn mebibytes() -> Option<u64> {
+    let total = field("/proc/meminfo", "MemTotal")?;
+    let kibibytes: u64 = total.split(' ').next()?.parse().ok()?;
+    Some(kibibytes / 1024)
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The value behind `name:` in a file of such lines.
+pub(crate) fn field(path: &str, name: &str) -> Option<String> {
+    text(path).lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim().to_owned())
+    })
+}
+
+/// What a command prints, if it succeeds.
+fn said(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}

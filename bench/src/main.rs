@@ -1,0 +1,77 @@
+//! `xdp-fw-bench`: measures one part and prints it as JSON, or makes a page of all that was
+//! measured. `cargo xtask bench` calls it.
+
+mod bpf;
+mod contestants;
+mod cost;
+mod flood;
+mod generator;
+mod instructions;
+mod isolation;
+mod machine;
+mod policy;
+mod rate;
+mod report;
+mod results;
+mod sample;
+mod wire;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use crate::machine::Machine;
+use crate::results::{Measured, Results};
+
+#[derive(Parser)]
+#[command(about = "Measures xdp-fw and its peers; `cargo xtask bench` calls it")]
+struct Arguments {
+    #[command(subcommand)]
+    operation: Operation,
+}
+
+#[derive(Subcommand)]
+enum Operation {
+    /// Measure ns/packet by test run; needs root
+    Cost(Choice),
+    /// Measure how many packets a second are dropped on a veth; needs root
+    Rate(Choice),
+    /// Write the page of what was measured
+    Report {
+        /// Where the parts are
+        measured: PathBuf,
+        /// Where the page goes
+        docs: PathBuf,
+    },
+}
+
+#[derive(clap::Args)]
+struct Choice {
+    /// Short runs of few sizes: to see that it works, not for figures
+    #[arg(long)]
+    quick: bool,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().operation {
+        Operation::Cost(choice) => measure(&choice, || cost::measure(choice.quick)),
+        Operation::Rate(choice) => measure(&choice, || rate::measure(choice.quick)),
+        Operation::Report { measured, docs } => report::write(&Results::read(&measured)?, &docs),
+    }
+}
+
+/// Measures where nothing else is touched, and prints what came of it.
+fn measure<T: Serialize>(choice: &Choice, part: impl FnOnce() -> Result<T>) -> Result<()> {
+    let machine = Machine::here();
+    isolation::enter()?;
+    isolation::pin()?;
+    let measured = Measured {
+        machine,
+        quick: choice.quick,
+        results: part()?,
+    };
+    println!("{}", serde_json::to_string(&measured)?);
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! Which figures go into which picture.
+
+use crate::cost::Cost;
+use crate::policy::{Dimensions, Family};
+use crate::rate::Rate;
+use crate::report::chart::{Chart, Curve};
+use crate::results::Results;
+use crate::sample::Sample;
+
+/// Sizes that a picture holds still while the other one grows.
+const RULES: u32 = 10;
+const PREFIXES: u32 = 10;
+
+/// Every picture that there are figures for, by the name of its file.
+pub(super) fn pictures(results: &Results) -> Vec<(&'static str, String)> {
+    let costs = results.cost.as_ref().map(|part| part.results.as_slice());
+    let costs = costs.unwrap_or_default();
+    let rates = results
+        .rate
+        .as_ref()
+        .map(|part| part.results.rates.as_slice());
+    let rates = rates.unwrap_or_default();
+    let charts = [
+        ("cost-rules", by_rules(costs)),
+        ("cost-prefixes", by_prefixes(costs)),
+        ("rate-rules", rate_by_rules(rates)),
+        ("rate-prefixes", rate_by_prefixes(rates)),
+    ];
+    charts
+        .into_iter()
+        .filter_map(|(name, chart)| Some((name, chart.svg()?)))
+        .collect()
+}
+
+fn by_rules(costs: &[Cost]) -> Chart<'static> {
+    let curve = |name: &str, dimensions, value: fn(&Cost) -> Sample| {
+        curve(name, costs, |cost| {
+            let chosen = cost.shape.family == Family::V4
+                && cost.shape.prefixes == PREFIXES
+                && cost.shape.dimensions == dimensions;
+            chosen.then(|| (f64::from(cost.shape.rules), value(cost)))
+        })
+    };
+    Chart {
+        title: "A packet, against the number of rules (set of 10 prefixes, IPv4)",
+        across: "rules",
+        up: "ns/packet",
+        curves: vec![
+            curve("one hot packet", Dimensions::Basic, |cost| cost.hot),
+            curve("random sources", Dimensions::Basic, |cost| cost.random),
+            curve("one hot packet, all criteria", Dimensions::All, |cost| {
+                cost.hot
+            }),
+            curve("random sources, all criteria", Dimensions::All, |cost| {
+                cost.random
+            }),
+        ],
+    }
+}
+
+fn by_prefixes(costs: &[Cost]) -> Chart<'static> {
+    let curve = |name: &str, family, value: fn(&Cost) -> Sample| {
+        curve(name, costs, |cost| {
+            let chosen = cost.shape.family == family
+                && cost.shape.rules == RULES
+                && cost.shape.dimensions == Dimensions::Basic;
+            chosen.then(|| (f64::from(cost.shape.prefixes), value(cost)))
+        })
+    };
+    Chart {
+        title: "A packet, against the number of prefixes (10 rules)",
+        across: "prefixes in a set behind one rule",
+        up: "ns/packet",
+        curves: vec![
+            curve("IPv4, one hot packet", Family::V4, |cost| cost.hot),
+            curve("IPv4, random sources", Family::V4, |cost| cost.random),
+            curve("IPv6, one hot packet", Family::V6, |cost| cost.hot),
+            curve("IPv6, random sources", Family::V6, |cost| cost.random),
+        ],
+    }
+}
+
+fn rate_by_rules(rates: &[Rate]) -> Chart<'static> {
+    Chart {
+        title: "A packet dropped on a veth, sending included, against rules",
+        across: "rules, a host and a port each",
+        up: "ns/packet",
+        curves: of_each(rates, |rate| {
+            (rate.flood.prefixes == 0).then_some(rate.flood.rules)
+        }),
+    }
+}
+
+fn rate_by_prefixes(rates: &[Rate]) -> Chart<'static> {
+    Chart {
+        title: "A packet dropped on a veth, sending included, against prefixes",
+        across: "prefixes in a set behind one rule",
+        up: "ns/packet",
+        curves: of_each(rates, |rate| {
+            (rate.flood.rules == 0).then_some(rate.flood.prefixes)
+        }),
+    }
+}
+
+/// A curve for each contestant, in the order of their first figure.
+fn of_each(rates: &[Rate], across: impl Fn(&Rate) -> Option<u32>) -> Vec<Curve> {
+    let mut names: Vec<&str> = Vec::new();
+    for rate in rates {
+        if !names.contains(&rate.contestant.as_str()) {
+            names.push(&rate.contestant);
+        }
+    }
+    let of = |name: &str| {
+        curve(name, rates, |rate| {
+            let x = across(rate).filter(|_| rate.contestant == name)?;
+            Some((f64::from(x), rate.rate.nanoseconds_each()))
+        })
+    };
+    names
+        .into_iter()
+        .map(of)
+        .filter(|curve| !curve.points.is_empty())
+        .collect()
+}
+
+/// The points of one curve, from left to right.
+fn curve<T>(name: &str, all: &[T], point: impl Fn(&T) -> Option<(f64, Sample)>) -> Curve {
+    let mut points: Vec<(f64, Sample)> = all.iter().filter_map(point).collect();
+    points.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    Curve {
+        name: name.to_owned(),
+        points,
+    }
+}

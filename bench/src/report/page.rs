@@ -1,0 +1,221 @@
+//! The page: goals first, then every figure, then how it was measured.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+
+use super::goals;
+use crate::cost::Cost;
+use crate::machine::Machine;
+use crate::policy::{Dimensions, Family};
+use crate::rate::Rates;
+use crate::results::Results;
+use crate::sample::Sample;
+
+/// Above this load when it began, a run was not alone on its machine.
+const BUSY: f64 = 0.5;
+
+/// The whole page; `drawn` are the pictures that there are.
+pub(super) fn text(results: &Results, drawn: &[&str]) -> Result<String> {
+    let mut page = String::from(
+        "<!-- Written by `cargo xtask bench`; do not edit. -->\n\n# Benchmarks\n\n\
+         Medians, with the smallest and the largest run in brackets. The figures behind this page are in\n\
+         [benchmarks.json](benchmarks.json); `cargo xtask bench` measures them anew.\n",
+    );
+    machines(&mut page, results)?;
+    goals(&mut page, results)?;
+    if let Some(cost) = &results.cost {
+        costs(&mut page, &cost.results, drawn)?;
+    }
+    if let Some(rate) = &results.rate {
+        rates(&mut page, &rate.results, drawn)?;
+    }
+    Ok(page)
+}
+
+fn machines(page: &mut String, results: &Results) -> Result<()> {
+    page.push_str(
+        "\n## Where\n\n| part | machine | kernel | commit | when | |\n|---|---|---|---|---|---|\n",
+    );
+    let machines = results.machines();
+    for (part, machine, quick) in &machines {
+        let Machine {
+            processor,
+            processors,
+            mebibytes,
+            kernel,
+            commit,
+            date,
+            load,
+            ..
+        } = machine;
+        let mut remarks = Vec::new();
+        if *load > BUSY {
+            remarks.push(format!("**busy machine**: load {load:.1} when it began"));
+        }
+        if *quick {
+            remarks.push("**a quick run**: not for figures".to_owned());
+        }
+        writeln!(
+            page,
+            "| {part} | {processor}, {processors} CPUs, {mebibytes} MiB | {kernel} | {commit} | \
+             {date} | {} |",
+            remarks.join("; ")
+        )?;
+    }
+    let mut peers: Vec<String> = Vec::new();
+    for (_, machine, _) in &machines {
+        for (peer, version) in &machine.peers {
+            let named = format!("{peer} {version}");
+            if !peers.contains(&named) {
+                peers.push(named);
+            }
+        }
+    }
+    writeln!(
+        page,
+        "\nPeers, from Debian's packages: {}.",
+        peers.join(", ")
+    )?;
+    Ok(())
+}
+
+fn goals(page: &mut String, results: &Results) -> Result<()> {
+    let goals = goals::all(results);
+    if goals.is_empty() {
+        return Ok(());
+    }
+    page.push_str("\n## Goals\n\n| work | goal | got | peer | |\n|---|---|---|---|---|\n");
+    for goal in goals {
+        let met = if goal.met { "met" } else { "**falls short**" };
+        writeln!(
+            page,
+            "| {} | {} | {} | {} | {met} |",
+            goal.work, goal.goal, goal.got, goal.peer
+        )?;
+    }
+    Ok(())
+}
+
+fn costs(page: &mut String, costs: &[Cost], drawn: &[&str]) -> Result<()> {
+    page.push_str(
+        "\n## What a packet costs\n\n\
+         The whole program of a generation in force, root and filter, by `BPF_PROG_TEST_RUN`: CPU time over\n\
+         the number of packets, at least five runs after a warm-up, on one CPU. A policy is a set of so many\n\
+         prefixes behind its first rule (a quarter of them networks, the others hosts, random), and rules\n\
+         with a source, a protocol and ports each; or with every criterion that there is. *Hot* is the same\n\
+         packet again and again, which the last rule matches. *Random* gives each packet another source, half\n\
+         of them in a prefix of the policy, by a small program in front; what that program costs itself is\n\
+         measured in front of an empty one, subtracted, and told in the last column.\n",
+    );
+    pictures(page, &["cost-rules", "cost-prefixes"], drawn)?;
+    for (family, dimensions, title) in [
+        (
+            Family::V4,
+            Dimensions::Basic,
+            "IPv4; source, protocol and port",
+        ),
+        (
+            Family::V6,
+            Dimensions::Basic,
+            "IPv6; source, protocol and port",
+        ),
+        (Family::V4, Dimensions::All, "IPv4; every criterion"),
+        (Family::V6, Dimensions::All, "IPv6; every criterion"),
+    ] {
+        let of_table =
+            |cost: &&Cost| cost.shape.family == family && cost.shape.dimensions == dimensions;
+        let mut rows = costs.iter().filter(of_table).peekable();
+        if rows.peek().is_none() {
+            continue;
+        }
+        write!(
+            page,
+            "\n{title}, ns/packet:\n\n| prefixes | rules | hot | random | (generator) |\n\
+             |--:|--:|--:|--:|--:|\n"
+        )?;
+        for cost in rows {
+            writeln!(
+                page,
+                "| {} | {} | {} | {} | {:.1} |",
+                thousands(cost.shape.prefixes),
+                thousands(cost.shape.rules),
+                shown(cost.hot),
+                shown(cost.random),
+                cost.generator
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn rates(page: &mut String, rates: &Rates, drawn: &[&str]) -> Result<()> {
+    page.push_str(
+        "\n## How many packets are dropped on a veth\n\n\
+         Live frames (`BPF_F_TEST_XDP_LIVE_FRAMES`) of 60 bytes from one end of a veth, a filter on the other,\n\
+         both on one CPU, each filter in a network namespace of its own. Every packet is to be dropped: its\n\
+         source is drawn evenly from the hosts of the rules or the prefixes of the set, so that filters which\n\
+         go through their rules go through half of them. A rule is a host, UDP and a port; xdp-filter and\n\
+         ipset match the host alone. All count what they drop. The rate is what the filter counted over the\n\
+         time that sending took, which costs some of it.\n",
+    );
+    pictures(page, &["rate-rules", "rate-prefixes"], drawn)?;
+    page.push_str("\n| rules | prefixes | | Mpps | ns/packet |\n|--:|--:|---|--:|--:|\n");
+    for rate in &rates.rates {
+        let each = rate.rate.nanoseconds_each();
+        writeln!(
+            page,
+            "| {} | {} | {} | {:.3} [{:.3}–{:.3}] | {} |",
+            thousands(rate.flood.rules),
+            thousands(rate.flood.prefixes),
+            rate.contestant,
+            rate.rate.median / 1e6,
+            rate.rate.min / 1e6,
+            rate.rate.max / 1e6,
+            shown(each)
+        )?;
+    }
+    page.push_str("\nLeft out:\n\n");
+    for absent in &rates.absent {
+        writeln!(
+            page,
+            "- {} with {} rules and {} prefixes: {}",
+            absent.contestant,
+            thousands(absent.flood.rules),
+            thousands(absent.flood.prefixes),
+            absent.why
+        )?;
+    }
+    Ok(())
+}
+
+/// Those of these pictures that there are.
+fn pictures(page: &mut String, names: &[&str], drawn: &[&str]) -> Result<()> {
+    for name in names.iter().filter(|name| drawn.contains(name)) {
+        write!(page, "\n![{name}](benchmarks/{name}.svg)\n")?;
+    }
+    Ok(())
+}
+
+/// `41.2 [40.9–44.0]`
+fn shown(sample: Sample) -> String {
+    let Sample {
+        min, median, max, ..
+    } = sample;
+    // Three digits say it.
+    let digits = if median >= 100.0 { 0 } else { 1 };
+    format!("{median:.digits$} [{min:.digits$}–{max:.digits$}]")
+}
+
+/// `1,000,000`
+fn thousands(number: u32) -> String {
+    let digits = number.to_string();
+    let mut shown = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}

@@ -1,0 +1,67 @@
+//! What was measured, as it is kept: a part per run, each with the machine it ran on.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::cost::Cost;
+use crate::machine::Machine;
+use crate::rate::Rates;
+
+/// One part, measured in one go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Measured<T> {
+    pub(crate) machine: Machine,
+    /// Whether runs were short and sizes few: such figures are no figures.
+    pub(crate) quick: bool,
+    pub(crate) results: T,
+}
+
+/// Every part that was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Results {
+    pub(crate) cost: Option<Measured<Vec<Cost>>>,
+    pub(crate) rate: Option<Measured<Rates>>,
+}
+
+impl Results {
+    /// Reads what is there of `DIRECTORY/PART.json`.
+    pub(crate) fn read(directory: &Path) -> Result<Self> {
+        Ok(Self {
+            cost: part(directory, "cost")?,
+            rate: part(directory, "rate")?,
+        })
+    }
+
+    /// The machine of each part that is there.
+    pub(crate) fn machines(&self) -> Vec<(&'static str, &Machine, bool)> {
+        fn of<'a, T>(
+            name: &'static str,
+            part: Option<&'a Measured<T>>,
+        ) -> Option<(&'static str, &'a Machine, bool)> {
+            part.map(|it| (name, &it.machine, it.quick))
+        }
+        [
+            of("cost", self.cost.as_ref()),
+            of("rate", self.rate.as_ref()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+fn part<T: DeserializeOwned>(directory: &Path, name: &str) -> Result<Option<Measured<T>>> {
+    let path = directory.join(name).with_extension("json");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text)
+        .map(Some)
+        .with_context(|| format!("{} is of another version: measure again", path.display()))
+}

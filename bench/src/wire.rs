@@ -1,0 +1,72 @@
+//! Two ends of a veth in a network namespace of its own: one sends, the other is filtered.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::isolation;
+
+/// The end that sends.
+const SENDER: &str = "send0";
+/// The end that is filtered.
+pub(crate) const FILTERED: &str = "edge0";
+
+/// The wire; it goes with its namespace.
+pub(crate) struct Wire {
+    /// Interface index of the sending end.
+    pub(crate) sender: u32,
+    /// Interface index of the filtered end.
+    pub(crate) filtered: u32,
+}
+
+impl Wire {
+    /// Moves this thread to where there is nothing but a fresh wire.
+    ///
+    /// # Errors
+    /// If this is not root.
+    pub(crate) fn fresh() -> Result<Self> {
+        isolation::enter_network()?;
+        // So that nothing but what is sent arrives.
+        fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")
+            .context("cannot switch off IPv6")?;
+        let add = [
+            "link",
+            "add",
+            SENDER,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            FILTERED,
+            "address",
+            "02:00:00:00:00:02",
+        ];
+        run(Command::new("ip").args(add))?;
+        for end in [SENDER, FILTERED] {
+            run(Command::new("ip").args(["link", "set", end, "up"]))?;
+        }
+        // Without an XDP program, an end takes frames from its peer's XDP only with this.
+        run(Command::new("ethtool").args(["-K", FILTERED, "gro", "on"]))?;
+        Ok(Self {
+            sender: nix::net::if_::if_nametoindex(SENDER)?,
+            filtered: nix::net::if_::if_nametoindex(FILTERED)?,
+        })
+    }
+}
+
+/// Runs a command; what it said is the error if it fails.
+///
+/// # Errors
+/// If it does not start, or fails.
+pub(crate) fn run(command: &mut Command) -> Result<String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {program}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{program}: {}", said.lines().next().unwrap_or("it failed"));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
