@@ -2,6 +2,7 @@
 //!
 //! Owns the judgement that none was lost that must pass, and none arrived that must not.
 
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -23,6 +24,23 @@ pub struct Sent {
     pub dropped: u64,
     /// Packets that might meet either fate.
     pub either: u64,
+}
+
+impl AddAssign for Sent {
+    fn add_assign(&mut self, other: Self) {
+        self.bursts += other.bursts;
+        self.passing += other.passing;
+        self.dropped += other.dropped;
+        self.either += other.either;
+    }
+}
+
+impl Sent {
+    /// All of it.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        self.passing + self.dropped + self.either
+    }
 }
 
 /// What the packets of a stream look like. A number follows each; what they end with must be

@@ -63,9 +63,7 @@ impl<'a> Upgrade<'a> {
 
     fn during(&mut self, hosts: &Hosts, work: impl FnOnce(&mut Daemon<'a>)) {
         let ((), sent) = during(hosts, || work(&mut self.daemon));
-        self.sent.passing += sent.passing;
-        self.sent.dropped += sent.dropped;
-        self.sent.either += sent.either;
+        self.sent += sent;
     }
 
     /// What must be so once it is over, however often it was interrupted.

@@ -40,6 +40,38 @@ macro_rules! points {
 points! {
     /// A task beside the owner has an event in hand.
     LinksTask = "task.links",
+    /// A root program is pinned beside the place of the old one.
+    RootPinned = "open.root-pinned",
+    /// The pins of a former process are adopted and swept.
+    Adopted = "open.adopted",
+    /// A generation is loaded and verified, and nothing of it is pinned.
+    GenerationLoaded = "generation.loaded",
+    /// Its programs are pinned, and what describes it is not.
+    ProgramsPinned = "generation.programs-pinned",
+    /// All of it is pinned.
+    GenerationPinned = "generation.pinned",
+    /// The counters of new rules are zero.
+    CountersZeroed = "generation.zeroed",
+    /// A prepared generation is about to be written into slot 0.
+    CommitReady = "commit.ready",
+    /// It is in slot 0, and the old one's pins are still there.
+    CommitWritten = "commit.written",
+    /// A link is made and filters, and is not pinned.
+    LinkMade = "link.made",
+    /// A link is pinned.
+    LinkPinned = "link.pinned",
+    /// A link filters no more, and its pin is still there.
+    LinkDetached = "link.detached",
+    /// Unloading: every link is gone, and nothing else.
+    UnloadedLinks = "unload.links",
+    /// Unloading: the programs' and maps' pins are gone, the generations' are not.
+    UnloadedShared = "unload.shared",
+    /// The generation in force is kept as the base, and nothing is committed after it.
+    BaseKept = "base.kept",
+    /// The base is about to be written into slot 0 again.
+    RevertReady = "revert.ready",
+    /// The base is in force again, or confirmed away, and is still pinned as the base.
+    BaseForgotten = "base.forgotten",
     /// The counts of an earlier layout are in the new counters, and nothing is committed.
     MigrationCarried = "migration.carried",
     /// One link has moved, and leads where it led.

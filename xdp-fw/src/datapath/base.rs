@@ -9,6 +9,7 @@ use super::owner::Datapath;
 use super::pins::{Pins, exists};
 use super::predecessor::Predecessor;
 use super::{Error, Generation};
+use crate::fault::{self, Point};
 
 impl Datapath {
     /// What [`Self::revert`] would put into force, if a base is kept.
@@ -36,6 +37,7 @@ impl Datapath {
             Error::kernel(format!("keep generation {number} as the base"), &error)
         })?;
         self.base = Some(in_force.clone());
+        fault::point(Point::BaseKept)?;
         Ok(())
     }
 
@@ -46,6 +48,7 @@ impl Datapath {
     /// the next process that opens the directory removes them.
     pub fn forget_base(&mut self) -> Result<(), Error> {
         self.base = None;
+        fault::point(Point::BaseForgotten)?;
         self.pins.remove_base().map_err(|error| {
             let path = self.pins.base();
             Error::kernel(format!("remove {}", path.display()), &error)
@@ -85,9 +88,12 @@ impl Datapath {
         let retired = self.counters.retire_after_grace(&before)?;
         let number = before.last + 1;
         let (described, filter) = generation::pin_again(&self.pins, base, number, gone, retired)?;
-        let committed = filter
-            .fd()
-            .map_err(|error| Error::kernel("take the base's descriptor", &error))
+        let committed = fault::point(Point::RevertReady)
+            .map_err(Error::from)
+            .and_then(|()| {
+                let fd = filter.fd();
+                fd.map_err(|error| Error::kernel("take the base's descriptor", &error))
+            })
             .and_then(|fd| {
                 let written = self.entry.set(0, fd, 0);
                 written.map_err(|error| Error::kernel("commit the base", &error))

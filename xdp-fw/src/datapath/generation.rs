@@ -19,6 +19,7 @@ use super::object::{self, EntryPoint, Kernel};
 use super::pins::{Pins, Shape, check_map};
 use super::predecessor::Predecessor;
 use super::{Error, Generation, fill};
+use crate::fault::{self, Point};
 use crate::policy::Tables;
 
 /// Names of the pins in a generation's directory.
@@ -110,6 +111,7 @@ pub(super) fn build(
     let probe = kernel.program_name(EntryPoint::Probe);
     object::load(&mut ebpf, filter)?;
     object::load(&mut ebpf, probe)?;
+    fault::point(Point::GenerationLoaded)?;
 
     Ok(Built {
         ebpf,
@@ -241,6 +243,7 @@ fn pin_pieces(built: &mut Built, info: &GenerationInfo) -> Result<(), Error> {
             .pin(&path)
             .map_err(|error| Error::kernel(format!("pin {}", path.display()), &error))?;
     }
+    fault::point(Point::ProgramsPinned)?;
     if let Some(result) = built.ebpf.map("PROBE") {
         let path = directory.join(pin::RESULT);
         result
@@ -252,7 +255,9 @@ fn pin_pieces(built: &mut Built, info: &GenerationInfo) -> Result<(), Error> {
         &entries(&built.described.rules),
     )?;
     pin_array(&directory.join(pin::GONE), &entries(&built.described.gone))?;
-    pin_array(&directory.join(pin::INFO), &[*info])
+    pin_array(&directory.join(pin::INFO), &[*info])?;
+    fault::point(Point::GenerationPinned)?;
+    Ok(())
 }
 
 fn make_directory(directory: &Path) -> Result<(), Error> {

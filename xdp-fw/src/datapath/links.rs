@@ -11,6 +11,7 @@ use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::xdp::XdpLink;
 use aya::programs::{ProgramError, Xdp, XdpMode};
 
+use crate::fault::{self, Point};
 use crate::interfaces;
 
 use super::error::{chain, errno};
@@ -108,9 +109,12 @@ pub(super) fn free(pins: &Pins) -> Result<PathBuf, Error> {
 /// Pins under the first free number.
 fn pin(pins: &Pins, link: FdLink) -> Result<(), Error> {
     let path = free(pins)?;
+    fault::point(Point::LinkMade)?;
     link.pin(&path)
         .map(drop)
-        .map_err(|error| Error::kernel(format!("pin {}", path.display()), &error))
+        .map_err(|error| Error::kernel(format!("pin {}", path.display()), &error))?;
+    fault::point(Point::LinkPinned)?;
+    Ok(())
 }
 
 /// Takes the program off the link's interface, and then removes the pin. In this order, and not by
@@ -124,6 +128,7 @@ pub(super) fn detach(pins: &Pins, number: u32) -> Result<bool, Error> {
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => return Ok(false),
         other => other.map_err(|error| refused(&error))?,
     }
+    fault::point(Point::LinkDetached)?;
     fs::remove_file(&path).map_err(|error| refused(&error))?;
     Ok(true)
 }

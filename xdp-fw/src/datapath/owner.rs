@@ -15,6 +15,7 @@ use super::object::{self, EntryPoint, Kernel, OBJECT};
 use super::pins::{Pins, Shape, check_map};
 use super::predecessor::Predecessor;
 use super::{AttachMode, Error, Generation, Link, Probe, base, links, migrate, snapshot};
+use crate::fault::{self, Point};
 use crate::policy::Tables;
 
 /// What the pinned program array must look like.
@@ -121,6 +122,7 @@ impl Datapath {
             migrate::forget_carried(&datapath.pins)?;
         }
         datapath.migrate();
+        fault::point(Point::Adopted)?;
         Ok(datapath)
     }
 
@@ -159,6 +161,7 @@ impl Datapath {
         for slot in before.fresh(&built.described.rules) {
             self.counters.zero(slot)?;
         }
+        fault::point(Point::CountersZeroed)?;
         if let Some(counted) = inheritance {
             self.inherit(counted, &built.described)?;
         }
@@ -182,12 +185,15 @@ impl Datapath {
         let fd = program
             .fd()
             .map_err(|error| Error::kernel("take the new filter's descriptor", &error))?;
+        fault::point(Point::CommitReady)?;
         self.entry
             .set(0, fd, 0)
             .map_err(|error| Error::kernel("commit the new generation", &error))?;
         self.in_force = Some(prepared.0.keep());
         // What is left over now is tried again with the next commit: this one has succeeded.
-        let _ = self.sweep_generations();
+        let _ = fault::point(Point::CommitWritten)
+            .map_err(Error::from)
+            .and_then(|()| self.sweep_generations());
         let _ = self.align_links();
         self.migrate();
         Ok(())
@@ -337,6 +343,7 @@ fn replace_root(pins: &Pins, fresh: &mut Xdp) -> Result<(), Error> {
     // Left over from an interrupted run.
     let _ = fs::remove_file(&beside);
     fresh.pin(&beside).map_err(|e| refused(&e))?;
+    fault::point(Point::RootPinned)?;
     fs::rename(&beside, &path).map_err(|e| refused(&e))
 }
 

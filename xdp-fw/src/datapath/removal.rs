@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::owner::ENTRY;
 use super::pins::{Pins, Shape, check_map, exists, remove, remove_directory};
 use super::{Error, links};
+use crate::fault::{self, Point};
 
 /// What an unload did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub struct Removed {
 /// empty slot would drop everything.
 pub(super) fn remove_everything(pins: &Pins, counters: &Shape) -> Result<Removed, Error> {
     let links = remove_links(pins)?;
+    fault::point(Point::UnloadedLinks)?;
     let named = [
         pins.new_root_program(),
         pins.root_program(),
@@ -36,6 +38,7 @@ pub(super) fn remove_everything(pins: &Pins, counters: &Shape) -> Result<Removed
     }
     remove_map(&pins.entry(), &ENTRY)?;
     remove_map(&pins.counters(), counters)?;
+    fault::point(Point::UnloadedShared)?;
     for number in pins.generation_numbers()? {
         pins.remove_generation(number)
             .map_err(|error| refused(&pins.generation(number), &error))?;

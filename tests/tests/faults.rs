@@ -1,0 +1,387 @@
+//! A fault at any point of the daemon's work: it dies, or a step fails. The old or the new rules are in
+//! force as a whole, no packet meets another fate, none is lost from a total, and the next start or
+//! reload leaves nothing behind. A stream of numbered packets runs throughout.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use xdp_fw::fault::Point;
+use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, config, packets, rule, totals};
+use xdp_fw_tests::daemon::Daemon;
+use xdp_fw_tests::packet::*;
+use xdp_fw_tests::stream::{Sent, Stream};
+use xdp_fw_tests::veth::{End, Veth};
+
+/// What the daemon is about when it comes to a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// Its first start on a host that is not filtered.
+    FirstStart,
+    /// A start that adopts what another has left.
+    Restart,
+    Reload,
+    /// An interface is not configured any more.
+    Detach,
+    Unload,
+    /// In the tests of what it belongs to.
+    Elsewhere,
+}
+
+/// Every point is exercised: one that is new does not compile before it says where.
+fn work(point: Point) -> Work {
+    match point {
+        Point::RootPinned | Point::LinkMade | Point::LinkPinned => Work::FirstStart,
+        Point::Adopted => Work::Restart,
+        Point::GenerationLoaded
+        | Point::ProgramsPinned
+        | Point::GenerationPinned
+        | Point::CountersZeroed
+        | Point::CommitReady
+        | Point::CommitWritten => Work::Reload,
+        Point::LinkDetached => Work::Detach,
+        Point::UnloadedLinks | Point::UnloadedShared => Work::Unload,
+        // `datapath::base` and the daemon's trials.
+        Point::BaseKept | Point::RevertReady | Point::BaseForgotten => Work::Elsewhere,
+        // `daemon_end`, and `migration`.
+        Point::LinksTask
+        | Point::MigrationCarried
+        | Point::MigrationMovedOne
+        | Point::MigrationMoved
+        | Point::MigrationAligned
+        | Point::MigrationAccounted
+        | Point::MigrationRemoved => Work::Elsewhere,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Kill,
+    Error,
+}
+
+/// Every point of this work with both effects.
+fn each(wanted: Work, case: impl Fn(Point, Effect)) {
+    let points = Point::ALL.iter().filter(|point| work(**point) == wanted);
+    let mut cases = 0;
+    for point in points {
+        for effect in [Effect::Kill, Effect::Error] {
+            println!("{}: {effect:?}", point.name());
+            case(*point, effect);
+            cases += 1;
+        }
+    }
+    assert_ne!(cases, 0, "{wanted:?} has no point");
+}
+
+/// Two rule sets. Both pass 192.0.2.3 and drop 192.0.2.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rules {
+    /// Drops 192.0.2.2, too.
+    Old,
+    /// Drops 192.0.2.4, too.
+    New,
+}
+
+impl Rules {
+    fn text(self) -> String {
+        let deny = |name, source| rule(name, "drop", &format!("source = \"192.0.2.{source}\""));
+        let second = match self {
+            Self::Old => deny("old", 2),
+            Self::New => deny("new", 4),
+        };
+        config(&(second + &deny("both", 1)))
+    }
+}
+
+fn from(last: u8) -> Packet {
+    let source = format!("192.0.2.{last}");
+    eth() / ipv4(source.as_str(), "198.51.100.1") / udp(1, 2)
+}
+
+/// A filtered host, and everything that was ever sent to it.
+struct Host<'a> {
+    hosts: &'a Hosts,
+    daemon: Daemon<'a>,
+    sent: Sent,
+}
+
+impl<'a> Host<'a> {
+    fn prepare(hosts: &'a Hosts) -> Self {
+        Self {
+            hosts,
+            daemon: Daemon::prepare(&hosts.edge, &Rules::Old.text()),
+            sent: Sent::default(),
+        }
+    }
+
+    /// Does this while packets come in, of which each must meet its fate.
+    fn during(&mut self, work: impl FnOnce(&mut Daemon<'a>)) {
+        let stream = Stream {
+            passing: &[from(3)],
+            dropped: &[from(1)],
+            either: &[from(2), from(4)],
+        };
+        let ((), sent) = stream.during(self.hosts, || work(&mut self.daemon));
+        self.sent += sent;
+    }
+
+    /// Which rules are in force, asked by packets.
+    fn rules(&mut self) -> Rules {
+        let frames = [from(2).bytes(), from(4).bytes()];
+        let arrived = self.hosts.wire().exchange(&frames);
+        self.sent.either += 2;
+        self.sent.passing += 1;
+        let [two, four] = frames.map(|frame| arrived.contains(&frame));
+        match (two, four) {
+            (false, true) => Rules::Old,
+            (true, false) => Rules::New,
+            _ => panic!("neither rule set: 2 passes: {two}, 4 passes: {four}"),
+        }
+    }
+
+    /// Whatever happened to the daemon, the kernel knows of every packet.
+    fn assert_counted(&self) {
+        let stats = self.daemon.stats();
+        let [passed, dropped] = totals(&stats);
+        assert_eq!(passed + dropped, self.sent.all(), "{stats}");
+        assert_eq!(packets(&stats, "both"), self.sent.dropped, "{stats}");
+    }
+
+    /// One generation, one link, and nothing half-made.
+    fn assert_clean(&self) {
+        let pins = self.daemon.pin_dir();
+        let shared = ["counters", "entry", "generations", "links", "root"];
+        assert_eq!(names(pins), shared);
+        assert_eq!(names(&pins.join("links")).len(), 1);
+        let generation = self.daemon.generation().to_string();
+        let generations = pins.join("generations");
+        assert_eq!(names(&generations), *std::slice::from_ref(&generation));
+        let pieces = ["filter", "gone", "info", "probe", "result", "rules"];
+        assert_eq!(names(&generations.join(generation)), pieces);
+    }
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// As it is armed: at the `turn`-th time.
+fn armed(point: Point, effect: Effect, turn: u32) -> String {
+    let effect = match effect {
+        Effect::Kill => "kill",
+        Effect::Error => "error",
+    };
+    format!("{}:{effect}:{turn}", point.name())
+}
+
+/// The daemon has met its fault, and died of it if that was meant.
+fn assert_met(daemon: &mut Daemon<'_>, effect: Effect) {
+    if effect == Effect::Kill {
+        let end = daemon.await_end();
+        assert_eq!(end.status.unwrap().code(), None, "{end}");
+    }
+    let log = daemon.log();
+    assert!(log.contains("fault point"), "{log}");
+}
+
+/// The last good configuration is whole, and the one that is in force.
+fn assert_last_good(host: &mut Host<'_>, rules: Rules) {
+    host.during(|daemon| {
+        daemon.write_config("broken");
+        daemon.restart();
+    });
+    assert_eq!(host.rules(), rules, "the last good configuration");
+    host.assert_counted();
+    host.assert_clean();
+}
+
+#[test]
+fn a_fault_in_a_reload_leaves_the_old_or_the_new_rules() {
+    each(Work::Reload, |point, effect| {
+        let hosts = Hosts::new("fault");
+        let _cable = hosts.cable(1_500);
+        let mut host = Host::prepare(&hosts);
+        // The first time is the start's.
+        host.daemon.arm(armed(point, effect, 2));
+        host.daemon.restart();
+        host.during(|daemon| {
+            daemon.forget_messages();
+            daemon.write_config(&Rules::New.text());
+            if effect == Effect::Error {
+                daemon.await_reload();
+            }
+            assert_met(daemon, effect);
+        });
+        let expected = match point {
+            Point::CommitWritten => Rules::New,
+            _ => Rules::Old,
+        };
+        assert_eq!(host.rules(), expected);
+        host.assert_counted();
+        if effect == Effect::Kill {
+            // The new ones are in force, but nobody has stored them.
+            assert_last_good(&mut host, Rules::Old);
+        } else {
+            let ok = host.daemon.status().pointer("/last_reload/ok").cloned();
+            assert_eq!(ok.unwrap(), expected == Rules::New);
+        }
+        host.during(|daemon| {
+            daemon.write_config(&Rules::New.text());
+            let reload = daemon.cli(&["reload"]);
+            assert!(reload.status.success(), "{reload:?}");
+            // Twice: what was left over is swept by a commit.
+            daemon.write_config(&Rules::Old.text());
+            assert!(daemon.cli(&["reload"]).status.success());
+        });
+        assert_eq!(host.rules(), Rules::Old);
+        host.assert_counted();
+        host.assert_clean();
+    });
+}
+
+#[test]
+fn a_fault_in_a_first_start_is_healed_by_the_next() {
+    each(Work::FirstStart, |point, effect| {
+        let hosts = Hosts::new("first");
+        let _cable = hosts.cable(1_500);
+        let mut host = Host::prepare(&hosts);
+        host.daemon.arm(armed(point, effect, 1));
+        let started = host.daemon.try_restart();
+        let log = host.daemon.log();
+        assert!(log.contains("fault point"), "{log}");
+        match started {
+            // It goes on, and attaches when it tries again.
+            Ok(()) => {
+                assert_eq!(effect, Effect::Error);
+                if !log.contains("attached e0") && point != Point::LinkPinned {
+                    let filtered = host.daemon.await_message(|it| it.has_status("on e0"));
+                    filtered.unwrap();
+                }
+            }
+            Err(_) => host.daemon.restart(),
+        }
+        host.during(|_| ());
+        assert_eq!(host.rules(), Rules::Old);
+        host.assert_counted();
+        host.assert_clean();
+    });
+}
+
+#[test]
+fn a_fault_in_a_restart_leaves_the_filter_in_force() {
+    // What a start does to a filter that is in force, a reload does too; here both happen at once.
+    let points = [
+        Point::Adopted,
+        Point::GenerationLoaded,
+        Point::GenerationPinned,
+        Point::CommitReady,
+        Point::CommitWritten,
+    ];
+    for (point, effect) in points
+        .into_iter()
+        .flat_map(|point| [Effect::Kill, Effect::Error].map(|effect| (point, effect)))
+    {
+        println!("{}: {effect:?}", point.name());
+        let hosts = Hosts::new("restart");
+        let _cable = hosts.cable(1_500);
+        let mut host = Host::prepare(&hosts);
+        host.daemon.restart();
+        host.during(|daemon| {
+            daemon.kill9();
+            daemon.write_config(&Rules::New.text());
+            daemon.arm(armed(point, effect, 1));
+            let started = daemon.try_restart();
+            let log = daemon.log();
+            assert!(log.contains("fault point"), "{log}");
+            if started.is_ok() {
+                daemon.kill9();
+            }
+        });
+        // One whose file was refused has taken the last good configuration.
+        let expected = match point {
+            Point::CommitWritten => Rules::New,
+            _ => Rules::Old,
+        };
+        assert_eq!(host.rules(), expected);
+        host.assert_counted();
+        host.during(Daemon::restart);
+        assert_eq!(host.rules(), Rules::New);
+        host.assert_counted();
+        host.assert_clean();
+    }
+}
+
+#[test]
+fn a_fault_while_an_interface_is_given_up_leaves_the_others_filtered() {
+    each(Work::Detach, |point, effect| {
+        let hosts = Hosts::new("giveup");
+        let _cable = hosts.cable(1_500);
+        let _other = Veth::new(End::new(&hosts.client, "c1"), End::new(&hosts.edge, "e1"));
+        let mut host = Host::prepare(&hosts);
+        let both = Rules::Old.text().replace("[\"e0\"]", "[\"e0\", \"e1\"]");
+        host.daemon.write_config(&both);
+        host.daemon.arm(armed(point, effect, 1));
+        host.daemon.restart();
+        host.during(|daemon| {
+            daemon.write_config(&Rules::New.text());
+            if effect == Effect::Error {
+                daemon.await_reload();
+            }
+            assert_met(daemon, effect);
+            if effect == Effect::Error {
+                // With the next event, or the next start.
+                daemon.kill9();
+            }
+            daemon.restart();
+        });
+        assert_eq!(host.rules(), Rules::New);
+        host.assert_counted();
+        host.assert_clean();
+        let shown = hosts.edge.run("ip", ["link", "show", "dev", "e1"]);
+        assert!(!shown.contains("prog/xdp"), "{shown}");
+    });
+}
+
+#[test]
+fn a_fault_in_an_unload_is_told_and_the_next_one_finishes() {
+    each(Work::Unload, |point, effect| {
+        let hosts = Hosts::new("unload");
+        let _cable = hosts.cable(1_500);
+        let mut host = Host::prepare(&hosts);
+        host.daemon.arm(armed(point, effect, 1));
+        host.daemon.restart();
+        let unload = host.daemon.cli(&["unload"]);
+        assert_eq!(unload.status.code(), Some(1), "{unload:?}");
+        let end = host.daemon.await_end();
+        assert!(!end.status.unwrap().success(), "{end}");
+        assert!(end.log.contains("fault point"), "{end}");
+        // Nobody is locked out, and nothing is filtered by half.
+        let shown = || hosts.edge.run("ip", ["link", "show", "dev", EDGE_DEVICE]);
+        assert!(!shown().contains("prog/xdp"), "{}", shown());
+        let unload = host.daemon.cli(&["unload"]);
+        assert!(unload.status.success(), "{unload:?}");
+        assert!(!host.daemon.pin_dir().exists());
+
+        // And a start after such an end filters as any other.
+        host.daemon.arm(armed(point, effect, 1));
+        host.daemon.restart();
+        host.daemon.cli(&["unload"]);
+        host.daemon.await_end();
+        host.daemon.restart();
+        host.during(|_| ());
+        assert_eq!(host.rules(), Rules::Old);
+        host.assert_counted();
+        host.assert_clean();
+    });
+}
