@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use xdp_fw::config::{Action, Config};
-use xdp_fw::policy::{HostTables, Policy, Tables, compile};
+use xdp_fw::policy::{HostTables, Policy, Tables, Thresholds, compile_with};
 use xdp_fw_common::{Ingress, Reason, Verdict, decide};
 
 use crate::generate::INTERFACES;
@@ -43,11 +43,23 @@ impl fmt::Display for Said {
     }
 }
 
+/// `XDP_FW_TEST_TABLES=index` puts all prefixes into indexes, however few they are; `trie` puts
+/// all of them into tries.
+fn thresholds() -> Thresholds {
+    let all = |from| Thresholds { v4: from, v6: from };
+    match std::env::var("XDP_FW_TEST_TABLES").as_deref() {
+        Ok("index") => all(0),
+        Ok("trie") => all(usize::MAX),
+        Ok(other) => panic!("XDP_FW_TEST_TABLES={other}: index and trie are the tables there are"),
+        Err(_) => Thresholds::default(),
+    }
+}
+
 impl Compiled {
     /// Compiles a configuration for the interfaces of [`INTERFACES`].
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let tables = compile(&Policy::from_config(config), &interfaces());
+        let tables = compile_with(&Policy::from_config(config), &interfaces(), thresholds());
         Self {
             tables: tables.expect("the configuration compiles"),
         }

@@ -19,6 +19,8 @@ pub const ROW_WORDS: usize = RULES_MAX / 64;
 pub const CLASS_ABSENT: u32 = 0;
 /// Class of an address that no prefix of the policy contains.
 pub const CLASS_OUTSIDE: u32 = 1;
+/// Class that has no row, for a table that is not what the compiler made.
+pub const CLASS_BROKEN: u32 = 1 << 31;
 
 macro_rules! dimensions {
     ($($(#[doc = $doc:literal])+ $variant:ident = $number:literal,)+) => {

@@ -5,6 +5,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::index::V6_LENGTHS;
 use crate::{Dimension, Reason, Verdict};
 
 /// Counters in the shared per-CPU array.
@@ -61,6 +62,16 @@ pub struct Settings {
     pub rows: [u32; Dimension::COUNT],
     /// Per [`Dimension`]: index of its first value in the number table; 0 for others.
     pub values: [u32; Dimension::COUNT],
+    /// For source and destination: 1 where IPv4 prefixes are in an index instead of a trie.
+    pub index_v4: [u32; 2],
+    /// The same for IPv6.
+    pub index_v6: [u32; 2],
+    /// Per IPv6 index: the power of two of its entries.
+    pub index_bits: [u32; 2],
+    /// Per IPv6 index: 1 where there are prefixes too short for it, in the trie.
+    pub short_v6: [u32; 2],
+    /// Per IPv6 index: the lengths in use, the longest first; 0 beyond the last.
+    pub lengths_v6: [[u8; V6_LENGTHS]; 2],
 }
 
 /// A rule of a generation, in file order: what `stats` needs to name a counter.
@@ -141,6 +152,7 @@ const _: () = {
 #[cfg(feature = "aya")]
 mod pod {
     use super::{Counter, GenerationInfo, ProbeResult, RuleEntry, Settings};
+    use crate::index::{LongV4, LongV6};
     use crate::tables::{Row, Rule};
 
     // SAFETY: each is bytemuck::Pod, which proves #[repr(C)] without padding at compile time.
@@ -157,4 +169,8 @@ mod pod {
     unsafe impl aya::Pod for Row {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Rule {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for LongV4 {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for LongV6 {}
 }

@@ -9,6 +9,7 @@
 #![feature(asm_experimental_arch)]
 
 mod frame;
+mod indexed;
 mod maps;
 
 use aya_ebpf::{bindings::xdp_action, helpers, macros::xdp, programs::XdpContext};

@@ -2,13 +2,14 @@
 //!
 //! Sizes here are placeholders: the loader creates each rule map at the size of its data.
 
-use crate::count;
+use crate::{count, indexed};
 use aya_ebpf::{
     btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, ProgramArray, lpm_trie::Key},
     macros::btf_map,
 };
 use xdp_fw_common::{
     Dimension, Tables, Verdict,
+    index::V6_LENGTHS,
     packet::Mac,
     tables::{CLASS_OUTSIDE, NUMBERS_PACK, Row, Rule},
     wire::{COUNTER_SLOTS, Counter, ProbeResult, Settings},
@@ -80,6 +81,11 @@ pub static SETTINGS: Settings = Settings {
     used: [0; Dimension::COUNT],
     rows: [0; Dimension::COUNT],
     values: [0; Dimension::COUNT],
+    index_v4: [0; 2],
+    index_v6: [0; 2],
+    index_bits: [0; 2],
+    short_v6: [0; 2],
+    lengths_v6: [[0; V6_LENGTHS]; 2],
 };
 
 /// One field of [`SETTINGS`], as the loader set it: the compiler must not believe the zeros.
@@ -90,6 +96,17 @@ macro_rules! setting {
     };
 }
 pub(crate) use setting;
+
+/// The class of the longest IPv6 prefix in the trie.
+#[inline(always)]
+pub(crate) fn trie_v6(dimension: Dimension, address: [u8; 16]) -> u32 {
+    let key = Key::new(128, address);
+    let class = match dimension {
+        Dimension::Source => SOURCE_V6.get(&key),
+        _ => DESTINATION_V6.get(&key),
+    };
+    class.copied().unwrap_or(CLASS_OUTSIDE)
+}
 
 /// The rule maps of this generation. With `COUNT`, shadow rules are counted. Without `FULL`, only
 /// addresses, protocol and ports are dimensions: what the verifier would remove still costs
@@ -134,6 +151,9 @@ impl<const COUNT: bool, const FULL: bool> Tables for Maps<COUNT, FULL> {
 
     #[inline(always)]
     fn class_v4(&self, dimension: Dimension, address: [u8; 4]) -> u32 {
+        if setting!(index_v4[dimension as usize & 1]) == 1 {
+            return indexed::class_v4(dimension, address);
+        }
         let key = Key::new(32, address);
         let class = match dimension {
             Dimension::Source => SOURCE_V4.get(&key),
@@ -144,12 +164,10 @@ impl<const COUNT: bool, const FULL: bool> Tables for Maps<COUNT, FULL> {
 
     #[inline(always)]
     fn class_v6(&self, dimension: Dimension, address: [u8; 16]) -> u32 {
-        let key = Key::new(128, address);
-        let class = match dimension {
-            Dimension::Source => SOURCE_V6.get(&key),
-            _ => DESTINATION_V6.get(&key),
-        };
-        class.copied().unwrap_or(CLASS_OUTSIDE)
+        if setting!(index_v6[dimension as usize & 1]) == 1 {
+            return indexed::class_v6(dimension, address);
+        }
+        trie_v6(dimension, address)
     }
 
     #[inline(always)]

@@ -28,6 +28,16 @@ use crate::{
 /// The package whose tests need root.
 const PRIVILEGED: &str = "xdp-fw-tests";
 
+/// The tests of decisions, which are right whatever table holds the prefixes.
+const DECISIONS: &str =
+    "binary(/^acceptance/) | binary(criteria) | binary(counters) | binary(kernel_oracle)";
+
+/// What makes the smallest policies use the tables of large ones, and fewer of the random ones.
+const INDEXED: [(&str, &str); 2] = [
+    ("XDP_FW_TEST_TABLES", "index"),
+    ("XDP_FW_ORACLE_CONFIGS", "8"),
+];
+
 /// Where the privileged tests find the daemon.
 const DAEMON: &str = "XDP_FW_BIN";
 
@@ -71,7 +81,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if let Some(built) = built {
         stages.run("unit", || tests.unit(&built));
         stages.run("documentation", || tests.documentation());
-        stages.run("privileged", || tests.privileged(&built));
+        stages.run("privileged", || tests.privileged(&built, "all()", &[]));
+        stages.run("indexed", || tests.privileged(&built, DECISIONS, &INDEXED));
     }
     stages.finish(!arguments.filter.is_empty())
 }
@@ -158,13 +169,24 @@ impl Tests<'_> {
         outcome_of(&mut cargo)
     }
 
-    fn privileged(&self, built: &Built) -> Result<Outcome<()>> {
+    fn privileged(
+        &self,
+        built: &Built,
+        set: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Outcome<()>> {
         // sudo clears the environment and has a search path of its own.
         let mut command = self.privilege.command("env");
         command.current_dir(self.workspace.root());
         command.args(self.environment(&built.daemon)?);
+        command.args(
+            settings
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
         command.arg("cargo-nextest");
-        self.choose(&mut command, built, &format!("package({PRIVILEGED})"));
+        let set = format!("package({PRIVILEGED}) & ({set})");
+        self.choose(&mut command, built, &set);
         outcome_of(&mut command)
     }
 

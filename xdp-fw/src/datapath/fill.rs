@@ -2,17 +2,17 @@
 //!
 //! Owns which table goes into which map of the object. Loads no program and pins nothing.
 
-use aya::maps::lpm_trie::Key;
-use aya::maps::{Array, HashMap, LpmTrie, Map, MapError};
+use aya::maps::{Array, HashMap, Map, MapError};
 use aya::{Ebpf, EbpfLoader, Pod};
 use xdp_fw_common::tables::Rule;
 use xdp_fw_common::wire::Settings;
 
 use super::Error;
+use super::addresses::{self, ADDRESSES};
 use super::generation::Slot;
 use super::object::{Kernel, OBJECT};
 use super::pins::Pins;
-use crate::policy::{AddressTable, Tables};
+use crate::policy::Tables;
 
 /// Creates the maps at the size of their data. Nothing is loaded yet. What generations share comes
 /// from `pins`; without them, it is fresh too.
@@ -27,18 +27,7 @@ pub(super) fn create(pins: Option<&Pins>, kernel: Kernel, tables: &Tables) -> Re
         loader.map_pin_path("COUNTERS", pins.counters());
         loader.map_pin_path("ENTRY", pins.entry());
     }
-    for (map, length) in [
-        ("SOURCE_V4", tables.source.v4.len()),
-        ("SOURCE_V6", tables.source.v6.len()),
-        ("DESTINATION_V4", tables.destination.v4.len()),
-        ("DESTINATION_V6", tables.destination.v6.len()),
-        ("INTERFACES", tables.interfaces.len()),
-        ("SOURCE_MACS", tables.source_macs.len()),
-        ("DESTINATION_MACS", tables.destination_macs.len()),
-        ("NUMBERS", tables.numbers.len()),
-        ("ROWS", tables.rows.len()),
-        ("RULES", tables.rules.len()),
-    ] {
+    for (map, length) in sizes(tables) {
         let length = u32::try_from(length).map_err(|_| Error::Kernel {
             action: format!("create map {map}"),
             cause: format!("{length} entries"),
@@ -51,17 +40,34 @@ pub(super) fn create(pins: Option<&Pins>, kernel: Kernel, tables: &Tables) -> Re
         .map_err(|error| Error::kernel("create the rule maps", &error))
 }
 
+/// Each map and its number of entries.
+fn sizes(tables: &Tables) -> Vec<(&'static str, usize)> {
+    let mut sizes = vec![
+        ("INTERFACES", tables.interfaces.len()),
+        ("SOURCE_MACS", tables.source_macs.len()),
+        ("DESTINATION_MACS", tables.destination_macs.len()),
+        ("NUMBERS", tables.numbers.len()),
+        ("ROWS", tables.rows.len()),
+        ("RULES", tables.rules.len()),
+    ];
+    for maps in &ADDRESSES {
+        sizes.extend(addresses::sizes(maps, tables));
+    }
+    sizes
+}
+
 /// Fills the maps.
 pub(super) fn fill(ebpf: &mut Ebpf, tables: &Tables, rules: &[Slot]) -> Result<(), Error> {
-    fill_addresses(ebpf, ["SOURCE_V4", "SOURCE_V6"], &tables.source)?;
-    fill_addresses(
+    for maps in &ADDRESSES {
+        addresses::fill(ebpf, maps, tables)?;
+    }
+    fill_hash(ebpf, "INTERFACES", tables.interfaces.iter().copied())?;
+    fill_hash(ebpf, "SOURCE_MACS", tables.source_macs.iter().copied())?;
+    fill_hash(
         ebpf,
-        ["DESTINATION_V4", "DESTINATION_V6"],
-        &tables.destination,
+        "DESTINATION_MACS",
+        tables.destination_macs.iter().copied(),
     )?;
-    fill_hash(ebpf, "INTERFACES", &tables.interfaces)?;
-    fill_hash(ebpf, "SOURCE_MACS", &tables.source_macs)?;
-    fill_hash(ebpf, "DESTINATION_MACS", &tables.destination_macs)?;
     fill_array(ebpf, "NUMBERS", tables.numbers.iter().copied())?;
     fill_array(ebpf, "ROWS", tables.rows.iter().copied())?;
     let rules = rules.iter().map(|rule| Rule {
@@ -73,25 +79,14 @@ pub(super) fn fill(ebpf: &mut Ebpf, tables: &Tables, rules: &[Slot]) -> Result<(
     fill_array(ebpf, "RULES", rules)
 }
 
-fn fill_addresses(ebpf: &mut Ebpf, [v4, v6]: [&str; 2], table: &AddressTable) -> Result<(), Error> {
-    let mut trie: LpmTrie<_, [u8; 4], u32> = map(ebpf, v4)?;
-    for (address, length, class) in &table.v4 {
-        let key = Key::new(u32::from(*length), address.octets());
-        trie.insert(&key, class, 0)
-            .map_err(|error| refused(v4, &error))?;
-    }
-    let mut trie: LpmTrie<_, [u8; 16], u32> = map(ebpf, v6)?;
-    for (address, length, class) in &table.v6 {
-        let key = Key::new(u32::from(*length), address.octets());
-        trie.insert(&key, class, 0)
-            .map_err(|error| refused(v6, &error))?;
-    }
-    Ok(())
-}
-
-fn fill_hash<K: Pod>(ebpf: &mut Ebpf, name: &str, entries: &[(K, u32)]) -> Result<(), Error> {
+pub(super) fn fill_hash<K: Pod>(
+    ebpf: &mut Ebpf,
+    name: &str,
+    entries: impl IntoIterator<Item = (K, u32)>,
+) -> Result<(), Error> {
     let mut hash: HashMap<_, K, u32> = map(ebpf, name)?;
-    for (key, class) in entries {
+    for entry in entries {
+        let (key, class) = &entry;
         hash.insert(key, class, 0)
             .map_err(|error| refused(name, &error))?;
     }
@@ -113,7 +108,7 @@ fn fill_array<V: Pod>(
 }
 
 /// The map `name` of the object, as the type `M`.
-fn map<'a, M>(ebpf: &'a mut Ebpf, name: &str) -> Result<M, Error>
+pub(super) fn map<'a, M>(ebpf: &'a mut Ebpf, name: &str) -> Result<M, Error>
 where
     M: TryFrom<&'a mut Map, Error = MapError>,
 {
@@ -128,6 +123,6 @@ where
     M::try_from(map).map_err(|error| broken(error.to_string()))
 }
 
-fn refused(map: &str, error: &MapError) -> Error {
+pub(super) fn refused(map: &str, error: &MapError) -> Error {
     Error::kernel(format!("fill map {map}"), error)
 }

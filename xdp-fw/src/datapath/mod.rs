@@ -8,6 +8,7 @@
 //! generation beside the one in force first. The pins are the truth: a process that dies
 //! leaves the filter in force, and the next one adopts it.
 
+mod addresses;
 mod base;
 mod counters;
 mod error;
@@ -17,6 +18,7 @@ mod foreign;
 mod generation;
 mod layout;
 mod links;
+mod mapping;
 mod migrate;
 mod netlink;
 mod object;

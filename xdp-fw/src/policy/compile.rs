@@ -5,6 +5,7 @@
 
 use std::hash::Hash;
 
+use bytemuck::Zeroable as _;
 use xdp_fw_common::Dimension;
 use xdp_fw_common::tables::{
     CLASS_ABSENT, Domain, NUMBERS_PACK, RULES_MAX, Row, SHADOW_RULES_MAX, number_values,
@@ -13,6 +14,7 @@ use xdp_fw_common::wire::Settings;
 
 use super::addresses;
 use super::criteria::{Criteria, Membership};
+use super::engine::Thresholds;
 use super::keys;
 use super::model::{AddressList, Policy};
 use super::numbers;
@@ -68,6 +70,18 @@ pub enum CompileError {
 /// # Errors
 /// [`CompileError`] where the policy does not fit the tables.
 pub fn compile(policy: &Policy, interfaces: &[(u32, String)]) -> Result<Tables, CompileError> {
+    compile_with(policy, interfaces, Thresholds::default())
+}
+
+/// The same, with other sizes from which on prefixes are in an index.
+///
+/// # Errors
+/// As [`compile()`].
+pub fn compile_with(
+    policy: &Policy,
+    interfaces: &[(u32, String)],
+    thresholds: Thresholds,
+) -> Result<Tables, CompileError> {
     let rules = policy.rules.as_slice();
     if rules.len() > RULES_MAX {
         return Err(CompileError::Rules { count: rules.len() });
@@ -101,6 +115,7 @@ pub fn compile(policy: &Policy, interfaces: &[(u32, String)]) -> Result<Tables, 
     if tables.settings.shadow == 1 && tables.rows.is_empty() {
         tables.add_every_rule();
     }
+    tables.choose_engines(thresholds);
     Ok(tables)
 }
 
@@ -117,6 +132,7 @@ fn settings(policy: &Policy) -> Settings {
         used: [0; Dimension::COUNT],
         rows: [0; Dimension::COUNT],
         values: [0; Dimension::COUNT],
+        ..Settings::zeroed()
     }
 }
 

@@ -9,12 +9,14 @@
 //! - `ranges`: sets of numbers
 //! - `criteria`: the distinct lists of a dimension, and the rows of its classes
 //! - `addresses`, `numbers`, `keys`: values to classes
+//! - `engine`: tries and indexes for addresses
 //! - [`mod@compile`]: the assembly
 //! - `tables`, `host`: the result, and how it answers on the host
 
 mod addresses;
 pub mod compile;
 mod criteria;
+mod engine;
 mod host;
 mod intern;
 mod keys;
@@ -27,7 +29,8 @@ mod tables;
 mod tests;
 mod values;
 
-pub use compile::{CompileError, compile};
+pub use compile::{CompileError, compile, compile_with};
+pub use engine::{IndexV4, IndexV6, Thresholds};
 pub use host::HostTables;
 pub use model::{AddressList, List, Policy};
 pub use ranges::Ranges;
