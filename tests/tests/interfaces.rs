@@ -150,6 +150,24 @@ fn a_refusing_driver_is_quoted_and_the_command_it_comes_with_helps() {
         .unwrap();
 }
 
+/// The unit leaves the daemon the capabilities that it needs, and none to look at programs by id.
+#[test]
+fn with_the_units_capabilities_a_driver_is_quoted_and_a_foreign_program_told_by_its_id() {
+    let hosts = Hosts::new("unit");
+    let _cable = hosts.cable(1_500);
+    let edge = &hosts.edge;
+    edge.run("ip", ["link", "add", "br0", "type", "bridge"]);
+    let theirs = ForeignProgram::attach(edge, EDGE_DEVICE, "their_filter");
+    let mut daemon = Daemon::prepare(edge, &deny_on("[\"br0\", \"e0\"]"));
+    daemon.confine();
+    daemon.restart();
+    let bridge = daemon.interface_error("br0");
+    assert!(bridge.contains("does not support XDP"), "{bridge}");
+    let foreign = daemon.interface_error(EDGE_DEVICE);
+    assert!(foreign.contains("another XDP program, id "), "{foreign}");
+    drop(theirs);
+}
+
 #[test]
 fn what_is_made_of_others_is_refused_with_their_names_and_generic_takes_it() {
     let hosts = Hosts::new("stacked");

@@ -8,6 +8,7 @@ mod host_files;
 mod notify;
 mod places;
 mod process;
+mod unit;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -36,6 +37,7 @@ pub struct Daemon<'a> {
     process: Option<Process>,
     host_files: Option<HostFiles>,
     denied_netlink: Option<u32>,
+    confined: bool,
     /// Arguments of `run` beside the places.
     arguments: Vec<String>,
     /// What the last process wrote that has ended.
@@ -81,10 +83,16 @@ impl<'a> Daemon<'a> {
             process: None,
             host_files: None,
             denied_netlink: None,
+            confined: false,
             arguments: Vec::new(),
             last_log: String::new(),
             fault: None,
         }
+    }
+
+    /// From its next start on, it has the capabilities that the unit leaves it, and no other.
+    pub fn confine(&mut self) {
+        self.confined = true;
     }
 
     /// Starts it with the directories it has, and waits until it is ready.
@@ -106,6 +114,9 @@ impl<'a> Daemon<'a> {
         }
         if let Some(family) = self.denied_netlink {
             denied::deny_netlink(&mut command, family);
+        }
+        if self.confined {
+            unit::confine(&mut command);
         }
         command.env("NOTIFY_SOCKET", self.places.notify.path());
         if let Some(fault) = self.fault.take() {

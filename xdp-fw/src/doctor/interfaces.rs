@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::config::{Config, Mode};
 use crate::datapath::{self, Foreign, Link};
 use crate::interfaces::{
-    Device, Error, Interface, XdpFeatures, XdpMode, advice, device, drivers, is_glob, matches,
-    why_unfit, xdp_features,
+    Device, Error, Interface, XdpFeatures, XdpMode, advice, device, drivers, hides_tags, is_glob,
+    matches, why_unfit, xdp_features,
 };
 
 use super::{Finding, Group};
@@ -42,6 +42,8 @@ pub(super) struct Seen {
     pub(super) features: Option<XdpFeatures>,
     pub(super) device: Device,
     pub(super) program: Program,
+    /// How to leave VLAN tags on frames, where its device takes them off.
+    pub(super) tags: Option<String>,
     /// Whether a rule asks for VLAN ids.
     pub(super) vlan_rules: bool,
 }
@@ -99,6 +101,7 @@ fn look_at(
         features: xdp_features(interface.index).ok(),
         device: device(name).unwrap_or_default(),
         program: program(interface, links),
+        tags: hides_tags(interface, all).unwrap_or_default(),
         vlan_rules: config.rules.iter().any(|rule| rule.vlan.is_some()),
         interface: interface.clone(),
     }
@@ -280,12 +283,9 @@ fn not_native(seen: &Seen) -> (String, String) {
 
 /// A tag that was taken off is not there for rules to see.
 fn tags(seen: &Seen) -> Option<Finding> {
-    if !seen.device.strips_vlan_tags {
-        return None;
-    }
+    let fix = seen.tags.as_ref()?;
     let name = &seen.interface.name;
     let what = format!("{name}: VLAN tags are taken off before the filter sees a frame");
-    let fix = format!("`ethtool -K {name} rxvlan off`");
     Some(if seen.vlan_rules {
         GROUP.problem(format!("{what}, and there are rules on `vlan`"), fix)
     } else {

@@ -156,7 +156,6 @@ fn seen(name: &str, driver: &str) -> interfaces::Seen {
         }),
         device: Device {
             driver: Some(driver.to_owned()),
-            strips_vlan_tags: false,
             lro: false,
             channels: Some(Channels {
                 max_combined: 8,
@@ -165,6 +164,7 @@ fn seen(name: &str, driver: &str) -> interfaces::Seen {
             }),
         },
         program: interfaces::Program::Nobodys,
+        tags: None,
         vlan_rules: false,
     }
 }
@@ -248,7 +248,7 @@ fn programs_on_interfaces_are_told_apart() {
 fn tags_that_are_taken_off_matter_to_rules_on_vlan() {
     let stripping = |vlan_rules| {
         let mut seen = seen("eth0", "ixgbe");
-        seen.device.strips_vlan_tags = true;
+        seen.tags = Some("leave them on with `ethtool -K eth0 rxvlan off`".to_owned());
         seen.vlan_rules = vlan_rules;
         seen
     };

@@ -20,8 +20,7 @@ const FEATURE_NAMES: u32 = 4;
 /// More features than a kernel has by far: 64 at most up to 7.3.
 const MOST_FEATURES: usize = 256;
 
-/// `ETH_FLAG_RXVLAN` and `ETH_FLAG_LRO`.
-const RX_VLAN: u32 = 1 << 8;
+/// `ETH_FLAG_LRO`.
 const LRO: u32 = 1 << 15;
 
 /// A device as `ethtool -i`, `-k` and `-l` show it. What its driver does not tell is absent.
@@ -29,8 +28,6 @@ const LRO: u32 = 1 << 15;
 pub struct Device {
     /// The driver's name.
     pub driver: Option<String>,
-    /// Whether it takes VLAN tags off frames before anyone sees them (`rx-vlan-offload`).
-    pub strips_vlan_tags: bool,
     /// Whether it joins segments to larger ones (`large-receive-offload`).
     pub lro: bool,
     /// Its channels.
@@ -87,7 +84,6 @@ pub fn device(name: &str) -> io::Result<Device> {
     let channels = asked.ask(&mut channels).ok().map(|()| channels.answer);
     Ok(Device {
         driver,
-        strips_vlan_tags: flags & RX_VLAN != 0,
         lro: flags & LRO != 0,
         channels,
     })
@@ -268,8 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_has_no_driver_and_strips_nothing() {
-        let lo = device("lo").unwrap();
-        assert_eq!((lo.strips_vlan_tags, lo.lro), (false, false));
+    fn loopback_joins_nothing() {
+        assert!(!device("lo").unwrap().lro);
     }
 }

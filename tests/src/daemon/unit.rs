@@ -1,0 +1,32 @@
+//! The rights that the unit leaves the daemon.
+//!
+//! Owns the bounding set of a daemon under test; the rest of the unit's sandbox is systemd's.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// `CapabilityBoundingSet=` of the unit by number: CAP_NET_ADMIN, CAP_SYS_RESOURCE, CAP_PERFMON and
+/// CAP_BPF.
+const KEPT: [libc::c_ulong; 4] = [12, 24, 38, 39];
+/// More than there are.
+const END: libc::c_ulong = 64;
+
+/// Has the command run with the unit's capabilities and no other.
+pub(super) fn confine(command: &mut Command) {
+    let confine = || {
+        for capability in (0..END).filter(|number| !KEPT.contains(number)) {
+            // SAFETY: takes numbers, and touches no memory.
+            let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+            let error = io::Error::last_os_error();
+            // Beyond the last one.
+            if result != 0 && error.raw_os_error() != Some(libc::EINVAL) {
+                return Err(error);
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes system calls on numbers; it neither
+    // allocates nor takes a lock.
+    unsafe { command.pre_exec(confine) };
+}
