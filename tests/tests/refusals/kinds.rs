@@ -249,6 +249,18 @@ fn named_files() -> Vec<Kind> {
             },
         ),
         include("an included file that is a FIFO", "is a FIFO", fifo),
+        include("a directory writable by others", "lies in ", |path| {
+            write(path, "");
+            set_mode(path.parent().expect("it has a directory"), 0o777);
+        }),
+        kind(
+            "a link into a directory writable by others",
+            "lies in ",
+            |path| {
+                write(&directory(path, 0o777).join("main.toml"), config(""));
+                link("more/main.toml")(path);
+            },
+        ),
         kind(
             "an included directory writable by others",
             "chmod go-w",

@@ -58,6 +58,13 @@ fn refused_everywhere(daemon: &Daemon<'_>, hosts: &Hosts, kind: &Kind, log_befor
 
     let check = daemon.cli(&["check"]);
     assert_eq!(said(&check), problems, "{name}: check and reload");
+    // Whether a file is in order that it may not read, `check` does not know.
+    let denied = problems.contains("permission denied");
+    assert_eq!(
+        check.status.code(),
+        Some(if denied { 3 } else { 2 }),
+        "{name}"
+    );
 }
 
 /// The rule of [`good`] decides, and none else.

@@ -14,7 +14,8 @@ use super::{Exit, Failure, Places, output};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Runs the code that the daemon runs, and prints every problem as file:line:column: what is wrong; \
-what was expected. Exits with 0, or with 2 if there is a problem.
+what was expected. Exits with 0, with 2 if there is a problem, or with 3 if this user may not read \
+one of the files.
 
 Examples:
   xdp-fw check
@@ -30,7 +31,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
         let path = self.file.as_deref().unwrap_or(places.config());
-        let (summary, warnings) = check(path).map_err(|problems| Failure::problems(&problems))?;
+        let (summary, warnings) = check(path)?;
         if self.strict && !warnings.is_empty() {
             return Err(Failure::problems(&warnings.join("\n")));
         }
@@ -41,10 +42,10 @@ impl Check {
 }
 
 /// What there is to say of a good configuration, and its warnings.
-fn check(path: &Path) -> Result<(String, Vec<String>), String> {
-    let loaded = config::load(path, &Disk).map_err(|problems| problems.to_string())?;
+fn check(path: &Path) -> Result<(String, Vec<String>), Failure> {
+    let loaded = config::load(path, &Disk)?;
     let tables = compile(&Policy::from_config(&loaded.config), &[])
-        .map_err(|error| format!("{}: {error}", path.display()))?;
+        .map_err(|error| Failure::problems(&format!("{}: {error}", path.display())))?;
     let rules = counted(tables.rules.len() as u64, "rule");
     let prefixes = counted(tables.prefixes, "prefix");
     let interfaces = loaded.config.interfaces.join(", ");
@@ -66,7 +67,7 @@ mod tests {
         let result = check(&path);
         result
             .map(|(summary, warnings)| (summary.replace(&here, ""), warnings))
-            .map_err(|problems| problems.replace(&here, ""))
+            .map_err(|failure| failure.message.replace(&here, ""))
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::config::Problems;
 use crate::daemon::{self, control::client, lock::LockError};
 use crate::{datapath, interfaces};
 
@@ -34,7 +35,7 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     exit: Exit,
     /// Complete lines; none where nobody would read them.
-    message: String,
+    pub(super) message: String,
 }
 
 impl Failure {
@@ -82,6 +83,19 @@ impl Failure {
     pub fn report(self) -> Exit {
         output::complain(&self.message);
         self.exit
+    }
+}
+
+impl From<Problems> for Failure {
+    /// Whether a file that may not be read is in order, is for someone else to find out.
+    fn from(problems: Problems) -> Self {
+        let failure = Self::problems(&problems.to_string());
+        let exit = if problems.denied {
+            Exit::NotPermitted
+        } else {
+            failure.exit
+        };
+        Self { exit, ..failure }
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! Owns the record of what was read. Never caches: a second call reads again.
 
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::model::{Config, Position};
 use super::parse;
+use super::pattern::glob_directory;
 use super::problem::{Place, Problem, Problems};
 use super::source::{FileError, Files, Role};
 
@@ -33,6 +35,8 @@ pub struct Loaded {
     /// What to watch for a change: every file that is named, the missing ones too, and the
     /// directory of every glob, where a new file may match.
     pub watched: Vec<PathBuf>,
+    /// Over `files`; a gigabyte takes seconds, and so it is done once, where reading blocks, too.
+    pub(crate) hash: [u8; 32],
 }
 
 impl Loaded {
@@ -40,19 +44,23 @@ impl Loaded {
     /// remembered as rolled back.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        for file in &self.files {
-            for bytes in [
-                file.path.as_os_str().as_encoded_bytes(),
-                file.text.as_bytes(),
-            ] {
-                // Lengths keep a path from running into a content.
-                hash.update((bytes.len() as u64).to_be_bytes());
-                hash.update(bytes);
-            }
-        }
-        hash.finalize().into()
+        self.hash
     }
+}
+
+pub(super) fn hash(files: &[ReadFile]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for file in files {
+        for bytes in [
+            file.path.as_os_str().as_encoded_bytes(),
+            file.text.as_bytes(),
+        ] {
+            // Lengths keep a path from running into a content.
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        }
+    }
+    hash.finalize().into()
 }
 
 /// Reads and checks the configuration at `path`, what it includes and the set files they name.
@@ -63,18 +71,66 @@ impl Loaded {
 ///
 /// Everything that is wrong, at once.
 pub fn load(path: &Path, files: &impl Files) -> Result<Loaded, Problems> {
-    match files.read(path, Role::Main) {
+    let files = Noting::new(files);
+    let result = match files.read(path, Role::Main) {
         Ok(text) => parse::parse(
             ReadFile {
                 path: path.to_path_buf(),
                 text,
             },
-            files,
+            &files,
         ),
         Err(error) => Err(Problems {
             problems: vec![unreadable(path, &error)],
             watched: vec![path.to_path_buf()],
+            ..Problems::default()
         }),
+    };
+    result.map_err(|problems| Problems {
+        denied: files.denied.get(),
+        closed: files.closed.take(),
+        ..problems
+    })
+}
+
+/// Notes which files are refused for whose they are or for who may access them.
+struct Noting<'a, F> {
+    files: &'a F,
+    closed: RefCell<Vec<PathBuf>>,
+    denied: Cell<bool>,
+}
+
+impl<'a, F> Noting<'a, F> {
+    fn new(files: &'a F) -> Self {
+        Self {
+            files,
+            closed: RefCell::default(),
+            denied: Cell::default(),
+        }
+    }
+
+    fn note(&self, path: &Path, error: &FileError) {
+        let closed = match error {
+            FileError::Denied => path,
+            FileError::Distrusted(why) | FileError::Directory { why } => why.path(),
+            _ => return,
+        };
+        self.closed.borrow_mut().push(closed.to_path_buf());
+        self.denied
+            .set(self.denied.get() || matches!(error, FileError::Denied));
+    }
+}
+
+impl<F: Files> Files for Noting<'_, F> {
+    fn read(&self, path: &Path, role: Role) -> Result<String, FileError> {
+        let text = self.files.read(path, role);
+        text.inspect_err(|error| self.note(path, error))
+    }
+
+    fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
+        let paths = self.files.glob(pattern);
+        let directory = glob_directory(pattern).unwrap_or_default();
+        paths.inspect_err(|error| self.note(&directory, error))
     }
 }
 
@@ -88,5 +144,34 @@ pub(super) fn unreadable(path: &Path, error: &FileError) -> Problem {
     Problem {
         place,
         message: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_hash_covers_paths_and_contents_of_every_file() {
+        let file = |path: &str, text: &str| ReadFile {
+            path: path.into(),
+            text: text.to_owned(),
+        };
+        let files = vec![file("fw.toml", "a"), file("set.txt", "b")];
+        let mut hashes = BTreeSet::from([hash(&files)]);
+        assert!(!hashes.insert(hash(&files.clone())));
+        for index in 0..files.len() {
+            let mut other = files.clone();
+            other[index].text.push('#');
+            assert!(hashes.insert(hash(&other)));
+            let mut other = files.clone();
+            other[index].path.set_extension("x");
+            assert!(hashes.insert(hash(&other)));
+        }
+        // No path runs into a content.
+        let moved = [file("fw.tomla", ""), file("set.txt", "b")];
+        assert!(hashes.insert(hash(&moved)));
     }
 }

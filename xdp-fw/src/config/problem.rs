@@ -56,12 +56,16 @@ pub(super) fn write_visibly(out: &mut impl fmt::Write, char: char) -> fmt::Resul
 /// each included one, in the order of their lines; then those of each set file.
 ///
 /// Prints one problem per line, without a newline at the end. Never empty as an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems {
     /// What is wrong.
     pub problems: Vec<Problem>,
     /// What to watch for a correction, as in [`Loaded::watched`](super::Loaded::watched).
     pub watched: Vec<PathBuf>,
+    /// The files and directories among them that a `chmod` or `chown` would mend.
+    pub closed: Vec<PathBuf>,
+    /// Whether this process may not read one of the files.
+    pub denied: bool,
 }
 
 impl fmt::Display for Problems {

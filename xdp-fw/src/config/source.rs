@@ -69,22 +69,13 @@ pub enum FileError {
     #[error("is not a directory; expected one that holds the files")]
     NotADirectory,
     /// Someone else could change the rules.
-    #[error("is writable by group or others (mode {mode:04o}); run `chmod go-w {}`", .path.display())]
-    Writable {
-        /// Permission bits.
-        mode: u32,
-        /// The file, for the remedy.
-        path: PathBuf,
-    },
-    /// Someone else owns it, and so could change the rules.
-    #[error("is owned by user {owner}, neither root nor user {user}; run `chown root {}`", .path.display())]
-    Owner {
-        /// Its owner's user id.
-        owner: u32,
-        /// The effective user id of this process.
-        user: u32,
-        /// The file, for the remedy.
-        path: PathBuf,
+    #[error(transparent)]
+    Distrusted(#[from] Distrust),
+    /// Someone else could put another file in its place.
+    #[error("lies in {}, which {why}", .why.path().display())]
+    Directory {
+        /// How.
+        why: Distrust,
     },
     /// Larger than [`Role::bound`].
     #[error("has {size} bytes; expected at most {bound}")]
@@ -110,6 +101,39 @@ pub enum FileError {
     /// Any other error of the system.
     #[error("cannot be read: {0}")]
     Io(#[from] io::Error),
+}
+
+/// Why a file or a directory is not trusted: someone else can change it.
+#[derive(Debug, thiserror::Error)]
+pub enum Distrust {
+    /// By its mode.
+    #[error("is writable by group or others (mode {mode:04o}); run `chmod go-w {}`", .path.display())]
+    Writable {
+        /// Permission bits.
+        mode: u32,
+        /// The file, for the remedy.
+        path: PathBuf,
+    },
+    /// By its owner.
+    #[error("is owned by user {owner}, neither root nor user {user}; run `chown root {}`", .path.display())]
+    Owner {
+        /// Its owner's user id.
+        owner: u32,
+        /// The effective user id of this process.
+        user: u32,
+        /// The file, for the remedy.
+        path: PathBuf,
+    },
+}
+
+impl Distrust {
+    /// What someone else can change.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Writable { path, .. } | Self::Owner { path, .. } => path,
+        }
+    }
 }
 
 /// The file system.
@@ -143,7 +167,7 @@ impl Files for Disk {
         }
         // Who can put a file there, or take one away, changes the rules.
         if let Some(error) = distrust(listed, &Facts::of(&meta), Uid::effective().as_raw()) {
-            return Err(error);
+            return Err(error.into());
         }
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(listed).map_err(open_error)? {
@@ -168,6 +192,9 @@ fn read_settled(path: &Path, role: Role) -> Result<Option<Vec<u8>>, FileError> {
     let before = file.metadata()?;
     if let Some(error) = refusal(path, &Facts::of(&before), Uid::effective().as_raw(), role) {
         return Err(error);
+    }
+    if let Some(why) = distrusted_place(path, Uid::effective().as_raw())? {
+        return Err(FileError::Directory { why });
     }
     let bytes = read_at_most(&mut file, before.len())?;
     // The path, not the descriptor: a file that was replaced meanwhile is read again.
@@ -246,23 +273,48 @@ fn refusal(path: &Path, facts: &Facts, euid: u32, role: Role) -> Option<FileErro
         size: facts.size,
         bound,
     });
-    distrust(path, facts, euid).or(too_large)
+    let distrusted = distrust(path, facts, euid).map(FileError::from);
+    distrusted.or(too_large)
 }
 
 /// Why what has these facts is not trusted by user `euid`: someone else can change it.
-fn distrust(path: &Path, facts: &Facts, euid: u32) -> Option<FileError> {
+fn distrust(path: &Path, facts: &Facts, euid: u32) -> Option<Distrust> {
     let path = || path.to_path_buf();
     if facts.mode & 0o022 != 0 {
-        return Some(FileError::Writable {
+        return Some(Distrust::Writable {
             mode: facts.mode,
             path: path(),
         });
     }
-    (facts.owner != 0 && facts.owner != euid).then(|| FileError::Owner {
+    (facts.owner != 0 && facts.owner != euid).then(|| Distrust::Owner {
         owner: facts.owner,
         user: euid,
         path: path(),
     })
+}
+
+/// Why the directory of a file is not trusted, or that of what a link leads to: whoever can change
+/// it can put another file of root's in the place of this one, or take it away.
+fn distrusted_place(path: &Path, euid: u32) -> io::Result<Option<Distrust>> {
+    let real = match std::fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        real => real?,
+    };
+    for file in [&std::path::absolute(path)?, &real] {
+        let Some(directory) = file.parent() else {
+            continue;
+        };
+        let mut facts = Facts::of(&std::fs::metadata(directory)?);
+        if facts.mode & libc::S_ISVTX != 0 {
+            // As in /tmp, nobody can touch the files of others.
+            facts.mode &= !0o022;
+        }
+        let distrusted = distrust(directory, &facts, euid);
+        if distrusted.is_some() {
+            return Ok(distrusted);
+        }
+    }
+    Ok(None)
 }
 
 /// Turns bytes into text, or says where they stop being text.

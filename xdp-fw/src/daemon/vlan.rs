@@ -31,6 +31,7 @@ pub(super) async fn refuse_hidden(config: &Config) -> Result<(), Refusal> {
     Err(Refusal::HiddenTags(Problems {
         problems: problems.collect(),
         watched: Vec::new(),
+        ..Problems::default()
     }))
 }
 

@@ -38,8 +38,7 @@ pub(super) struct Diff {
 impl Diff {
     pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
         let path = self.file.as_deref().unwrap_or(places.config());
-        let after = config::load(path, &Disk)
-            .map_err(|problems| Failure::problems(&problems.to_string()))?;
+        let after = config::load(path, &Disk)?;
         let in_force = in_force::read(places)?;
         let before = in_force
             .configuration

@@ -31,8 +31,7 @@ impl Basis {
             return Ok(None);
         }
         let path = places.config();
-        let loaded = config::load(path, &Disk)
-            .map_err(|problems| Failure::problems(&problems.to_string()))?;
+        let loaded = config::load(path, &Disk)?;
         let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
         output::warn(&warnings);
         let mut interfaces: Vec<_> = list()?.into_iter().map(|it| (it.index, it.name)).collect();

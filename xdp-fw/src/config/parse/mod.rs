@@ -49,7 +49,7 @@ use self::set::SetDraft;
 use self::set_file::Shelf;
 use self::top::Draft;
 use super::lint;
-use super::load::{Loaded, ReadFile};
+use super::load::{self, Loaded, ReadFile};
 use super::model::{Config, InterfaceOverride, Metrics, Position, Rule, Set};
 use super::print::Written;
 use super::problem::{Place, Problem, Problems};
@@ -139,7 +139,11 @@ pub(super) fn parse(main: ReadFile, files: &impl Files) -> Result<Loaded, Proble
     problems.append(&mut shelf.problems);
     let watched = shelf.watched.into_iter().collect();
     if !problems.is_empty() {
-        return Err(Problems { problems, watched });
+        return Err(Problems {
+            problems,
+            watched,
+            ..Problems::default()
+        });
     }
     let Parsed {
         config,
@@ -153,10 +157,12 @@ pub(super) fn parse(main: ReadFile, files: &impl Files) -> Result<Loaded, Proble
         Place::File(file) => (order(file), 0, 0),
     });
     let files = std::iter::once(main).chain(included.files);
+    let files: Vec<_> = files.chain(shelf.read).collect();
     Ok(Loaded {
         config,
         warnings,
-        files: files.chain(shelf.read).collect(),
+        hash: load::hash(&files),
+        files,
         watched,
     })
 }

@@ -92,6 +92,39 @@ fn a_file_that_group_or_others_can_write_is_refused_with_the_remedy() {
 }
 
 #[test]
+fn a_file_in_a_directory_that_others_can_change_is_refused_with_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(dir.path(), "a", b"");
+    let chmod = |mode| {
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for mode in [0o770, 0o707] {
+        chmod(mode);
+        let directory = dir.path().display();
+        assert_eq!(
+            refused(&path),
+            format!(
+                "lies in {directory}, which is writable by group or others (mode {mode:04o}); \
+                 run `chmod go-w {directory}`"
+            )
+        );
+    }
+    // As in /tmp: others can add files there, and not touch this one.
+    chmod(0o1777);
+    assert!(Disk.read(&path, Role::Main).is_ok());
+}
+
+#[test]
+fn what_a_link_leads_to_must_lie_in_a_safe_place_too() {
+    let (dir, open) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let target = file(open.path(), "a", b"");
+    fs::set_permissions(open.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let link = dir.path().join("link");
+    symlink(&target, &link).unwrap();
+    assert!(refused(&link).starts_with("lies in "), "{}", refused(&link));
+}
+
+#[test]
 fn a_file_of_another_user_is_refused_unless_that_is_root() {
     let path = Path::new("/etc/xdp-fw.toml");
     let theirs = Facts {
