@@ -11,18 +11,27 @@ use crate::policy::{Policy, Tables, compile};
 
 use super::refusal::Refusal;
 
-/// Reads the configuration file, and says what to watch, even if it has mistakes.
-pub(super) fn read_file(path: &Path) -> (Result<Loaded, Refusal>, Vec<PathBuf>) {
-    match config::load(path, &Disk) {
+/// What to watch, even if the configuration has mistakes.
+pub(super) struct Named {
+    /// Every file that is named, and the directories of globs.
+    pub(super) paths: Vec<PathBuf>,
+    /// Those that were refused for whose they are or for who may access them.
+    pub(super) closed: Vec<PathBuf>,
+}
+
+/// Reads the configuration file.
+pub(super) fn read_file(path: &Path) -> (Result<Loaded, Refusal>, Named) {
+    let (result, paths, closed) = match config::load(path, &Disk) {
         Ok(loaded) => {
             let watched = loaded.watched.clone();
-            (Ok(loaded), watched)
+            (Ok(loaded), watched, Vec::new())
         }
         Err(problems) => {
-            let watched = problems.watched.clone();
-            (Err(problems.into()), watched)
+            let (watched, closed) = (problems.watched.clone(), problems.closed.clone());
+            (Err(problems.into()), watched, closed)
         }
-    }
+    };
+    (result, Named { paths, closed })
 }
 
 /// Reads the last good configuration. It is checked like any other: rules for what is good may

@@ -121,6 +121,7 @@ impl Settings {
         let (status, snapshot) = watch::channel(Status::starting(self.config.clone()));
         let (files, watched) = watch::channel(Files {
             paths: Arc::new([]),
+            closed: Arc::new([]),
             read_at: SystemTime::now(),
         });
         let (exporter, metrics) = metrics::exporter(self.pin_dir.clone(), snapshot.clone());

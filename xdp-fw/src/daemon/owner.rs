@@ -30,6 +30,8 @@ use super::{Settings, start};
 pub(super) struct Files {
     /// Their paths as the operator wrote them.
     pub(super) paths: Arc<[PathBuf]>,
+    /// Those that were refused for whose they are or for who may access them.
+    pub(super) closed: Arc<[PathBuf]>,
     /// Before this moment nothing was read.
     pub(super) read_at: SystemTime,
 }

@@ -24,6 +24,9 @@ use super::status::{LastReload, Source, State, Status};
 use super::{systemd, vlan};
 use crate::timestamp::Timestamp;
 
+/// The part of the daemon that keeps a copy for the next start.
+const LAST_GOOD: &str = "last good configuration";
+
 impl Service {
     /// Puts into force what the file says, or says why not.
     pub(super) async fn reload(
@@ -62,6 +65,9 @@ impl Service {
             self.config = loaded.config;
         } else {
             info!("nothing to do: what the files say is in force");
+            if self.owner.troubles.contains_key(LAST_GOOD) {
+                self.owner.remember(loaded).await?;
+            }
             self.owner
                 .status
                 .send_modify(|status| status.config_source = Source::File);
@@ -84,7 +90,8 @@ impl Owner {
     pub(super) async fn read(&mut self) -> Result<Loaded, Refusal> {
         let path = self.settings.config.clone();
         let read_at = SystemTime::now();
-        let (result, mut paths) = blocking(move || candidate::read_file(&path)).await?;
+        let (result, named) = blocking(move || candidate::read_file(&path)).await?;
+        let (mut paths, closed): (_, Arc<[PathBuf]>) = (named.paths, named.closed.into());
         if result.is_err() {
             // What is in force may be wanted again.
             let known = self.files.borrow().paths.clone();
@@ -94,8 +101,12 @@ impl Owner {
         }
         let paths: Arc<[PathBuf]> = paths.into();
         self.files.send_if_modified(|files| {
-            let new = files.paths != paths;
-            *files = Files { paths, read_at };
+            let new = files.paths != paths || files.closed != closed;
+            *files = Files {
+                paths,
+                closed,
+                read_at,
+            };
             new
         });
         result
@@ -180,10 +191,12 @@ impl Owner {
             (loaded, stored)
         })
         .await?;
-        self.trouble(
-            "last good configuration",
-            stored.err().map(|error| error.to_string()),
-        );
+        let error = stored.err().map(|error| {
+            format!(
+                "{error}; the next start may miss what is in force: mend it and run `xdp-fw reload`"
+            )
+        });
+        self.trouble(LAST_GOOD, error);
         Ok(loaded)
     }
 }

@@ -191,6 +191,8 @@ fn remedy(errno: Option<i32>) -> &'static str {
         Some(libc::ENOMEM | libc::E2BIG | libc::ENOSPC) => {
             "free memory, raise the service's memory limit, or use fewer or shorter prefix lists"
         }
+        Some(libc::EMFILE) => "raise the service's LimitNOFILE",
+        Some(libc::ENFILE) => "close files elsewhere, or raise fs.file-max",
         Some(libc::EEXIST) => "another xdp-fw is at work in the same pin directory; stop it",
         Some(libc::EINVAL | libc::ENOTSUP) => {
             "check with `uname -r` that the kernel is 5.10 or newer, and that net.core.bpf_jit_enable has not changed since the start; if so, please report this"

@@ -4,53 +4,65 @@
 
 mod debounce;
 mod places;
+mod watches;
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::future::pending;
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use notify::{Event, INotifyWatcher, RecursiveMode, Watcher as _};
+use notify::{Event, INotifyWatcher, Watcher as _};
 use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::command::{Cause, Command, Commands, ReloadOptions};
 use super::error::Error;
+use super::kernel::blocking;
 use super::owner::Files;
 use debounce::settled;
 use places::Places;
+use watches::Watches;
+
+/// Pause before a watch that failed is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// The task.
 pub(super) struct Watcher {
     files: watch::Receiver<Files>,
     commands: Commands,
-    /// `None` where the kernel has no inotify instance to spare.
-    inotify: Result<INotifyWatcher, notify::Error>,
-    watched: BTreeSet<PathBuf>,
+    watches: Watches<INotifyWatcher>,
     places: Arc<Mutex<Places>>,
     changed: Arc<Notify>,
+    /// When to try again what failed.
+    due: Option<Instant>,
 }
 
 impl Watcher {
-    /// Opens inotify; there is nothing to watch yet.
+    /// There is nothing to watch yet.
     pub(super) fn new(files: watch::Receiver<Files>, commands: Commands) -> Self {
         let places = Arc::new(Mutex::new(Places::default()));
         let changed = Arc::new(Notify::new());
         Self {
             files,
             commands,
-            inotify: INotifyWatcher::new(
-                report(Arc::clone(&places), Arc::clone(&changed)),
-                notify::Config::default(),
-            ),
-            watched: BTreeSet::new(),
+            watches: inotify(&places, &changed),
             places,
             changed,
+            due: None,
         }
     }
 
     /// Runs until it is told to stop.
     pub(super) async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
         loop {
+            let due = self.due;
+            let again = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => pending().await,
+                }
+            };
             let change = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 files = self.files.changed() => {
@@ -61,6 +73,7 @@ impl Watcher {
                     false
                 }
                 () = settled(&self.changed) => true,
+                () = again => false,
             };
             // A changed link leads elsewhere by now.
             let missed = self.watch().await;
@@ -74,39 +87,39 @@ impl Watcher {
     /// there changed after it was read and before it was watched.
     async fn watch(&mut self) -> bool {
         let files = self.files.borrow_and_update().clone();
-        let places = Places::of(files.paths.iter());
-        let directories = places.directories();
-        *self.places.lock().unwrap_or_else(PoisonError::into_inner) = places.clone();
-        let grown = directories.difference(&self.watched).next().is_some();
-        let error = self.rewatch(directories);
+        let fresh = inotify(&self.places, &self.changed);
+        let mut watches = mem::replace(&mut self.watches, fresh);
+        let shared = Arc::clone(&self.places);
+        // A file may lie on a disk that sleeps, or on another host.
+        let work = move || {
+            let places = Places::of(files.paths.iter()).closed(files.closed.iter());
+            let before = {
+                let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                mem::replace(&mut *shared, places.clone())
+            };
+            let (grown, result) = watches.follow(places.directories());
+            let missed = (grown || places.adds_to(&before)) && places.changed_since(files.read_at);
+            (watches, missed, result)
+        };
+        let (missed, error) = match blocking(work).await {
+            Ok((watches, missed, result)) => {
+                self.watches = watches;
+                (missed, result.err().map(|error| error.to_string()))
+            }
+            Err(error) => (false, Some(error.to_string())),
+        };
+        self.due = error.as_ref().map(|_| Instant::now() + PAUSE);
         let trouble = Command::Trouble {
             part: "watcher",
             error: error.map(|error| {
-                format!("{error}; edits are not noticed, use `xdp-fw reload` after one")
+                format!(
+                    "{error}; edits are not noticed, use `xdp-fw reload` after one; raise \
+                     fs.inotify.max_user_watches or max_user_instances if those are used up"
+                )
             }),
         };
         let _ = self.commands.send(trouble).await;
-        grown && places.changed_since(files.read_at)
-    }
-
-    fn rewatch(&mut self, directories: BTreeSet<PathBuf>) -> Option<notify::Error> {
-        let inotify = match &mut self.inotify {
-            Ok(inotify) => inotify,
-            Err(error) => return Some(notify::Error::generic(&error.to_string())),
-        };
-        for directory in self.watched.difference(&directories) {
-            // A directory that is gone took its watch along.
-            let _ = inotify.unwatch(directory);
-        }
-        let mut failed = None;
-        for directory in &directories {
-            // Those that are watched, too: it may be another directory of the same name by now.
-            if let Err(error) = inotify.watch(directory, RecursiveMode::NonRecursive) {
-                failed = Some(error);
-            }
-        }
-        self.watched = directories;
-        failed
+        missed
     }
 
     async fn reload(&self) {
@@ -121,6 +134,15 @@ impl Watcher {
             let _ = done.await;
         }
     }
+}
+
+/// Watches that are opened with the first directory.
+fn inotify(places: &Arc<Mutex<Places>>, changed: &Arc<Notify>) -> Watches<INotifyWatcher> {
+    let (places, changed) = (Arc::clone(places), Arc::clone(changed));
+    Watches::new(Box::new(move || {
+        let report = report(Arc::clone(&places), Arc::clone(&changed));
+        INotifyWatcher::new(report, notify::Config::default())
+    }))
 }
 
 /// What inotify's thread does with an event: little, and it never waits.

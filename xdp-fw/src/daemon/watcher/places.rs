@@ -26,6 +26,8 @@ pub(super) struct Places {
     names: BTreeMap<PathBuf, bool>,
     /// Directories in which any name matters: those of globs, which a new file may match.
     whole: BTreeSet<PathBuf>,
+    /// Names on the way to files that nobody reads until their owner or mode is another.
+    closed: BTreeSet<PathBuf>,
 }
 
 impl Places {
@@ -36,6 +38,20 @@ impl Places {
             places.follow(file);
         }
         places
+    }
+
+    /// Has a change of the owner or mode of these count.
+    pub(super) fn closed<'a>(mut self, files: impl Iterator<Item = &'a PathBuf>) -> Self {
+        self.closed = Self::of(files).names.into_keys().collect();
+        self
+    }
+
+    /// Whether there is an event that counts and did not count before.
+    pub(super) fn adds_to(&self, before: &Self) -> bool {
+        let known = |name| before.names.contains_key(name);
+        !self.names.keys().all(known)
+            || !self.whole.is_subset(&before.whole)
+            || !self.closed.is_subset(&before.closed)
     }
 
     /// The directories to watch.
@@ -106,7 +122,8 @@ impl Places {
             let whole = path
                 .parent()
                 .is_some_and(|parent| self.whole.contains(parent));
-            link || whole && is_change(event.kind, path, true)
+            let opened = is_metadata(event.kind) && self.closed.contains(path);
+            link || opened || whole && is_change(event.kind, path, true)
         })
     }
 }
@@ -120,8 +137,13 @@ fn steps(path: &Path) -> VecDeque<OsString> {
     steps.collect()
 }
 
+fn is_metadata(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Modify(ModifyKind::Metadata(_)))
+}
+
 /// MODIFY is none: it comes before the content is complete, and an empty or cut-off file can be a
-/// valid configuration. Nor is ATTRIB, which may come between two writes.
+/// valid configuration. Nor is ATTRIB, which may come between two writes; only where a file was not
+/// read at all, there is nothing to lose.
 fn is_change(kind: EventKind, path: &Path, was_link: bool) -> bool {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write))

@@ -70,6 +70,20 @@ fn what_is_not_finished_is_no_change() {
 }
 
 #[test]
+fn a_change_of_mode_matters_only_where_the_mode_was_what_was_wrong() {
+    let directory = Directory::new();
+    let (closed, other) = (directory.write("a/closed"), directory.write("b/other"));
+    let files = [closed.clone(), other.clone()];
+    let places = Places::of(files.iter()).closed(files.iter().take(1));
+    let mode = EventKind::Modify(ModifyKind::Metadata(notify::event::MetadataKind::Any));
+    assert!(places.concern(&event(mode, &closed)));
+    // The directory that it is in may have been the reason.
+    assert!(places.concern(&event(mode, &directory.path("a"))));
+    assert!(!places.concern(&event(mode, &other)));
+    assert!(!places.concern(&event(mode, &directory.path("b"))));
+}
+
+#[test]
 fn a_link_is_complete_when_it_is_made_and_missed_when_it_is_gone() {
     let directory = Directory::new();
     let (target, link) = (directory.write("target"), directory.path("fw.toml"));

@@ -1,0 +1,206 @@
+//! Broken surroundings: a full disk, no descriptors, no memory, a file that belongs to another. The
+//! old rules stay, someone is told what to do, and what was mended is noticed.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Output;
+use std::ptr::{null, null_mut};
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use serde_json::Value;
+use xdp_fw_tests::cable::{Hosts, config, passes, rule};
+use xdp_fw_tests::daemon::Daemon;
+use xdp_fw_tests::packet::*;
+use xdp_fw_tests::wire::Wire;
+
+fn deny(port: u16) -> String {
+    let criteria = format!("protocol = \"udp\"\ndestination_port = {port}");
+    config(&rule("deny", "drop", &criteria))
+}
+
+/// Whether the rule of [`deny`] with this port is the one in force.
+fn denies(wire: &mut Wire, port: u16) -> bool {
+    let to = |port| eth() / ipv4("192.0.2.1", "198.51.100.1") / udp(40_000, port);
+    let others_pass = passes(wire, &to(port + 1));
+    others_pass && !passes(wire, &to(port))
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// `errors` of the status, on one line.
+fn troubles(daemon: &Daemon<'_>) -> String {
+    let status = daemon.status();
+    status
+        .get("errors")
+        .map(Value::to_string)
+        .unwrap_or_default()
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("a file of the test's own");
+}
+
+#[test]
+fn a_chmod_that_mends_a_refused_file_is_noticed() {
+    let hosts = Hosts::new("chmod");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    let mut wire = hosts.wire();
+    let path = daemon.config_path().to_owned();
+    let directory = path.parent().expect("it has a directory").to_owned();
+
+    let new = path.with_extension("new");
+    fs::write(&new, deny(2)).expect("a directory of the test's own");
+    set_mode(&new, 0o666);
+    fs::rename(&new, &path).expect("a directory of the test's own");
+    daemon.await_reload();
+    assert!(denies(&mut wire, 1));
+    daemon.forget_messages();
+    set_mode(&path, 0o644);
+    daemon.await_reload();
+    assert!(denies(&mut wire, 2));
+
+    // The directory is what is wrong.
+    set_mode(&directory, 0o777);
+    daemon.write_config(&deny(3));
+    daemon.await_reload();
+    assert!(denies(&mut wire, 2));
+    daemon.forget_messages();
+    set_mode(&directory, 0o700);
+    daemon.await_reload();
+    assert!(denies(&mut wire, 3));
+}
+
+/// Lays a file system of this size over a directory, for this thread and what it starts.
+fn small_disk(directory: &Path, bytes: u32) {
+    unshare(CloneFlags::CLONE_NEWNS).expect("root may have mounts of its own");
+    let none: Option<&str> = None;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none).expect("mounts of one's own");
+    let options = format!("size={bytes},mode=0700");
+    mount(
+        Some("tmpfs"),
+        directory,
+        Some("tmpfs"),
+        MsFlags::empty(),
+        Some(options.as_str()),
+    )
+    .expect("root may mount");
+}
+
+#[test]
+fn a_full_disk_keeps_no_rule_out_of_force_and_is_told_until_there_is_room() {
+    let hosts = Hosts::new("full");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = Daemon::prepare(&hosts.edge, &deny(1));
+    small_disk(daemon.state_dir(), 64 << 10);
+    let filler = daemon.state_dir().join("filler");
+    daemon.restart();
+    let mut wire = hosts.wire();
+    assert_eq!(troubles(&daemon), "[]");
+
+    // Now nothing fits any more.
+    let _ = fs::write(&filler, vec![0; 64 << 10]);
+    daemon.write_config(&deny(2));
+    let reload = daemon.cli(&["reload"]);
+    assert_eq!(reload.status.code(), Some(0), "it is in force: {reload:?}");
+    daemon.forget_messages();
+    assert!(denies(&mut wire, 2));
+    let told = troubles(&daemon);
+    assert!(told.contains("last good configuration"), "{told}");
+    assert!(told.contains("No space left"), "{told}");
+
+    // The former copy is whole: a start with a broken file finds it.
+    daemon.kill9();
+    daemon.write_config("broken");
+    daemon.restart();
+    assert!(denies(&mut wire, 1));
+
+    // With room again, the next reload stores it, though nothing else is new.
+    daemon.write_config(&deny(2));
+    daemon.await_reload();
+    assert!(troubles(&daemon).contains("No space left"));
+    fs::remove_file(&filler).expect("a file of the test's own");
+    assert!(daemon.cli(&["reload"]).status.success());
+    daemon.forget_messages();
+    assert_eq!(troubles(&daemon), "[]");
+    daemon.kill9();
+    daemon.write_config("broken");
+    daemon.restart();
+    assert!(denies(&mut wire, 2));
+}
+
+#[test]
+fn a_run_directory_that_cannot_be_written_to_is_named() {
+    let hosts = Hosts::new("rundir");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = Daemon::prepare(&hosts.edge, &deny(1));
+    // A directory that nobody can make anything in, root included.
+    small_disk(daemon.run_dir(), 4 << 10);
+    let none: Option<&str> = None;
+    let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    mount(none, daemon.run_dir(), none, read_only, none).expect("root may mount");
+    let failure = daemon.try_restart().expect_err("there is no lock");
+    let code = failure.status.and_then(|status| status.code());
+    assert_eq!(code, Some(1), "{failure}");
+    let place = daemon.run_dir().display().to_string();
+    assert!(failure.log.contains(&place), "{failure}");
+    assert!(failure.log.contains("Read-only"), "{failure}");
+}
+
+/// Leaves a process that many descriptors more than it has.
+fn limit_descriptors(pid: u32, more: usize) {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).expect("the daemon runs");
+    let open: BTreeSet<usize> = descriptors
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    // The limit is on numbers, and some below the highest may be free.
+    let free = (0..).filter(|number| !open.contains(number)).nth(more);
+    let number: usize = free.expect("numbers do not end");
+    let pid = pid as libc::pid_t;
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the call writes to a live limit, and the null pointer sets none.
+    let read = unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, null(), &raw mut limit) };
+    limit.rlim_cur = number as libc::rlim_t;
+    // SAFETY: the call reads a live limit, and the null pointer asks for no old one.
+    let set = unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &raw const limit, null_mut()) };
+    assert_eq!((read, set), (0, 0), "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn a_daemon_without_descriptors_refuses_the_reload_and_lives() {
+    let hosts = Hosts::new("nofile");
+    let _cable = hosts.cable(1_500);
+    let daemon = Daemon::start(&hosts.edge, &deny(1));
+    let mut wire = hosts.wire();
+    let generation = daemon.generation();
+
+    // Enough for the command's connection and for the file, too few for the maps.
+    limit_descriptors(daemon.pid(), 6);
+    daemon.write_config(&deny(2));
+    let reload = daemon.cli(&["reload"]);
+    daemon.forget_messages();
+    assert_eq!(reload.status.code(), Some(1), "{reload:?}");
+    let error = said(&reload);
+    assert!(error.contains("Too many open files"), "{error}");
+    assert!(error.contains("LimitNOFILE"), "{error}");
+    let status = daemon.status();
+    assert_eq!(status.pointer("/last_reload/ok"), Some(&false.into()));
+    assert_eq!(status.pointer("/generation"), Some(&generation.into()));
+    assert!(denies(&mut wire, 1));
+
+    limit_descriptors(daemon.pid(), 1_000);
+    let reload = daemon.cli(&["reload"]);
+    assert!(reload.status.success(), "{reload:?}");
+    assert!(denies(&mut wire, 2));
+}
