@@ -7,9 +7,10 @@
 )]
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, SocketAddrV6, TcpListener, TcpStream};
 use std::time::Duration;
 
+use nix::net::if_::if_nametoindex;
 use serde_json::Value;
 use xdp_fw_tests::cable::{CLIENT_DEVICE, EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::daemon::Daemon;
@@ -50,6 +51,10 @@ impl Session {
     fn of(hosts: &Hosts, listen: &str, address: &str, port: u16) -> Self {
         let [listen, address] = [listen, address]
             .map(|address| SocketAddr::new(address.parse().expect("an address"), port));
+        Self::between(hosts, listen, address)
+    }
+
+    fn between(hosts: &Hosts, listen: SocketAddr, address: SocketAddr) -> Self {
         let listener = hosts.edge.within(|| TcpListener::bind(listen));
         let listener = listener.expect("a port of one's own");
         let client = hosts.client.within(|| TcpStream::connect(address));
@@ -258,6 +263,25 @@ fn a_session_over_ipv6_is_protected_as_well() {
         error.contains(&told) && error.contains("rule `deny6`"),
         "{error}"
     );
+    session.works();
+}
+
+#[test]
+fn a_session_between_link_local_addresses_is_protected_as_well() {
+    let hosts = Hosts::new("guard-link");
+    let _cable = Veth::new(
+        End::new(&hosts.client, CLIENT_DEVICE).address("fe80::2/64"),
+        End::new(&hosts.edge, EDGE_DEVICE).address("fe80::1/64"),
+    );
+    let mut daemon = start(&hosts, &config(""));
+    let scope = hosts.client.within(|| if_nametoindex(CLIENT_DEVICE));
+    let scope = scope.expect("the device is there");
+    let any = "[::]:22".parse().expect("an address");
+    let edge = SocketAddrV6::new("fe80::1".parse().expect("an address"), 22, 0, scope);
+    let mut session = Session::between(&hosts, any, edge.into());
+    let deny = rule("deny", "drop", "source = \"fe80::2\"");
+    let error = refused(&mut daemon, &config(&deny));
+    assert!(error.contains("the SSH session from [fe80::2]:"), "{error}");
     session.works();
 }
 

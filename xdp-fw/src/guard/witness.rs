@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::devices::{Device, Mac};
 use super::ingress::ingress;
-use super::packets::{self, Packet};
+use super::packets::{self, Connection, Neighbour, Packet};
 use super::routes::Way;
 
 /// For whom a packet stands.
@@ -25,6 +25,15 @@ pub enum Role {
     Gateway(IpAddr),
     /// Names are asked there.
     Resolver(IpAddr),
+}
+
+impl Role {
+    fn address(&self) -> IpAddr {
+        match self {
+            Self::Session { remote, .. } => remote.ip(),
+            Self::Gateway(address) | Self::Resolver(address) => *address,
+        }
+    }
 }
 
 impl fmt::Display for Role {
@@ -110,12 +119,26 @@ fn packets(peer: &Peer, device: &Device, theirs: Mac, ours: Mac) -> Vec<Packet> 
     let way = &peer.way;
     let mut packets = match peer.role {
         Role::Session { remote, local } => {
-            packets::session(remote, local, remote.ip() == way.next_hop, device.mtu)
+            let (near, mtu) = (remote.ip() == way.next_hop, device.mtu);
+            let connection = Connection {
+                remote,
+                local,
+                near,
+                mtu,
+            };
+            connection.packets()
         }
         Role::Gateway(_) => Vec::new(),
         Role::Resolver(address) => packets::answer(address, way.local, address == way.next_hop),
     };
-    packets.extend(packets::neighbour(way.next_hop, way.local, theirs, ours));
+    let next_hop = Neighbour {
+        address: way.next_hop,
+        local: way.local,
+        theirs,
+        ours,
+        on_the_way: peer.role.address() != way.next_hop,
+    };
+    packets.extend(next_hop.packets());
     packets
 }
 
@@ -167,8 +190,8 @@ mod tests {
             "its next acknowledgement",
             "its next full-sized segment",
             "a new connection from there",
-            "its ARP reply",
-            "its ARP request",
+            "its gateway's ARP reply",
+            "its gateway's ARP request",
         ]
         "#);
         for witness in &witnesses {
