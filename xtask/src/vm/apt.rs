@@ -75,7 +75,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Everything that apt would keep, below our directory; nothing of what the machine prefers.
+/// Everything that apt would keep, below our directory; nothing of what the machine prefers. A
+/// mirror that does not answer is an error, not a warning.
 fn configuration(directory: &Path) -> String {
     let directory = directory.display();
     format!(
@@ -89,7 +90,8 @@ fn configuration(directory: &Path) -> String {
          APT::Architecture \"amd64\";\n\
          APT::Sandbox::User \"root\";\n\
          Acquire::Languages \"none\";\n\
-         Acquire::Retries \"3\";\n"
+         Acquire::Retries \"3\";\n\
+         APT::Update::Error-Mode \"any\";\n"
     )
 }
 
