@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use crate::config::{Config, Mode};
 use crate::interfaces::{Interface, XdpMode};
@@ -100,7 +100,8 @@ impl Attachments {
         let mut outcome = self.outcome(&found);
         let hidden = vlan::hidden(config, &scene.interfaces).await?;
         outcome.note_hidden(&hidden);
-        self.log_hidden(hidden);
+        vlan::log_changes(&self.hidden, &hidden);
+        self.hidden = hidden;
         Ok(outcome)
     }
 
@@ -127,19 +128,6 @@ impl Attachments {
             .values()
             .filter_map(|failure| failure.due)
             .min()
-    }
-
-    /// Each once, and when it is over.
-    fn log_hidden(&mut self, hidden: Hidden) {
-        for (name, problem) in &hidden {
-            if self.hidden.get(name) != Some(problem) {
-                error!("{problem}");
-            }
-        }
-        for name in self.hidden.keys().filter(|it| !hidden.contains_key(*it)) {
-            info!("{name}: rules on `vlan` see its tags");
-        }
-        self.hidden = hidden;
     }
 
     /// A failure of an interface that is gone, or that nobody wants any more, would come due for

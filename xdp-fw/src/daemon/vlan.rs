@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use tracing::{error, info};
+
 use crate::config::{Config, Place, Problem, Problems, Rule};
 use crate::interfaces::{self, Interface, hides_tags, matches, why_unfit};
 
@@ -54,6 +56,18 @@ pub(super) async fn hidden(config: &Config, all: &[Interface]) -> Result<Hidden,
         hidden.collect()
     })
     .await
+}
+
+/// Logs each interface that has come to hide tags, and each that shows them again.
+pub(super) fn log_changes(before: &Hidden, now: &Hidden) {
+    for (name, problem) in now {
+        if before.get(name) != Some(problem) {
+            error!("{problem}");
+        }
+    }
+    for name in before.keys().filter(|name| !now.contains_key(*name)) {
+        info!("{name}: no tags are hidden from rules on `vlan` any more");
+    }
 }
 
 /// Whether any rule asks for tags.
