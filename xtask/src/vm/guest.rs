@@ -20,7 +20,7 @@ use super::kernels::Kernel;
 use crate::{command, ebpf::object::CRATE as BPF_CRATE, workspace::Workspace};
 
 /// Modules that the test needs.
-const MODULES: [&str; 2] = ["veth", "8021q"];
+const MODULES: [&str; 3] = ["veth", "8021q", "tcp_diag"];
 
 /// Mount points, and where programs expect to write.
 const DIRECTORIES: [&str; 9] = [
