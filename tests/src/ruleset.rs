@@ -31,6 +31,7 @@ pub fn config(rules: impl IntoIterator<Item = Rule>) -> Config {
         essentials: true,
         on_stop: OnStop::Keep,
         guard: true,
+        confirm: None,
         sets: BTreeMap::new(),
         rules: rules.into_iter().collect(),
         metrics: Metrics { listen: None },

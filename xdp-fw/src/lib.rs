@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod datapath;
+pub mod deadline;
 pub mod doctor;
 pub mod explain;
 pub mod fault;

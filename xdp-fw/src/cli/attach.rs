@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::snapshot::LastGood;
+use crate::config::snapshot::Stored;
 use crate::config::{self, Config, Disk};
 use crate::daemon::control::client;
 use crate::datapath::{self, AttachMode};
@@ -145,7 +145,7 @@ impl Attach {
 fn read(places: &Places) -> Option<Config> {
     let file = config::load(places.config(), &Disk);
     let loaded = file.ok().or_else(|| {
-        let last_good = LastGood::open(&places.state_dir).ok()?;
+        let last_good = Stored::last_good(&places.state_dir).ok()?;
         config::load(last_good.main(), &last_good).ok()
     });
     loaded.map(|loaded| loaded.config)

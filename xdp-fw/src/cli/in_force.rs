@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::config::snapshot::LastGood;
+use crate::config::snapshot::Stored;
 use crate::config::{self, Loaded};
 use crate::datapath::{self, Snapshot};
 
@@ -47,21 +47,14 @@ pub(super) fn read(places: &Places) -> Result<InForce, Failure> {
     })
 }
 
-/// The stored text, if it is the one with this hash.
+/// The stored text that has this hash: the last good one, or the one on trial.
 pub(super) fn configuration(places: &Places, hash: [u8; 32]) -> Result<Loaded, Unknown> {
     let unknown = |why: String| Unknown {
         state_dir: places.state_dir.clone(),
         why,
     };
-    let loaded = stored(places).map_err(unknown)?;
-    if loaded.hash() == hash {
-        Ok(loaded)
-    } else {
-        Err(unknown("it has another configuration".to_owned()))
-    }
-}
-
-fn stored(places: &Places) -> Result<Loaded, String> {
-    let stored = LastGood::open(&places.state_dir).map_err(|error| error.to_string())?;
-    config::load(stored.main(), &stored).map_err(|problems| problems.to_string())
+    let stored = Stored::find(&places.state_dir, &hash);
+    let stored = stored.map_err(|error| unknown(error.to_string()))?;
+    let stored = stored.ok_or_else(|| unknown("it has another configuration".to_owned()))?;
+    config::load(stored.main(), &stored).map_err(|problems| unknown(problems.to_string()))
 }

@@ -5,6 +5,7 @@
 
 mod attach;
 mod check;
+mod confirm;
 mod diff;
 mod doctor;
 mod exit;
@@ -13,6 +14,7 @@ mod in_force;
 mod logging;
 mod output;
 mod reload;
+mod rollback;
 mod run;
 mod stats;
 mod status;
@@ -47,6 +49,7 @@ Examples:
   systemctl start xdp-fw       filter; afterwards saving the file is a reload
   xdp-fw stats                 what has each rule counted?
   xdp-fw status                is it in force, and on which interfaces?
+  xdp-fw reload --confirm 60s  try what the file says; the former rules come back by themselves
   xdp-fw doctor                is anything wrong with this host?
   xdp-fw unload                stop filtering
 
@@ -112,6 +115,8 @@ enum Verb {
     Stats(stats::Stats),
     Status(status::Status),
     Reload(reload::Reload),
+    Confirm(confirm::Confirm),
+    Rollback(rollback::Rollback),
     Doctor(doctor::Doctor),
     Attach(attach::Attach),
     Unload(unload::Unload),
@@ -132,6 +137,8 @@ impl Cli {
             Verb::Stats(verb) => verb.run(&places),
             Verb::Status(verb) => verb.run(&places),
             Verb::Reload(verb) => verb.run(&places),
+            Verb::Confirm(verb) => verb.run(&places),
+            Verb::Rollback(verb) => verb.run(&places),
             Verb::Doctor(verb) => verb.run(places),
             Verb::Attach(verb) => verb.run(&places),
             Verb::Unload(verb) => verb.run(&places),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use crate::daemon::control::client;
-use crate::daemon::{self, Interface, LastReload, Source, State, counted};
+use crate::daemon::{self, Interface, LastReload, Source, State, Trial, counted};
 use crate::timestamp::Timestamp;
 
 use super::{Exit, Failure, Places, block_on, output};
@@ -57,6 +57,9 @@ fn text(status: &daemon::Status, now: Timestamp) -> String {
     };
     line("in force", &in_force(status));
     line("configuration", &configuration(status));
+    if let Some(trial) = &status.trial {
+        line("ON TRIAL", &on_trial(trial));
+    }
     if let Some(reload) = &status.last_reload {
         for (label, value) in last_reload(reload, now) {
             line(label, &value);
@@ -95,7 +98,18 @@ fn configuration(status: &daemon::Status) -> String {
             "the last good one (sha256 {hash}), for {} cannot be used",
             status.config.display()
         ),
+        Source::Trial => format!(
+            "the one on trial (sha256 {hash}), for {} cannot be used any more",
+            status.config.display()
+        ),
     }
+}
+
+fn on_trial(trial: &Trial) -> String {
+    format!(
+        "until {} ({}s left), then generation {} comes back; `xdp-fw confirm` keeps it",
+        trial.until, trial.seconds_left, trial.base
+    )
 }
 
 /// Each problem on a line of its own.
@@ -141,11 +155,23 @@ fn interface_line(interface: &Interface, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::testing::{now, status};
+    use crate::daemon::testing::{now, status, trial};
 
     #[test]
     fn all_is_well() {
         insta::assert_snapshot!(text(&status(), now().into()));
+    }
+
+    #[test]
+    fn a_trial_is_told_with_what_ends_it() {
+        let mut status = status();
+        status.trial = Some(trial());
+        let text = text(&status, now().into());
+        let line = text.lines().find(|line| line.starts_with("ON TRIAL"));
+        insta::assert_snapshot!(
+            line.unwrap(),
+            @"ON TRIAL       until 2027-01-15T08:01:00Z (60s left), then generation 6 comes back; `xdp-fw confirm` keeps it"
+        );
     }
 
     #[test]

@@ -20,8 +20,8 @@ fn help(verb: Option<&str>) -> String {
 fn help_teaches() {
     insta::assert_snapshot!("help", help(None));
     for verb in [
-        "run", "check", "diff", "explain", "stats", "status", "reload", "doctor", "attach",
-        "unload",
+        "run", "check", "diff", "explain", "stats", "status", "reload", "confirm", "rollback",
+        "doctor", "attach", "unload",
     ] {
         insta::assert_snapshot!(format!("help_{verb}"), help(Some(verb)));
     }

@@ -28,6 +28,15 @@ pub const ON_STOP: OnStop = OnStop::Keep;
 /// `guard`: the operator is never locked out by surprise.
 pub const GUARD: bool = true;
 
+/// `confirm`: an edit that is saved is meant, unless the operator wants to be asked.
+pub const CONFIRM: Option<Duration> = None;
+
+/// Shortest time to confirm: nobody confirms faster than that.
+pub const MIN_CONFIRM: Duration = Duration::from_secs(5);
+
+/// Longest time to confirm: what has stood for a day is there to stay.
+pub const MAX_CONFIRM: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// `[[rule]] enabled`.
 pub const RULE_ENABLED: bool = true;
 

@@ -4,6 +4,7 @@
 //! a [`Config`], or every [`Problem`] at once. `check` and the daemon both call it. Never
 //! decides what a rule means for a packet: that is the policy's work.
 
+mod confirm;
 pub mod defaults;
 mod difference;
 pub mod generated;
@@ -20,6 +21,7 @@ mod ranges;
 pub mod snapshot;
 mod source;
 
+pub use confirm::{bound_confirm, parse_confirm};
 pub use difference::{Difference, KeyChange, RuleChange, SetChange};
 pub use load::{Loaded, ReadFile, load};
 pub use model::*;

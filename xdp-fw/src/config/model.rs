@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 
@@ -62,6 +63,8 @@ pub struct Config {
     pub on_stop: OnStop,
     /// Whether a configuration that would cut the operator off is refused.
     pub guard: bool,
+    /// How long an edit that the watcher sees is on trial; `None` for not at all.
+    pub confirm: Option<Duration>,
     /// `[set.NAME]` tables by name.
     pub sets: BTreeMap<String, Set>,
     /// `[[rule]]` tables in file order, disabled ones too; those of included files follow.

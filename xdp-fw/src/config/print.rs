@@ -6,6 +6,7 @@
 use std::fmt::{Display, Write as _};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use super::model::{
     Action, AddressList, Addresses, Config, FragmentEntry, FragmentList, IcmpTypeEntry,
@@ -106,6 +107,14 @@ pub(super) fn on_stop(on_stop: OnStop) -> String {
         OnStop::Keep => "keep",
         OnStop::Detach => "detach",
     })
+}
+
+/// How long an edit is on trial.
+pub(super) fn confirm(time: Option<Duration>) -> String {
+    time.map_or_else(
+        || "false".to_owned(),
+        |time| quoted(humantime::format_duration(time)),
+    )
 }
 
 /// Where metrics listen.

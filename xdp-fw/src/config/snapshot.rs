@@ -1,49 +1,52 @@
-//! The last good configuration, kept on disk for a start with an invalid file.
+//! The configurations that are kept on disk: the last good one for a start with an invalid file, the
+//! one before, and the one on trial.
 //!
-//! Owns `<state-dir>/last-good`: contents under their SHA-256, and an index that says which
-//! path each belongs to. Never decides when a configuration is good or when it is used.
+//! Owns `<state-dir>/last-good`: contents under their SHA-256, and an [`Index`] that says which
+//! paths each belongs to, and what is to be known about them besides. Never decides when a
+//! configuration is good or when it is used.
 //!
 //! **Writing the index is the only commit point.** Contents are written, synced and renamed to
 //! their hash first; then the new index is synced and renamed over the old one; only after that
 //! has reached the disk are contents removed that it does not name. A crash at any point leaves
-//! the old or the new snapshot complete, and at worst some files that the next [`store`] removes.
+//! the old or the new state complete, and at worst some files that the next write removes.
 //! A set file that did not change is not written again.
 //!
 //! One daemon writes at a time; its lock file sees to that.
 
+mod index;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::Uid;
 use sha2::{Digest, Sha256};
 
-use super::load::{Loaded, ReadFile};
+use super::load::Loaded;
 use super::pattern::matches_path;
 use super::source::{FileError, Files, Role, utf8};
+use index::hexadecimal;
 
-/// The directory of the snapshot, below the state directory.
+pub use index::{Content, Index, Trial};
+
+/// The directory of all that, below the state directory.
 const DIRECTORY: &str = "last-good";
-/// The file that makes contents a snapshot.
+/// The file that says what the others are.
 const INDEX: &str = "index";
-/// First line of the index; the number grows with its format.
-const HEADER: &str = "xdp-fw last-good 1";
 /// What a file is called while it is written.
 const UNFINISHED: &str = ".new";
 
-/// Why the last good configuration cannot be stored or read.
+/// Why a configuration cannot be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// None was ever stored here.
     #[error("no last good configuration in {}", .0.display())]
     Missing(PathBuf),
     /// Something else than a complete snapshot is there.
-    #[error("the last good configuration is damaged: {}: {what}", .path.display())]
+    #[error("the stored configuration is damaged: {}: {what}", .path.display())]
     Corrupt {
         /// The file that is wrong.
         path: PathBuf,
@@ -80,31 +83,56 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Snap
     }
 }
 
-/// Makes `loaded` the last good configuration of `state_dir`, which is created if need be.
+/// Stores the files of a configuration, for an index that names them: see [`write_index`].
+///
+/// Returns once they have reached the disk. Blocks.
+///
+/// # Errors
+///
+/// When the directory is not this user's alone, or on an error of the file system; the former
+/// state is then still complete.
+pub fn write_contents(state_dir: &Path, loaded: &Loaded) -> Result<(), SnapshotError> {
+    let directory = state_dir.join(DIRECTORY);
+    prepare(state_dir, &directory)?;
+    let kept = index_names(&directory)?;
+    sweep(&directory, |name| kept.contains(name))?;
+    for file in &loaded.files {
+        write_content(&directory, &content_name(&file.text), file.text.as_bytes())?;
+    }
+    // The contents must be there before the index can name them.
+    sync_directory(&directory)
+}
+
+/// Makes `index` that of `state_dir`, which is created if need be. What it names is stored.
 ///
 /// Returns once it has reached the disk. Blocks.
 ///
 /// # Errors
 ///
-/// When the directory is not this user's alone, or on an error of the file system; the former
-/// snapshot is then still complete.
-pub fn store(state_dir: &Path, loaded: &Loaded) -> Result<(), SnapshotError> {
+/// As [`write_contents`].
+pub fn write_index(state_dir: &Path, index: &Index) -> Result<(), SnapshotError> {
     let directory = state_dir.join(DIRECTORY);
     prepare(state_dir, &directory)?;
-    let kept = index_names(&directory)?;
-    sweep(&directory, |name| kept.contains(name))?;
+    let (before, after) = (index_names(&directory)?, names(index));
+    sweep(&directory, |name| {
+        before.contains(name) || after.contains(name)
+    })?;
+    write_in_place(&directory, INDEX, index.text().as_bytes())?;
+    sync_directory(&directory)?;
+    sweep(&directory, |name| after.contains(name))
+}
 
-    let mut names = BTreeSet::from([INDEX.to_owned()]);
-    for file in &loaded.files {
-        let name = content_name(&file.text);
-        write_content(&directory, &name, file.text.as_bytes())?;
-        names.insert(name);
+/// What `state_dir` remembers; nothing if there never was anything. Blocks.
+///
+/// # Errors
+///
+/// [`SnapshotError::Corrupt`] or [`SnapshotError::Untrusted`] when it cannot be relied on.
+pub fn read(state_dir: &Path) -> Result<Index, SnapshotError> {
+    let directory = state_dir.join(DIRECTORY);
+    match trusted(&directory).and_then(|()| read_index(&directory)) {
+        Err(SnapshotError::Missing(_)) => Ok(Index::default()),
+        other => other,
     }
-    // The contents must be there before the index can name them.
-    sync_directory(&directory)?;
-    write_in_place(&directory, INDEX, index(&loaded.files).as_bytes())?;
-    sync_directory(&directory)?;
-    sweep(&directory, |name| names.contains(name))
 }
 
 /// Creates the directories, for this user alone.
@@ -142,13 +170,17 @@ fn trusted(directory: &Path) -> Result<(), SnapshotError> {
 /// The names that the present index needs. A damaged index needs none: it cannot be used.
 fn index_names(directory: &Path) -> Result<BTreeSet<String>, SnapshotError> {
     match read_index(directory) {
-        Ok(entries) => {
-            let contents = entries.into_iter().map(|(name, _)| name);
-            Ok(contents.chain([INDEX.to_owned()]).collect())
-        }
+        Ok(index) => Ok(names(&index)),
         Err(SnapshotError::Missing(_) | SnapshotError::Corrupt { .. }) => Ok(BTreeSet::new()),
         Err(error) => Err(error),
     }
+}
+
+/// The names of the index and of every content that it needs.
+fn names(index: &Index) -> BTreeSet<String> {
+    let files = index.contents().flat_map(|content| &content.files);
+    let contents = files.map(|(name, _)| name.clone());
+    contents.chain([INDEX.to_owned()]).collect()
 }
 
 /// Removes every file of the directory that is not wanted: leftovers of a crash, old contents.
@@ -201,54 +233,7 @@ fn content_name(text: &str) -> String {
     hexadecimal(&Sha256::digest(text.as_bytes()))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
-
-/// The index: a header, a line `HASH PATH` per file, the hash of all that.
-fn index(files: &[ReadFile]) -> String {
-    let mut text = format!("{HEADER}\n");
-    for file in files {
-        let _ = writeln!(text, "{} {}", content_name(&file.text), escaped(&file.path));
-    }
-    let seal = content_name(&text);
-    text + &seal + "\n"
-}
-
-/// A path on one line, whatever bytes it has.
-fn escaped(path: &Path) -> String {
-    path.as_os_str()
-        .as_bytes()
-        .iter()
-        .fold(String::new(), |mut out, &byte| {
-            if byte.is_ascii_graphic() && byte != b'%' {
-                out.push(char::from(byte));
-            } else {
-                let _ = write!(out, "%{byte:02x}");
-            }
-            out
-        })
-}
-
-fn unescaped(text: &str) -> Option<PathBuf> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(if byte == b'%' {
-            let digits = [rest.next()?, rest.next()?];
-            u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-        } else {
-            byte
-        });
-    }
-    Some(PathBuf::from(OsString::from_vec(bytes)))
-}
-
-/// The content name and the path of each file, the main one first.
-fn read_index(directory: &Path) -> Result<Vec<(String, PathBuf)>, SnapshotError> {
+fn read_index(directory: &Path) -> Result<Index, SnapshotError> {
     let path = directory.join(INDEX);
     let text = match fs::read(&path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -257,63 +242,66 @@ fn read_index(directory: &Path) -> Result<Vec<(String, PathBuf)>, SnapshotError>
         }
         Err(error) => return Err(io_error("read", &path)(error)),
     };
-    parse_index(&text).map_err(|what| SnapshotError::Corrupt {
+    Index::parse(&text).map_err(|what| SnapshotError::Corrupt {
         path,
         what: what.into(),
     })
 }
 
-fn parse_index(text: &str) -> Result<Vec<(String, PathBuf)>, &'static str> {
-    let body = text
-        .strip_suffix('\n')
-        .and_then(|text| text.rfind('\n'))
-        .map(|end| end + 1);
-    let (body, seal) = body
-        .and_then(|at| text.split_at_checked(at))
-        .ok_or("it is cut off")?;
-    if seal.trim_end() != content_name(body) {
-        return Err("its checksum is wrong");
-    }
-    let entries = body
-        .strip_prefix(HEADER)
-        .ok_or("it was written by another version")?;
-    let entry = |line: &str| {
-        let (name, path) = line.split_once(' ')?;
-        Some((name.to_owned(), unescaped(path)?))
-    };
-    let entries: Option<Vec<_>> = entries.trim().lines().map(entry).collect();
-    entries
-        .filter(|entries| !entries.is_empty())
-        .ok_or("an entry is malformed")
-}
-
-/// The last good configuration: [`Files`] by the paths that it was read from, so that positions
-/// keep the original names.
+/// A stored configuration: [`Files`] by the paths that it was read from, so that positions keep
+/// the original names.
 #[derive(Debug)]
-pub struct LastGood {
+pub struct Stored {
     main: PathBuf,
     contents: BTreeMap<PathBuf, String>,
 }
 
-impl LastGood {
-    /// Reads the snapshot of `state_dir` and compares every content with its hash. Blocks.
+impl Stored {
+    /// Reads the last good configuration of `state_dir`. Blocks.
     ///
     /// # Errors
     ///
-    /// [`SnapshotError::Missing`] when none was stored; another when it cannot be trusted.
-    pub fn open(state_dir: &Path) -> Result<Self, SnapshotError> {
+    /// As [`Self::find`].
+    pub fn last_good(state_dir: &Path) -> Result<Self, SnapshotError> {
+        let missing = || SnapshotError::Missing(state_dir.join(DIRECTORY));
+        Self::open(state_dir, &read(state_dir)?.last_good.ok_or_else(missing)?)
+    }
+
+    /// Reads the configuration of `state_dir` that has this hash, if it is kept. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError::Missing`] when none was ever stored; another when it cannot be trusted.
+    pub fn find(state_dir: &Path, hash: &[u8; 32]) -> Result<Option<Self>, SnapshotError> {
+        let index = read(state_dir)?;
+        if index.contents().next().is_none() {
+            return Err(SnapshotError::Missing(state_dir.join(DIRECTORY)));
+        }
+        let content = index.contents().find(|content| content.hash == *hash);
+        content
+            .map(|content| Self::open(state_dir, content))
+            .transpose()
+    }
+
+    /// Reads a configuration that the index of `state_dir` names, and compares every file with its
+    /// hash. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError::Corrupt`] or [`SnapshotError::Untrusted`] when it cannot be relied on.
+    pub fn open(state_dir: &Path, content: &Content) -> Result<Self, SnapshotError> {
         let directory = state_dir.join(DIRECTORY);
         trusted(&directory)?;
-        let entries = read_index(&directory)?;
-        let main = entries
-            .first()
-            .map(|(_, path)| path.clone())
-            .unwrap_or_default();
+        let main = content.files.first().map(|(_, path)| path.clone());
         let mut contents = BTreeMap::new();
-        for (name, original) in entries {
-            contents.insert(original, read_content(&directory.join(&name), &name)?);
+        for (name, original) in &content.files {
+            let text = read_content(&directory.join(name), name)?;
+            contents.insert(original.clone(), text);
         }
-        Ok(Self { main, contents })
+        Ok(Self {
+            main: main.unwrap_or_default(),
+            contents,
+        })
     }
 
     /// The path of the main file, to be given to [`load`](super::load).
@@ -342,7 +330,7 @@ fn read_content(path: &Path, name: &str) -> Result<String, SnapshotError> {
     Ok(text)
 }
 
-impl Files for LastGood {
+impl Files for Stored {
     /// The bound of `role` was kept when the content was stored.
     fn read(&self, path: &Path, _: Role) -> Result<String, FileError> {
         self.contents.get(path).cloned().ok_or(FileError::Missing)

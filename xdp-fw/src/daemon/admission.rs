@@ -101,15 +101,16 @@ impl Owner {
 
     /// What a start would fall back to.
     async fn last_good_tables(&self, hash: [u8; 32]) -> Result<Option<Fallback>, KernelError> {
-        let state_dir = self.settings.state_dir.clone();
+        let Ok(loaded) = self.memory.load_last_good().await else {
+            return Ok(None);
+        };
+        if loaded.hash() == hash {
+            return Ok(Some(Fallback::Same));
+        }
         let path = self.settings.config.clone();
         let listed = interfaces::list().await?;
         let names: Vec<_> = listed.into_iter().map(|it| (it.index, it.name)).collect();
         let fallback = move || {
-            let loaded = candidate::read_last_good(&state_dir).ok()?;
-            if loaded.hash() == hash {
-                return Some(Fallback::Same);
-            }
             let tables = candidate::tables(&path, &loaded.config, &names).ok()?;
             Some(Fallback::Other(Box::new(tables)))
         };

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::snapshot::LastGood;
+use crate::config::snapshot::{Content, Stored};
 use crate::config::{self, Config, Disk, Loaded};
 use crate::policy::{Policy, Tables, compile};
 
@@ -34,11 +34,11 @@ pub(super) fn read_file(path: &Path) -> (Result<Loaded, Refusal>, Named) {
     (result, Named { paths, closed })
 }
 
-/// Reads the last good configuration. It is checked like any other: rules for what is good may
+/// Reads a configuration that was stored. It is checked like any other: rules for what is good may
 /// have changed with the program.
-pub(super) fn read_last_good(state_dir: &Path) -> Result<Loaded, Refusal> {
-    let snapshot = LastGood::open(state_dir)?;
-    Ok(config::load(snapshot.main(), &snapshot)?)
+pub(super) fn read_stored(state_dir: &Path, content: &Content) -> Result<Loaded, Refusal> {
+    let stored = Stored::open(state_dir, content)?;
+    Ok(config::load(stored.main(), &stored)?)
 }
 
 /// Compiles a configuration for the interfaces that there are, by index and name.

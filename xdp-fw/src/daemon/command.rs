@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::refusal::{ProblemReport, Refusal};
+use super::status::Trial;
 use crate::datapath::Removed;
 
 /// Commands on their way to the owner.
@@ -27,6 +28,16 @@ pub(super) enum Command {
         options: ReloadOptions,
         /// Where to say how it went.
         reply: oneshot::Sender<Result<Reloaded, Refused>>,
+    },
+    /// What is on trial stays.
+    Confirm {
+        /// Where to say how it went.
+        reply: oneshot::Sender<Result<Confirmed, Refused>>,
+    },
+    /// What was put into force last is taken back.
+    RollBack {
+        /// Where to say how it went.
+        reply: oneshot::Sender<Result<RolledBack, Refused>>,
     },
     /// Interfaces have changed: attach and detach as configured.
     Reconcile {
@@ -97,6 +108,28 @@ pub struct Reloaded {
     pub prefixes: u64,
     /// What is allowed but probably not meant, as `file:line:column: …`.
     pub warnings: Vec<String>,
+    /// Until when it is on trial; `None` if it stays.
+    pub trial: Option<Trial>,
+}
+
+/// A configuration that was on trial, and stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// The generation in force.
+    pub generation: u64,
+}
+
+/// An earlier configuration that is in force again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledBack {
+    /// The generation in force.
+    pub generation: u64,
+    /// Rules in force.
+    pub rules: u32,
+    /// Prefixes that they name.
+    pub prefixes: u64,
+    /// The file, if what it says is refused from now on.
+    pub refused: Option<PathBuf>,
 }
 
 /// An `unload` that succeeded.

@@ -5,8 +5,9 @@
 //! a configuration, compiles a policy or touches a map itself.
 //!
 //! - `owner`: the task that obeys; `start`, `reload`, `service`: what it does
-//! - `candidate`: a configuration on its way into force; `refusal`: why it does not get there
+//! - `candidate`, `commit`: a configuration on its way into force; `refusal`: why it does not get there
 //! - `admission`: what it must pass before it is committed; `lockout`: whom it would cut off
+//! - `trial`, `alarm`, `resume`: in force until it is confirmed; `memory`, `outlook`: over restarts, too
 //! - `plan`, `attachments`, `actions`: which interfaces the program is on; `vlan`: which of them
 //!   hide tags from rules
 //! - `kernel`: the datapath on a thread that may block
@@ -16,20 +17,25 @@
 
 mod actions;
 mod admission;
+mod alarm;
 mod attachments;
 mod candidate;
 mod command;
+mod commit;
 pub mod control;
 mod error;
 mod kernel;
 mod links;
 pub mod lock;
 mod lockout;
+mod memory;
 mod metrics;
+mod outlook;
 mod owner;
 mod plan;
 mod refusal;
 mod reload;
+mod resume;
 mod service;
 mod signals;
 mod start;
@@ -37,6 +43,7 @@ mod status;
 mod systemd;
 #[cfg(test)]
 pub(crate) mod testing;
+mod trial;
 mod vlan;
 mod watchdog;
 mod watcher;
@@ -52,11 +59,13 @@ use tracing::{Instrument, debug, info, info_span};
 
 use crate::datapath;
 
+use alarm::Alarm;
 use attachments::Attachments;
 use control::Control;
 use kernel::Kernel;
 use links::Links;
 use lock::Lock;
+use memory::Memory;
 use metrics::Metrics;
 use owner::{Files, Owner};
 use signals::Signals;
@@ -64,13 +73,13 @@ use systemd::Systemd;
 use watchdog::Watchdog;
 use watcher::Watcher;
 
-pub use command::{Refused, ReloadOptions, Reloaded, Unloaded};
+pub use command::{Confirmed, Refused, ReloadOptions, Reloaded, RolledBack, Unloaded};
 pub use error::Error;
 pub use lockout::LockOut;
 pub(crate) use refusal::chain;
 pub use refusal::{KernelError, ProblemReport, Refusal};
 pub(crate) use status::counted;
-pub use status::{Interface, LastReload, Listener, Source, State, Status};
+pub use status::{Interface, LastReload, Listener, Source, State, Status, Trial};
 
 /// The tasks that end by themselves: after `unload`, and after a signal to stop.
 const MAY_END: [&str; 2] = ["owner", "signals"];
@@ -116,6 +125,11 @@ impl Settings {
         }
         let lock = Lock::acquire(&self.run_dir)?;
         let kernel = Kernel::open(self.pin_dir.clone()).await?;
+        let memory = Memory::read(self.state_dir.clone()).await?;
+        let alarm = Alarm::new().map_err(|source| Error::Events {
+            what: "the end of a trial",
+            source,
+        })?;
         let (commands, received) = mpsc::channel(command::QUEUE);
         let asked = CancellationToken::new();
         let (status, snapshot) = watch::channel(Status::starting(self.config.clone()));
@@ -146,6 +160,8 @@ impl Settings {
                 files,
                 exporter,
                 attachments: Attachments::default(),
+                memory,
+                alarm,
                 named: Vec::new(),
                 troubles: std::collections::BTreeMap::new(),
             },

@@ -15,10 +15,12 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use super::alarm::Alarm;
 use super::attachments::Attachments;
 use super::command::Command;
 use super::error::Error;
 use super::kernel::Kernel;
+use super::memory::Memory;
 use super::metrics::Exporter;
 use super::refusal::KernelError;
 use super::service::Service;
@@ -48,6 +50,9 @@ pub(super) struct Owner {
     pub(super) files: watch::Sender<Files>,
     pub(super) exporter: Exporter,
     pub(super) attachments: Attachments,
+    pub(super) memory: Memory,
+    /// Rings at the end of a trial.
+    pub(super) alarm: Alarm,
     /// The interfaces by index and name that the rules in force were compiled for.
     pub(super) named: Vec<(u32, String)>,
     /// What keeps parts of the daemon from their work.
@@ -79,6 +84,7 @@ impl Owner {
                     }
                 }
                 () = due => service.try_again().await,
+                () = service.owner.alarm.rings() => service.expire().await,
             }
             if service.owner.kernel.is_lost() {
                 return Err(KernelError::Worker.into());
@@ -116,6 +122,14 @@ async fn obey(service: &mut Service, command: Command) -> ControlFlow<()> {
             reply,
         } => {
             let result = service.reload(cause, options).await;
+            answer(reply, result.map_err(|refusal| (&refusal).into()));
+        }
+        Command::Confirm { reply } => {
+            let result = service.confirm().await;
+            answer(reply, result.map_err(|refusal| (&refusal).into()));
+        }
+        Command::RollBack { reply } => {
+            let result = service.roll_back().await;
             answer(reply, result.map_err(|refusal| (&refusal).into()));
         }
         Command::Reconcile { reply } => {

@@ -35,9 +35,39 @@ pub enum Refusal {
     /// Its rules ask for VLAN tags that an interface does not show them.
     #[error("{0}")]
     HiddenTags(Problems),
-    /// There is no last good configuration that could be used.
+    /// A configuration cannot be stored, or the stored one cannot be used.
     #[error("{0}")]
-    LastGood(#[from] SnapshotError),
+    Stored(#[from] SnapshotError),
+    /// It was taken back before.
+    #[error(
+        "{}: this content was rolled back, and stays refused as it is; edit it, or try it again \
+         with `xdp-fw reload --confirm 60s`", .0.display()
+    )]
+    RolledBack(PathBuf),
+    /// It was taken back just now.
+    #[error(
+        "{}: not confirmed in time, so what was in force before is back; edit it, or try it again \
+         with `xdp-fw reload --confirm 60s`", .0.display()
+    )]
+    NotConfirmed(PathBuf),
+    /// Nothing waits to be confirmed.
+    #[error("nothing is on trial: what is in force needs no confirmation")]
+    NothingOnTrial,
+    /// There was only ever one configuration.
+    #[error("there is no configuration to go back to: none was in force before this one")]
+    NothingBefore,
+    /// A trial needs something that comes back at its end.
+    #[error(
+        "nothing is in force, or stored, that could come back at the end of a trial; \
+         reload without `--confirm` first"
+    )]
+    NothingToComeBack,
+    /// A time that makes no sense.
+    #[error("`confirm` {0}")]
+    ConfirmTime(String),
+    /// No deadline can be set.
+    #[error("the kernel does not tell the time since boot: {0}")]
+    Clock(std::io::Error),
     /// The kernel does not take it.
     #[error(transparent)]
     Kernel(#[from] KernelError),

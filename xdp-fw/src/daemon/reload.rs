@@ -1,31 +1,56 @@
-//! A reload: read, compile, prepare, commit, remember.
+//! A reload: read, compile, commit, remember.
 //!
-//! Owns that order. Whatever fails before the commit leaves the generation in force as it is; the
+//! Owns that order, and what is told of it. Whatever fails before the commit leaves the generation in force as it is; the
 //! commit is the last thing that can fail.
 
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
-use crate::config::{Config, Loaded, snapshot};
-use crate::datapath::{Datapath, Generation, Prepared};
+use crate::config::snapshot::{Content, Index, SnapshotError};
+use crate::config::{Config, Loaded, bound_confirm};
+use crate::datapath::{Datapath, Generation};
 use crate::interfaces;
 
-use super::admission::{Guarding, Unseen};
+use super::admission::Guarding;
 use super::candidate;
 use super::command::{Cause, ReloadOptions, Reloaded};
+use super::commit::{Beginning, Committed, Step, Until};
 use super::kernel::blocking;
 use super::owner::{Files, Owner};
 use super::refusal::{KernelError, Refusal};
 use super::service::Service;
-use super::status::{LastReload, Source, State, Status};
+use super::status::{self, LastReload, Source, State, Status};
+use super::trial::Trial;
 use super::{systemd, vlan};
 use crate::timestamp::Timestamp;
 
 /// The part of the daemon that keeps a copy for the next start.
 const LAST_GOOD: &str = "last good configuration";
+
+/// How a configuration comes into force.
+pub(super) struct Entry {
+    /// Where it was read from.
+    pub(super) source: Source,
+    /// How long it is on trial; `None` if it stays.
+    pub(super) trial: Option<Until>,
+    /// Whether it may cut off who is connected.
+    pub(super) guarding: Guarding,
+}
+
+impl Entry {
+    /// To stay.
+    pub(super) fn of(source: Source, guarding: Guarding) -> Self {
+        Self {
+            source,
+            trial: None,
+            guarding,
+        }
+    }
+}
 
 impl Service {
     /// Puts into force what the file says, or says why not.
@@ -35,42 +60,51 @@ impl Service {
         options: ReloadOptions,
     ) -> Result<Reloaded, Refusal> {
         info!(force = options.force, "reloading: {cause}");
-        self.owner
-            .status
-            .send_modify(|status| status.state = State::Reloading);
-        systemd::reloading();
+        self.begin_reload();
         let result = self.replace(cause, options).await;
-        let last = last_reload(result.as_ref().err());
-        self.owner.status.send_modify(|status| note(status, last));
         if let Err(refusal) = &result {
             log_refusal(
                 "reload refused, the former configuration stays in force",
                 refusal,
             );
         }
-        systemd::ready(&self.owner.status.borrow());
+        self.end_reload(result.as_ref().err());
         result
     }
 
+    /// Tells that the generation in force may change.
+    pub(super) fn begin_reload(&self) {
+        self.owner
+            .status
+            .send_modify(|status| status.state = State::Reloading);
+        systemd::reloading();
+    }
+
+    /// Tells what came of it.
+    pub(super) fn end_reload(&self, refusal: Option<&Refusal>) {
+        let last = last_reload(refusal);
+        self.owner.status.send_modify(|status| note(status, last));
+        systemd::ready(&self.owner.status.borrow());
+    }
+
     async fn replace(&mut self, cause: Cause, options: ReloadOptions) -> Result<Reloaded, Refusal> {
+        if let Some(time) = options.confirm {
+            bound_confirm(time).map_err(Refusal::ConfirmTime)?;
+        }
         let loaded = self.owner.read().await?;
+        if cause == Cause::File && self.owner.memory.index.refused == Some(loaded.hash()) {
+            return Err(self.rolled_back());
+        }
         let changed = loaded.hash() != self.hash;
-        if changed {
-            let guarding = Guarding::unless(options.force);
-            let loaded = self
-                .owner
-                .put_into_force(loaded, Source::File, guarding)
-                .await?;
-            self.hash = loaded.hash();
-            self.config = loaded.config;
+        let until = self.until(cause, options, &loaded);
+        let is_base = |trial: &Trial| trial.hash == loaded.hash();
+        if !changed {
+            self.stay(loaded, options).await?;
+        } else if self.trial.as_ref().is_some_and(is_base) {
+            self.return_to_base().await?;
         } else {
-            info!("nothing to do: what the files say is in force");
-            if self.owner.troubles.contains_key(LAST_GOOD) {
-                self.owner.remember(loaded).await?;
-            }
-            self.owner
-                .status
-                .send_modify(|status| status.config_source = Source::File);
+            self.enter(loaded, until, Guarding::unless(options.force))
+                .await?;
         }
         if changed || cause != Cause::File {
             // An operator who says `reload` has mended something, perhaps not in the file. Not for
@@ -82,6 +116,78 @@ impl Service {
             self.reconcile().await;
         }
         Ok(reloaded(&self.owner.status.borrow(), changed))
+    }
+
+    /// How long it is on trial. What comes into force during a trial is on trial, too. An edit that
+    /// takes `confirm` out of the file is still subject to it: it may not have been meant.
+    fn until(&self, cause: Cause, options: ReloadOptions, loaded: &Loaded) -> Option<Until> {
+        let running = self.trial.as_ref().map(|trial| trial.until.clone());
+        let configured =
+            (loaded.config.confirm.or(self.config.confirm)).filter(|_| cause == Cause::File);
+        match (options.confirm, running) {
+            (Some(time), _) => Some(Until::After(time)),
+            (None, Some(deadline)) => Some(Until::Then(deadline)),
+            (None, None) => configured.map(Until::After),
+        }
+    }
+
+    /// What the files say is in force already.
+    async fn stay(&mut self, loaded: Loaded, options: ReloadOptions) -> Result<(), Refusal> {
+        info!("nothing to do: what the files say is in force");
+        self.owner
+            .status
+            .send_modify(|status| status.config_source = Source::File);
+        let is_due = !self.owner.memory.index.is_last_good(&self.hash)
+            || self.owner.troubles.contains_key(LAST_GOOD);
+        let refuses = self.owner.memory.index.refused.is_some();
+        match (options.confirm, &self.trial) {
+            (Some(time), Some(_)) => self.prolong(time).await,
+            (None, Some(_)) => Ok(()),
+            // It could not be stored when it came into force, or something else was refused.
+            (_, None) if is_due || refuses => self.owner.remember_good(loaded).await.map(drop),
+            (_, None) => Ok(()),
+        }
+    }
+
+    async fn enter(
+        &mut self,
+        loaded: Loaded,
+        until: Option<Until>,
+        guarding: Guarding,
+    ) -> Result<(), Refusal> {
+        if until.is_some() && !self.owner.memory.index.is_last_good(self.base_hash()) {
+            return Err(Refusal::NothingToComeBack);
+        }
+        let named = self.owner.named.clone();
+        let entry = Entry {
+            source: Source::File,
+            trial: until,
+            guarding,
+        };
+        let loaded = self.owner.put_into_force(loaded, entry).await?;
+        let hash = mem::replace(&mut self.hash, loaded.hash());
+        let config = mem::replace(&mut self.config, loaded.config);
+        if let Some(begun) = &self.owner.memory.index.trial {
+            let (until, base) = (begun.until.clone(), begun.base);
+            match &mut self.trial {
+                Some(trial) => trial.until = until,
+                None => {
+                    self.trial = Some(Trial {
+                        until,
+                        base,
+                        config,
+                        hash,
+                        named,
+                    });
+                }
+            }
+        }
+        self.tell_trial();
+        Ok(())
+    }
+
+    fn base_hash(&self) -> &[u8; 32] {
+        self.trial.as_ref().map_or(&self.hash, |trial| &trial.hash)
     }
 }
 
@@ -112,37 +218,67 @@ impl Owner {
         result
     }
 
-    /// Compiles, prepares, commits, and remembers as the last good configuration.
+    /// Compiles, commits, and remembers.
     pub(super) async fn put_into_force(
         &mut self,
         loaded: Loaded,
-        source: Source,
-        guarding: Guarding,
+        entry: Entry,
     ) -> Result<Loaded, Refusal> {
         for warning in &loaded.warnings {
             warn!("{warning}");
         }
         // The last good configuration may be all there is: filtering is better than none.
-        if source == Source::File {
+        if entry.source == Source::File {
             vlan::refuse_hidden(&loaded.config).await?;
         }
         let hash = loaded.hash();
-        let (config, generation) = self.commit(loaded.config, hash, guarding).await?;
+        let (loaded, beginning) = match entry.trial {
+            Some(until) => {
+                let (loaded, beginning) = self.begin_trial(loaded, until).await?;
+                (loaded, Some(beginning))
+            }
+            None => (loaded, None),
+        };
+        let is_on_trial = beginning.is_some();
+        let (config, committed) = self
+            .commit(loaded.config, hash, entry.guarding, beginning)
+            .await?;
         let loaded = Loaded { config, ..loaded };
-        self.announce(&generation, &loaded, source);
-        if source == Source::File {
-            return self.remember(loaded).await;
+        if let Some(index) = committed.index {
+            self.memory.index = index;
+        }
+        self.announce(&committed.generation, &loaded, entry.source);
+        if entry.source == Source::File && !is_on_trial {
+            return self.remember_good(loaded).await;
         }
         Ok(loaded)
     }
 
-    /// Compiles for the interfaces that there are, prepares and commits.
-    async fn commit(
+    /// Stores what is to be on trial; that it is, is written just before the commit.
+    async fn begin_trial(
+        &self,
+        loaded: Loaded,
+        until: Until,
+    ) -> Result<(Loaded, Beginning), Refusal> {
+        let (loaded, stored) = self.memory.store(loaded).await?;
+        stored?;
+        let beginning = Beginning {
+            state_dir: self.memory.state_dir.clone(),
+            before: self.memory.index.clone(),
+            content: Content::of(&loaded),
+            until,
+        };
+        Ok((loaded, beginning))
+    }
+
+    /// Compiles for the interfaces that there are, and commits.
+    pub(super) async fn commit(
         &mut self,
         config: Config,
         hash: [u8; 32],
         guarding: Guarding,
-    ) -> Result<(Config, Generation), Refusal> {
+        trial: Option<Beginning>,
+    ) -> Result<(Config, Committed), Refusal> {
         let named = interfaces_for(&config).await?;
         let path = self.settings.config.clone();
         let names = named.clone();
@@ -151,23 +287,20 @@ impl Owner {
             (config, tables)
         })
         .await?;
-        let tables = tables?;
-        let questions = self.questions(&config, hash, guarding).await?;
-        let work = move |datapath: &mut Datapath| {
-            let prepared = datapath.prepare(&tables, hash).map_err(KernelError::from)?;
-            log_work_of_verifier(&prepared);
-            let unseen = match questions {
-                Some(questions) => questions.ask(datapath, &prepared, &tables, &config)?,
-                None => Unseen::default(),
-            };
-            let generation = prepared.generation().clone();
-            datapath.commit(prepared).map_err(KernelError::from)?;
-            Ok::<_, Refusal>((config, generation, unseen))
+        let step = Step {
+            tables: tables?,
+            hash,
+            questions: self.questions(&config, hash, guarding).await?,
+            trial,
         };
-        let (config, generation, unseen) = self.kernel.run(work).await??;
-        self.tell(&unseen);
+        let work = move |datapath: &mut Datapath| {
+            let committed = step.commit(datapath, &config)?;
+            Ok::<_, Refusal>((config, committed))
+        };
+        let (config, committed) = self.kernel.run(work).await??;
+        self.tell(&committed.unseen);
         self.named = named;
-        Ok((config, generation))
+        Ok((config, committed))
     }
 
     fn announce(&self, generation: &Generation, loaded: &Loaded, source: Source) {
@@ -184,20 +317,39 @@ impl Owner {
     }
 
     /// A copy that cannot be written is no reason to go back: it is missed at the next start only.
-    async fn remember(&mut self, loaded: Loaded) -> Result<Loaded, Refusal> {
-        let state_dir = self.settings.state_dir.clone();
-        let (loaded, stored) = blocking(move || {
-            let stored = snapshot::store(&state_dir, &loaded);
-            (loaded, stored)
-        })
-        .await?;
-        let error = stored.err().map(|error| {
+    pub(super) async fn remember_good(&mut self, loaded: Loaded) -> Result<Loaded, Refusal> {
+        let (loaded, stored) = self.memory.store(loaded).await?;
+        match stored {
+            Ok(()) => {
+                let index = self.memory.index.clone().in_force(Content::of(&loaded));
+                self.remember(index).await?;
+            }
+            Err(error) => {
+                self.memory.index.refused = None;
+                self.tell_memory(Some(&error));
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// Remembers, if only for as long as this process lives.
+    pub(super) async fn remember(&mut self, index: Index) -> Result<(), KernelError> {
+        self.memory.index = index.clone();
+        match self.memory.write(index).await {
+            Err(Refusal::Kernel(error)) => return Err(error),
+            Err(Refusal::Stored(error)) => self.tell_memory(Some(&error)),
+            _ => self.tell_memory(None),
+        }
+        Ok(())
+    }
+
+    fn tell_memory(&mut self, error: Option<&SnapshotError>) {
+        let error = error.map(|error| {
             format!(
                 "{error}; the next start may miss what is in force: mend it and run `xdp-fw reload`"
             )
         });
         self.trouble(LAST_GOOD, error);
-        Ok(loaded)
     }
 }
 
@@ -209,12 +361,11 @@ impl Service {
             Ok(named) if named == self.owner.named => self.owner.trouble("interface rules", None),
             Ok(_) => {
                 // The same rules for other numbers: that must not wait for an operator.
-                let commit = self
-                    .owner
-                    .commit(self.config.clone(), self.hash, Guarding::Off);
+                let config = self.config.clone();
+                let commit = self.owner.commit(config, self.hash, Guarding::Off, None);
                 let result = commit.await;
                 let error = result.as_ref().err().map(ToString::to_string);
-                if let Ok((_, generation)) = result {
+                if let Ok((_, Committed { generation, .. })) = result {
                     info!(
                         generation = generation.number,
                         "interfaces have changed: in force"
@@ -288,16 +439,6 @@ pub(super) fn log_refusal(what: &str, refusal: &Refusal) {
     }
 }
 
-/// What the kernel will not tell (before 5.16), nobody is told.
-fn log_work_of_verifier(prepared: &Prepared) {
-    if let (Some(filter), Some(probe)) = (
-        prepared.verified_instructions(),
-        prepared.probe_instructions(),
-    ) {
-        debug!("verified filter={filter} probe={probe} instructions");
-    }
-}
-
 fn reloaded(status: &Status, changed: bool) -> Reloaded {
     Reloaded {
         changed,
@@ -305,5 +446,6 @@ fn reloaded(status: &Status, changed: bool) -> Reloaded {
         rules: status.rules,
         prefixes: status.prefixes,
         warnings: status.warnings.clone(),
+        trial: status.trial.clone().map(status::Trial::now),
     }
 }

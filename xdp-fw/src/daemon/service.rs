@@ -15,6 +15,7 @@ use super::error::Error;
 use super::owner::Owner;
 use super::refusal::Refusal;
 use super::status::counted;
+use super::trial::Trial;
 
 /// Pause before a port that was taken, or netlink that did not answer, is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -26,6 +27,8 @@ pub(super) struct Service {
     pub(super) config: Config,
     /// Its hash.
     pub(super) hash: [u8; 32],
+    /// What comes back unless it is confirmed.
+    pub(super) trial: Option<Trial>,
     /// When to try the metrics port and netlink again.
     pub(super) due: Option<Instant>,
 }

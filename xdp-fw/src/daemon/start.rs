@@ -1,52 +1,83 @@
 //! The start: the file's configuration, else the last good one, in force before the first
 //! interface is attached.
 
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::config::Loaded;
 
 use super::admission::Guarding;
-use super::candidate;
 use super::error::Error;
-use super::kernel::blocking;
 use super::owner::Owner;
 use super::refusal::Refusal;
-use super::reload::{last_reload, log_refusal, note};
+use super::reload::{Entry, last_reload, log_refusal, note};
+use super::resume;
 use super::service::Service;
 use super::status::Source;
 use super::systemd;
+use super::trial::Trial;
+
+/// What the start put into force.
+pub(super) struct Started {
+    pub(super) loaded: Loaded,
+    /// What comes back unless it is confirmed.
+    pub(super) trial: Option<Trial>,
+    /// Why it is not what the file says.
+    pub(super) refusal: Option<Refusal>,
+}
 
 /// Puts the first generation into force and attaches.
 pub(super) async fn start(mut owner: Owner) -> Result<Service, Error> {
-    let file = match owner.read().await {
-        Ok(loaded) => {
-            let guarding = Guarding::unless(owner.settings.force);
-            owner.put_into_force(loaded, Source::File, guarding).await
-        }
-        Err(refusal) => Err(refusal),
-    };
-    let (loaded, refusal) = match file {
-        Ok(loaded) => (loaded, None),
-        Err(refusal) => {
-            let (loaded, refusal) = fall_back(&mut owner, refusal).await?;
-            (loaded, Some(refusal))
-        }
+    if let Some(damage) = &owner.memory.damage {
+        error!("{damage}");
+    }
+    let started = match resume::resume(&mut owner).await? {
+        Some(started) => started,
+        None => from_file(&mut owner).await?,
     };
     let mut service = Service {
         owner,
-        hash: loaded.hash(),
-        config: loaded.config,
+        hash: started.loaded.hash(),
+        config: started.loaded.config,
+        trial: started.trial,
         due: None,
     };
+    service.tell_trial();
     service.listen().await;
     service.reconcile().await;
-    let last = last_reload(refusal.as_ref());
+    let last = last_reload(started.refusal.as_ref());
     service
         .owner
         .status
         .send_modify(|status| note(status, last));
     systemd::ready(&service.owner.status.borrow());
     Ok(service)
+}
+
+/// The file's configuration, or the last good one.
+async fn from_file(owner: &mut Owner) -> Result<Started, Error> {
+    let file = match owner.read().await {
+        Ok(loaded) if owner.memory.index.refused == Some(loaded.hash()) => {
+            Err(Refusal::RolledBack(owner.settings.config.clone()))
+        }
+        Ok(loaded) => {
+            let guarding = Guarding::unless(owner.settings.force);
+            let entry = Entry::of(Source::File, guarding);
+            owner.put_into_force(loaded, entry).await
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let (loaded, refusal) = match file {
+        Ok(loaded) => (loaded, None),
+        Err(refusal) => {
+            let (loaded, refusal) = fall_back(owner, refusal).await?;
+            (loaded, Some(refusal))
+        }
+    };
+    Ok(Started {
+        loaded,
+        trial: None,
+        refusal,
+    })
 }
 
 /// The last good configuration, because the file's was refused.
@@ -69,11 +100,8 @@ async fn fall_back(owner: &mut Owner, refusal: Refusal) -> Result<(Loaded, Refus
 }
 
 async fn last_good(owner: &mut Owner) -> Result<Loaded, Refusal> {
-    let state_dir = owner.settings.state_dir.clone();
-    let loaded = blocking(move || candidate::read_last_good(&state_dir)).await??;
+    let loaded = owner.memory.load_last_good().await?;
     // It has been in force before, and there is nothing else.
-    let guarding = Guarding::Off;
-    owner
-        .put_into_force(loaded, Source::LastGood, guarding)
-        .await
+    let entry = Entry::of(Source::LastGood, Guarding::Off);
+    owner.put_into_force(loaded, entry).await
 }

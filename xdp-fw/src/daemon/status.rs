@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::datapath;
+use crate::deadline::Deadline;
 use crate::timestamp::Timestamp;
 
 use super::refusal::ProblemReport;
@@ -40,6 +41,8 @@ pub struct Status {
     pub config_source: Source,
     /// What is allowed in it but probably not meant, as `file:line:column: …`.
     pub warnings: Vec<String>,
+    /// Until when what is in force can be confirmed; `None` if it stays.
+    pub trial: Option<Trial>,
     /// How the last reload went; the start counts as one.
     pub last_reload: Option<LastReload>,
     /// When a configuration was last put into force, or found to be in force already.
@@ -50,6 +53,30 @@ pub struct Status {
     pub metrics: Listener,
     /// Why edits are not noticed or the interfaces not known, and the like.
     pub errors: Vec<String>,
+}
+
+/// What is in force is on trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// When it is taken back, unless it is confirmed before.
+    pub until: Timestamp,
+    /// How long that is, when this was asked.
+    pub seconds_left: u64,
+    /// The generation that comes back then.
+    pub base: u64,
+    /// The same moment as the daemon's clock has it.
+    #[serde(skip)]
+    pub(super) deadline: Option<Deadline>,
+}
+
+impl Trial {
+    /// As it is now.
+    pub(super) fn now(mut self) -> Self {
+        if let Some(deadline) = &self.deadline {
+            self.seconds_left = deadline.remaining().unwrap_or_default().as_secs();
+        }
+        self
+    }
 }
 
 /// What the daemon is doing.
@@ -72,6 +99,8 @@ pub enum Source {
     File,
     /// The state directory's copy, because the file could not be used.
     LastGood,
+    /// The state directory's copy of what is on trial, because the file could not be used.
+    Trial,
 }
 
 /// How a reload went.
@@ -133,6 +162,7 @@ impl Status {
             config_hash: String::new(),
             config_source: Source::File,
             warnings: Vec::new(),
+            trial: None,
             last_reload: None,
             last_success: None,
             interfaces: Vec::new(),
@@ -173,8 +203,13 @@ impl Status {
             "not on "
         };
         parts.extend(list(word, failing.iter().map(|i| i.name.clone())));
-        if self.config_source == Source::LastGood {
-            parts.push("running the last good configuration".to_owned());
+        if let Some(trial) = &self.trial {
+            parts.push(format!("ON TRIAL until {}: `xdp-fw confirm`", trial.until));
+        }
+        match self.config_source {
+            Source::File => {}
+            Source::LastGood => parts.push("running the last good configuration".to_owned()),
+            Source::Trial => parts.push("running what the file said before".to_owned()),
         }
         if self.last_reload.as_ref().is_some_and(|reload| !reload.ok) {
             parts.push("last reload failed".to_owned());

@@ -8,7 +8,7 @@ use xdp_fw_common::{Reason, Verdict};
 use crate::config::{Action, Config, Metrics, Mode, OnStop};
 use crate::datapath::{Count, Generation, ReasonCount, RuleCount, Snapshot};
 
-use super::status::{Interface, LastReload, Listener, Source, State, Status};
+use super::status::{Interface, LastReload, Listener, Source, State, Status, Trial};
 
 /// The moment at which every test looks.
 pub(crate) fn now() -> SystemTime {
@@ -31,6 +31,7 @@ pub(crate) fn config(interfaces: &[&str]) -> Config {
         essentials: true,
         on_stop: OnStop::Keep,
         guard: true,
+        confirm: None,
         sets: std::collections::BTreeMap::new(),
         rules: Vec::new(),
         metrics: Metrics { listen: None },
@@ -61,6 +62,7 @@ pub(crate) fn status() -> Status {
         config_hash: "5a".repeat(32),
         config_source: Source::File,
         warnings: Vec::new(),
+        trial: None,
         last_reload: Some(LastReload {
             ok: true,
             at: ago(200).into(),
@@ -77,6 +79,16 @@ pub(crate) fn status() -> Status {
             error: None,
         },
         errors: Vec::new(),
+    }
+}
+
+/// What is in force is on trial for another minute.
+pub(crate) fn trial() -> Trial {
+    Trial {
+        until: (now() + Duration::from_secs(60)).into(),
+        seconds_left: 60,
+        base: 6,
+        deadline: None,
     }
 }
 

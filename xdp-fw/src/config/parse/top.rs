@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use toml::de::DeValue;
 
@@ -16,7 +17,7 @@ use super::value::{assign, choice, flag, table, wrong_kind};
 use super::words::quoted;
 use crate::config::defaults;
 use crate::config::model::{Config, Metrics, OnStop};
-use crate::config::print;
+use crate::config::{parse_confirm, print};
 
 /// What the main file says; its sets are not filled and its rules not cross-checked yet.
 pub(super) struct Draft {
@@ -39,6 +40,7 @@ impl Draft {
             essentials: defaults::ESSENTIALS,
             on_stop: defaults::ON_STOP,
             guard: defaults::GUARD,
+            confirm: defaults::CONFIRM,
             sets: BTreeMap::new(),
             rules: Vec::new(),
             metrics: Metrics {
@@ -174,6 +176,17 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
         read: |draft, item, scope| assign(&mut draft.config.guard, flag(item, scope)),
         print: |config| Some(config.guard.to_string()),
     },
+    Field {
+        key: Key::default(
+            "confirm",
+            "false",
+            Shape::TextOrFalse,
+            "a time such as \"60s\", or false",
+            "How long a saved edit stays in force without `xdp-fw confirm`: then what was in force before comes back.",
+        ),
+        read: |draft, item, scope| assign(&mut draft.config.confirm, confirm(item, scope)),
+        print: |config| Some(print::confirm(config.confirm)),
+    },
     include::FIELD,
     Field {
         key: Key::optional(
@@ -231,6 +244,26 @@ fn on_stop(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<OnStop> {
         &choices,
         &[("unload", "detach"), ("stay", "keep")],
     )
+}
+
+/// A time, or `None` for `false`.
+fn confirm(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Option<Duration>> {
+    let text = match item.value.get_ref() {
+        DeValue::Boolean(false) => return Some(None),
+        DeValue::String(text) => text,
+        _ => {
+            wrong_kind(item, scope);
+            return None;
+        }
+    };
+    match parse_confirm(text) {
+        Ok(time) => Some(Some(time)),
+        Err(error) => {
+            let message = format!("`{}` {error}", item.key.name);
+            scope.report.wrong(item.offset(), message);
+            None
+        }
+    }
 }
 
 /// An address and a port, or `None` for `false`.

@@ -1,3 +1,7 @@
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use super::index::HEADER;
 use super::*;
 use crate::config::{Disk, load};
 
@@ -40,17 +44,17 @@ impl Host {
 
     fn store(&self) -> Loaded {
         let loaded = self.load();
-        store(&self.state(), &loaded).unwrap();
+        store(&self.state(), &index(&loaded), Some(&loaded)).unwrap();
         loaded
     }
 
     fn last_good(&self) -> Loaded {
-        let last_good = LastGood::open(&self.state()).unwrap();
+        let last_good = Stored::last_good(&self.state()).unwrap();
         load(last_good.main(), &last_good).unwrap()
     }
 
     fn refusal(&self) -> String {
-        let message = LastGood::open(&self.state()).unwrap_err().to_string();
+        let message = Stored::last_good(&self.state()).unwrap_err().to_string();
         message.replace(&self.dir.path().display().to_string(), "")
     }
 
@@ -60,6 +64,16 @@ impl Host {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect()
     }
+}
+
+fn store(state: &Path, index: &Index, new: Option<&Loaded>) -> Result<(), SnapshotError> {
+    new.map_or(Ok(()), |loaded| write_contents(state, loaded))?;
+    write_index(state, index)
+}
+
+/// An index that remembers this and nothing else.
+fn index(loaded: &Loaded) -> Index {
+    Index::default().in_force(Content::of(loaded))
 }
 
 fn text(action: &str) -> String {
@@ -110,8 +124,8 @@ fn paths_of_any_bytes_survive() {
     let host = Host::new();
     let mut loaded = host.load();
     loaded.files[1].path = PathBuf::from(OsString::from_vec(b"/a b/\xff\n%.txt".to_vec()));
-    store(&host.state(), &loaded).unwrap();
-    let last_good = LastGood::open(&host.state()).unwrap();
+    store(&host.state(), &index(&loaded), Some(&loaded)).unwrap();
+    let last_good = Stored::last_good(&host.state()).unwrap();
     assert_eq!(
         last_good.read(&loaded.files[1].path, Role::Set).unwrap(),
         "192.0.2.0/24\n"
@@ -150,7 +164,7 @@ fn a_crash_at_any_point_leaves_the_old_or_the_new_snapshot() {
         host.store();
         host.write("etc/fw.toml", &text("pass"));
         let new = host.load();
-        crash(&host, &new_content, &index(&new.files));
+        crash(&host, &new_content, &index(&new).text());
         assert_eq!(
             host.last_good().files[0].text,
             text(in_force),
@@ -187,7 +201,8 @@ fn a_failed_store_leaves_the_former_snapshot() {
     host.write("etc/fw.toml", &text("pass"));
     // A directory in the way of the new content.
     fs::create_dir(host.stored(&content_name(&text("pass")))).unwrap();
-    assert!(store(&host.state(), &host.load()).is_err());
+    let new = host.load();
+    assert!(store(&host.state(), &index(&new), Some(&new)).is_err());
     assert_eq!(host.last_good(), old);
 }
 
@@ -198,7 +213,7 @@ fn damage_is_named() {
     let index = fs::read_to_string(host.stored(INDEX)).unwrap();
     let list = host.stored(&content_name("192.0.2.0/24\n"));
     let damaged = |what: &str, file: &str| {
-        format!("the last good configuration is damaged: /state/last-good/{file}: {what}")
+        format!("the stored configuration is damaged: /state/last-good/{file}: {what}")
     };
 
     for (text, what) in [
@@ -210,7 +225,6 @@ fn damage_is_named() {
             sealed("something else 7\n"),
             "it was written by another version",
         ),
-        (sealed(&format!("{HEADER}\n")), "an entry is malformed"),
         (sealed(&format!("{HEADER}\nabc\n")), "an entry is malformed"),
         (
             sealed(&format!("{HEADER}\nabc %f\n")),
@@ -249,7 +263,8 @@ fn a_directory_that_others_could_have_written_is_refused() {
         format!("/state/last-good is not a directory that only user {user} can write; remove it");
     // `join("")` leaves a slash at the end, so the message is compared without it.
     assert_eq!(host.refusal(), expected);
-    assert!(store(&host.state(), &host.load()).is_err());
+    let new = host.load();
+    assert!(store(&host.state(), &index(&new), Some(&new)).is_err());
     fs::remove_dir_all(host.stored("")).unwrap();
     std::os::unix::fs::symlink(host.path("etc"), host.state().join(DIRECTORY)).unwrap();
     assert_eq!(host.refusal(), expected);
@@ -282,4 +297,65 @@ fn globs_are_answered_from_what_was_stored() {
     assert_eq!(again, loaded);
     assert_eq!(again.hash(), loaded.hash());
     assert_ne!(host.load().hash(), loaded.hash());
+}
+
+#[test]
+fn every_content_that_the_index_names_is_kept_and_only_those() {
+    let host = Host::new();
+    let first = host.store();
+    host.write("etc/fw.toml", &text("pass"));
+    let second = host.load();
+    let on_trial = Index {
+        trial: Some(Trial {
+            content: Content::of(&second),
+            base: 3,
+            until: crate::deadline::Deadline::after(std::time::Duration::from_secs(60)).unwrap(),
+        }),
+        ..index(&first)
+    };
+    store(&host.state(), &on_trial, Some(&second)).unwrap();
+    assert_eq!(host.last_good(), first);
+    let found = Stored::find(&host.state(), &second.hash())
+        .unwrap()
+        .unwrap();
+    assert_eq!(load(found.main(), &found).unwrap(), second);
+    assert!(Stored::find(&host.state(), &[0; 32]).unwrap().is_none());
+    // The index, two main files, and the list that they share.
+    assert_eq!(host.stored_names().len(), 4);
+    let read_again = read(&host.state()).unwrap();
+    assert_eq!(read_again.trial.as_ref().unwrap().base, 3);
+
+    let confirmed = read_again.confirmed();
+    store(&host.state(), &confirmed, None).unwrap();
+    assert_eq!(host.last_good(), second);
+    let previous = read(&host.state()).unwrap().previous.unwrap();
+    let previous = Stored::open(&host.state(), &previous).unwrap();
+    assert_eq!(load(previous.main(), &previous).unwrap(), first);
+
+    let only = Index {
+        previous: None,
+        ..confirmed
+    };
+    store(&host.state(), &only, None).unwrap();
+    assert_eq!(host.stored_names().len(), 3);
+}
+
+#[test]
+fn nothing_is_remembered_where_nothing_was_stored() {
+    let host = Host::new();
+    assert_eq!(read(&host.state()).unwrap(), Index::default());
+    store(
+        &host.state(),
+        &Index {
+            refused: Some([5; 32]),
+            ..Index::default()
+        },
+        None,
+    )
+    .unwrap();
+    assert_eq!(read(&host.state()).unwrap().refused, Some([5; 32]));
+    assert_eq!(
+        host.refusal(),
+        "no last good configuration in /state/last-good"
+    );
 }

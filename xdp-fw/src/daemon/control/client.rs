@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::super::command::{Refused, ReloadOptions, Reloaded, Unloaded};
+use super::super::command::{Confirmed, Refused, ReloadOptions, Reloaded, RolledBack, Unloaded};
 use super::super::status::Status;
 
 /// Why the daemon did not do what it was asked.
@@ -53,6 +53,22 @@ pub async fn reload(run_dir: &Path, options: ReloadOptions) -> Result<Reloaded, 
 /// [`Error`] says who or what did not answer.
 pub async fn attach(run_dir: &Path) -> Result<Status, Error> {
     ask(run_dir, Method::POST, "/attach").await
+}
+
+/// Has what is on trial stay.
+///
+/// # Errors
+/// [`Error::Refused`] if nothing is, among others.
+pub async fn confirm(run_dir: &Path) -> Result<Confirmed, Error> {
+    ask(run_dir, Method::POST, "/confirm").await
+}
+
+/// Has what was put into force last taken back.
+///
+/// # Errors
+/// [`Error::Refused`] if there is nothing to go back to, among others.
+pub async fn rollback(run_dir: &Path) -> Result<RolledBack, Error> {
+    ask(run_dir, Method::POST, "/rollback").await
 }
 
 /// Has the daemon stop filtering and end.

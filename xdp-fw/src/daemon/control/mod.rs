@@ -5,7 +5,9 @@
 
 mod attach;
 pub mod client;
+mod confirm;
 mod reload;
+mod rollback;
 mod status;
 mod unload;
 
@@ -104,6 +106,8 @@ fn router(shared: Shared) -> Router {
         .route("/status", get(status::get))
         .route("/attach", post(attach::post))
         .route("/reload", post(reload::post))
+        .route("/confirm", post(confirm::post))
+        .route("/rollback", post(rollback::post))
         .route("/unload", post(unload::post))
         .layer(from_fn(only_root))
         .with_state(shared)

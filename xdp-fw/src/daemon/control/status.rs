@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::super::status::Status;
+use super::super::status::{Status, Trial};
 use super::Shared;
 
 /// Answers from the last snapshot, without disturbing the owner.
 pub(super) async fn get(State(shared): State<Shared>) -> Json<Status> {
-    Json(shared.status.borrow().clone())
+    let mut status = shared.status.borrow().clone();
+    status.trial = status.trial.map(Trial::now);
+    Json(status)
 }

@@ -13,6 +13,7 @@ use xdp_fw_common::{Reason, Verdict};
 use crate::daemon::refusal::chain;
 use crate::daemon::status::Status;
 use crate::datapath::{self, Count, RuleCount, Snapshot};
+use crate::timestamp::Timestamp;
 
 use super::names::{self, Metric};
 
@@ -124,6 +125,9 @@ fn state(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot, status: &Stat
     if let Some(at) = status.last_success {
         gauge(encoder, &names::LAST_RELOAD_SUCCESS, &at.unix_seconds())?;
     }
+    let deadline = status.trial.as_ref().map(|trial| trial.until);
+    let deadline = deadline.map_or(0.0, Timestamp::unix_seconds);
+    gauge(encoder, &names::TRIAL_DEADLINE, &deadline)?;
     gauge(encoder, &names::RULES, &snapshot.generation.rules)?;
     gauge(encoder, &names::PREFIXES, &snapshot.generation.prefixes)?;
     let Metric { name, help } = names::BUILD;

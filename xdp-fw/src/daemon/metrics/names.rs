@@ -59,6 +59,12 @@ pub(super) const ATTACH_FAILURES: Metric = Metric {
     help: "How often a configured interface could not be attached since the daemon was started",
 };
 
+/// `xdp_fw_trial_deadline_timestamp_seconds`
+pub(super) const TRIAL_DEADLINE: Metric = Metric {
+    name: "trial_deadline_timestamp_seconds",
+    help: "When what is in force is taken back unless it is confirmed before; 0 if it stays",
+};
+
 /// `xdp_fw_config_last_reload_successful`
 pub(super) const LAST_RELOAD_SUCCESSFUL: Metric = Metric {
     name: "config_last_reload_successful",

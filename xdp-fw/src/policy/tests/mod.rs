@@ -40,6 +40,7 @@ fn config(rules: Vec<Rule>) -> Config {
         essentials: false,
         on_stop: OnStop::Keep,
         guard: true,
+        confirm: None,
         sets: BTreeMap::new(),
         rules,
         metrics: Metrics { listen: None },

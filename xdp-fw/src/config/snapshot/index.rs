@@ -1,0 +1,341 @@
+//! The index of the state directory: what is remembered, and its text.
+//!
+//! Owns the format. A header, a line for each thing, and the hash of all that, so that a file that
+//! is cut off or changed is noticed:
+//!
+//! ```text
+//! xdp-fw state 1
+//! last-good HASH
+//! file SHA256 PATH
+//! trial HASH
+//! file SHA256 PATH
+//! base NUMBER
+//! until UNIX-SECONDS BOOT-TIME-MILLISECONDS BOOT-ID
+//! previous HASH
+//! file SHA256 PATH
+//! refused HASH
+//! SHA256
+//! ```
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::content_name;
+use crate::config::load::Loaded;
+use crate::deadline::Deadline;
+
+/// First line of the index; the number grows with its format.
+pub(super) const HEADER: &str = "xdp-fw state 1";
+
+/// What the state directory remembers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Index {
+    /// What was in force last without being on trial.
+    pub last_good: Option<Content>,
+    /// What that was before.
+    pub previous: Option<Content>,
+    /// What is in force until it is confirmed or taken back.
+    pub trial: Option<Trial>,
+    /// What was taken back: refused until it is asked for.
+    pub refused: Option<[u8; 32]>,
+}
+
+/// A configuration with its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// [`Loaded::hash`].
+    pub hash: [u8; 32],
+    /// The name of each file's content and its path, the main one first.
+    pub files: Vec<(String, PathBuf)>,
+}
+
+/// A configuration on trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// What is on trial.
+    pub content: Content,
+    /// The generation that comes back.
+    pub base: u64,
+    /// When it comes back.
+    pub until: Deadline,
+}
+
+impl Content {
+    /// What a configuration is remembered by.
+    #[must_use]
+    pub fn of(loaded: &Loaded) -> Self {
+        let files = loaded.files.iter();
+        Self {
+            hash: loaded.hash(),
+            files: files
+                .map(|file| (content_name(&file.text), file.path.clone()))
+                .collect(),
+        }
+    }
+}
+
+/// The steps; each gives the index as it is to be written next.
+impl Index {
+    /// `content` is in force, and nothing is on trial.
+    #[must_use]
+    pub fn in_force(self, content: Content) -> Self {
+        let is_same = self.is_last_good(&content.hash);
+        Self {
+            previous: if is_same {
+                self.previous
+            } else {
+                self.last_good
+            },
+            last_good: Some(content),
+            trial: None,
+            refused: None,
+        }
+    }
+
+    /// What is on trial becomes the last good one; without a trial nothing changes.
+    #[must_use]
+    pub fn confirmed(mut self) -> Self {
+        match self.trial.take() {
+            Some(trial) => self.in_force(trial.content),
+            None => self,
+        }
+    }
+
+    /// The last good one and the one before change places.
+    #[must_use]
+    pub fn swapped(self) -> Self {
+        Self {
+            last_good: self.previous,
+            previous: self.last_good,
+            ..self
+        }
+    }
+
+    /// Whether this is the hash of the last good configuration.
+    #[must_use]
+    pub fn is_last_good(&self, hash: &[u8; 32]) -> bool {
+        self.last_good
+            .as_ref()
+            .is_some_and(|content| content.hash == *hash)
+    }
+
+    /// Everything that must not be removed.
+    pub(super) fn contents(&self) -> impl Iterator<Item = &Content> {
+        let trial = self.trial.as_ref().map(|trial| &trial.content);
+        let kept = [self.last_good.as_ref(), self.previous.as_ref(), trial];
+        kept.into_iter().flatten()
+    }
+
+    /// The text of the index.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("{HEADER}\n");
+        if let Some(content) = &self.last_good {
+            write_content(&mut text, "last-good", content);
+        }
+        if let Some(trial) = &self.trial {
+            write_content(&mut text, "trial", &trial.content);
+            let wall = trial.until.wall.duration_since(UNIX_EPOCH);
+            let _ = write!(
+                text,
+                "base {}\nuntil {} {} {}\n",
+                trial.base,
+                wall.unwrap_or_default().as_secs(),
+                trial.until.boot_time.as_millis(),
+                trial.until.boot
+            );
+        }
+        if let Some(content) = &self.previous {
+            write_content(&mut text, "previous", content);
+        }
+        if let Some(refused) = &self.refused {
+            let _ = writeln!(text, "refused {}", hexadecimal(refused));
+        }
+        let seal = content_name(&text);
+        text + &seal + "\n"
+    }
+
+    /// Reads the text of an index, or says what is wrong with it.
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        let body = text
+            .strip_suffix('\n')
+            .and_then(|text| text.rfind('\n'))
+            .map(|end| end + 1);
+        let (body, seal) = body
+            .and_then(|at| text.split_at_checked(at))
+            .ok_or("it is cut off")?;
+        if seal.trim_end() != content_name(body) {
+            return Err("its checksum is wrong");
+        }
+        let entries = body
+            .strip_prefix(HEADER)
+            .ok_or("it was written by another version")?;
+        parse_entries(entries.trim()).ok_or("an entry is malformed")
+    }
+}
+
+fn write_content(text: &mut String, what: &str, content: &Content) {
+    let _ = writeln!(text, "{what} {}", hexadecimal(&content.hash));
+    for (name, path) in &content.files {
+        let _ = writeln!(text, "file {name} {}", escaped(path));
+    }
+}
+
+fn parse_entries(entries: &str) -> Option<Index> {
+    let mut index = Index::default();
+    let mut lines = entries.lines().peekable();
+    while let Some(line) = lines.next() {
+        let (what, hash) = line.split_once(' ')?;
+        let hash = unhexadecimal(hash)?;
+        if what == "refused" {
+            index.refused = Some(hash);
+            continue;
+        }
+        let mut files = Vec::new();
+        while let Some(file) = lines.peek().and_then(|line| line.strip_prefix("file ")) {
+            let (name, path) = file.split_once(' ')?;
+            files.push((name.to_owned(), unescaped(path)?));
+            lines.next();
+        }
+        let content = (!files.is_empty()).then_some(Content { hash, files })?;
+        match what {
+            "last-good" => index.last_good = Some(content),
+            "previous" => index.previous = Some(content),
+            "trial" => {
+                index.trial = Some(Trial {
+                    content,
+                    base: lines.next()?.strip_prefix("base ")?.parse().ok()?,
+                    until: parse_deadline(lines.next()?.strip_prefix("until ")?)?,
+                });
+            }
+            _ => return None,
+        }
+    }
+    Some(index)
+}
+
+fn parse_deadline(text: &str) -> Option<Deadline> {
+    let mut words = text.splitn(3, ' ');
+    let mut number = || words.next()?.parse().ok();
+    let wall = UNIX_EPOCH.checked_add(Duration::from_secs(number()?))?;
+    Some(Deadline {
+        wall,
+        boot_time: Duration::from_millis(number()?),
+        boot: words.next()?.to_owned(),
+    })
+}
+
+/// Bytes as two digits each.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+fn unhexadecimal(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (at, byte) in (0..).step_by(2).zip(&mut bytes) {
+        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// A path on one line, whatever bytes it has.
+fn escaped(path: &Path) -> String {
+    path.as_os_str()
+        .as_bytes()
+        .iter()
+        .fold(String::new(), |mut out, &byte| {
+            if byte.is_ascii_graphic() && byte != b'%' {
+                out.push(char::from(byte));
+            } else {
+                let _ = write!(out, "%{byte:02x}");
+            }
+            out
+        })
+}
+
+fn unescaped(text: &str) -> Option<PathBuf> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(if byte == b'%' {
+            let digits = [rest.next()?, rest.next()?];
+            u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+        } else {
+            byte
+        });
+    }
+    Some(PathBuf::from(OsString::from_vec(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(seed: u8) -> Content {
+        let file = |name: &str| (hexadecimal(&[seed; 32]), PathBuf::from(name));
+        Content {
+            hash: [seed; 32],
+            files: vec![file("/etc/xdp-fw.toml"), file("/etc/with space\n")],
+        }
+    }
+
+    fn trial(seed: u8) -> Trial {
+        Trial {
+            content: content(seed),
+            base: 7,
+            until: Deadline {
+                wall: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+                boot_time: Duration::from_millis(12_345_678),
+                boot: "0e0a1f1c-7a2b-4d7a-9c3c-1f2e3d4c5b6a".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let all = Index {
+            last_good: Some(content(1)),
+            previous: Some(content(2)),
+            trial: Some(trial(3)),
+            refused: Some([4; 32]),
+        };
+        let none = Index::default();
+        let one = Index {
+            trial: Some(trial(3)),
+            ..Index::default()
+        };
+        for index in [all, none, one] {
+            assert_eq!(Index::parse(&index.text()), Ok(index));
+        }
+    }
+
+    #[test]
+    fn a_trial_becomes_the_last_good_one_and_that_the_previous() {
+        let before = Index::default().in_force(content(1)).in_force(content(2));
+        assert_eq!(before.previous, Some(content(1)));
+        let on_trial = Index {
+            trial: Some(trial(3)),
+            ..before.clone()
+        };
+        let confirmed = on_trial.confirmed();
+        assert_eq!(confirmed.last_good, Some(content(3)));
+        assert_eq!(confirmed.previous, Some(content(2)));
+        assert_eq!(confirmed.trial, None);
+        assert_eq!(before.clone().confirmed(), before);
+    }
+
+    #[test]
+    fn what_is_in_force_again_does_not_push_the_previous_one_out() {
+        let index = Index::default().in_force(content(1)).in_force(content(2));
+        assert_eq!(index.clone().in_force(content(2)), index);
+        assert_eq!(index.swapped().last_good, Some(content(1)));
+    }
+}

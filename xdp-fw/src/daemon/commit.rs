@@ -1,0 +1,137 @@
+//! The last steps into force: prepare, admit, remember, commit.
+//!
+//! Owns their order, on the thread that may block. What is to be on trial is written down before
+//! the commit: a process that dies in between finds out at its next start (`docs/adr/0010`).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing::debug;
+
+use crate::config::Config;
+use crate::config::snapshot::{self, Content, Index, Trial};
+use crate::datapath::{Datapath, Generation, Prepared};
+use crate::deadline::Deadline;
+use crate::policy::Tables;
+
+use super::admission::{Questions, Unseen};
+use super::refusal::{KernelError, Refusal};
+
+/// How long a configuration is on trial.
+#[derive(Debug, Clone)]
+pub(super) enum Until {
+    /// From its commit on.
+    After(Duration),
+    /// Until this moment.
+    Then(Deadline),
+}
+
+/// What is written down of a configuration that comes into force on trial.
+pub(super) struct Beginning {
+    pub(super) state_dir: PathBuf,
+    /// What is written there now.
+    pub(super) before: Index,
+    pub(super) content: Content,
+    pub(super) until: Until,
+}
+
+/// What is to be done with compiled tables.
+pub(super) struct Step {
+    pub(super) tables: Tables,
+    /// The configuration's.
+    pub(super) hash: [u8; 32],
+    /// What is asked before.
+    pub(super) questions: Option<Questions>,
+    /// What is written down before, if it is on trial.
+    pub(super) trial: Option<Beginning>,
+}
+
+/// What a commit came to.
+pub(super) struct Committed {
+    pub(super) generation: Generation,
+    pub(super) unseen: Unseen,
+    /// What is written in the state directory by now, if it is on trial.
+    pub(super) index: Option<Index>,
+}
+
+impl Until {
+    pub(super) fn deadline(self) -> Result<Deadline, Refusal> {
+        match self {
+            Self::After(time) => Deadline::after(time).map_err(Refusal::Clock),
+            Self::Then(deadline) => Ok(deadline),
+        }
+    }
+}
+
+impl Step {
+    /// Takes it. Whatever fails, what was in force stays.
+    pub(super) fn commit(
+        self,
+        datapath: &mut Datapath,
+        config: &Config,
+    ) -> Result<Committed, Refusal> {
+        let tables = &self.tables;
+        let prepared = datapath.prepare(tables, self.hash);
+        let prepared = prepared.map_err(KernelError::from)?;
+        log_work_of_verifier(&prepared);
+        let unseen = match self.questions {
+            Some(questions) => questions.ask(datapath, &prepared, tables, config)?,
+            None => Unseen::default(),
+        };
+        let generation = prepared.generation().clone();
+        let index = match self.trial {
+            Some(trial) => Some(commit_on_trial(datapath, prepared, trial)?),
+            None => {
+                datapath.commit(prepared).map_err(KernelError::from)?;
+                None
+            }
+        };
+        Ok(Committed {
+            generation,
+            unseen,
+            index,
+        })
+    }
+}
+
+fn commit_on_trial(
+    datapath: &mut Datapath,
+    prepared: Prepared,
+    trial: Beginning,
+) -> Result<Index, Refusal> {
+    let kept = datapath.base().is_some();
+    let base = datapath.base().or(datapath.in_force());
+    let base = base.ok_or(Refusal::NothingToComeBack)?.number;
+    let index = Index {
+        trial: Some(Trial {
+            content: trial.content,
+            base,
+            until: trial.until.deadline()?,
+        }),
+        refused: None,
+        ..trial.before.clone()
+    };
+    snapshot::write_index(&trial.state_dir, &index)?;
+    let committed = datapath
+        .keep_base()
+        .and_then(|()| datapath.commit(prepared));
+    if let Err(error) = committed {
+        if !kept {
+            let _ = datapath.forget_base();
+        }
+        // Should that fail, too, the next start finds a trial that never began.
+        let _ = snapshot::write_index(&trial.state_dir, &trial.before);
+        return Err(KernelError::from(error).into());
+    }
+    Ok(index)
+}
+
+/// What the kernel will not tell (before 5.16), nobody is told.
+fn log_work_of_verifier(prepared: &Prepared) {
+    if let (Some(filter), Some(probe)) = (
+        prepared.verified_instructions(),
+        prepared.probe_instructions(),
+    ) {
+        debug!("verified filter={filter} probe={probe} instructions");
+    }
+}

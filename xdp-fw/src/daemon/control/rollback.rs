@@ -1,0 +1,12 @@
+//! `POST /rollback`: what was put into force last is taken back.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::super::command::Command;
+use super::{Shared, ask};
+
+/// Answers when the former configuration is in force again.
+pub(super) async fn post(state: State<Shared>) -> Response {
+    ask(state, |reply| Command::RollBack { reply }).await
+}

@@ -1,0 +1,77 @@
+//! What the daemon remembers over restarts: contents, and the trial.
+//!
+//! Owns the daemon's copy of the index in the state directory, and when it is written. Never
+//! decides what follows from it: that is `start`'s and `trial`'s.
+
+use std::path::PathBuf;
+
+use crate::config::Loaded;
+use crate::config::snapshot::{self, Content, Index, SnapshotError};
+
+use super::candidate;
+use super::kernel::blocking;
+use super::refusal::{KernelError, Refusal};
+
+/// The state directory.
+pub(super) struct Memory {
+    pub(super) state_dir: PathBuf,
+    pub(super) index: Index,
+    /// Why nothing is known of what was remembered.
+    pub(super) damage: Option<SnapshotError>,
+}
+
+impl Memory {
+    /// Reads what there is.
+    pub(super) async fn read(state_dir: PathBuf) -> Result<Self, KernelError> {
+        let directory = state_dir.clone();
+        let (index, damage) = match blocking(move || snapshot::read(&directory)).await? {
+            Ok(index) => (index, None),
+            Err(error) => (Index::default(), Some(error)),
+        };
+        Ok(Self {
+            state_dir,
+            index,
+            damage,
+        })
+    }
+
+    /// Writes the index, and remembers it only then.
+    pub(super) async fn write(&mut self, index: Index) -> Result<(), Refusal> {
+        let state_dir = self.state_dir.clone();
+        let (index, written) = blocking(move || {
+            let written = snapshot::write_index(&state_dir, &index);
+            (index, written)
+        })
+        .await?;
+        written?;
+        self.index = index;
+        Ok(())
+    }
+
+    /// Stores the files of a configuration, for an index that is written later.
+    pub(super) async fn store(
+        &self,
+        loaded: Loaded,
+    ) -> Result<(Loaded, Result<(), SnapshotError>), KernelError> {
+        let state_dir = self.state_dir.clone();
+        blocking(move || {
+            let stored = snapshot::write_contents(&state_dir, &loaded);
+            (loaded, stored)
+        })
+        .await
+    }
+
+    /// Reads a configuration that is kept.
+    pub(super) async fn load(&self, content: Content) -> Result<Loaded, Refusal> {
+        let state_dir = self.state_dir.clone();
+        blocking(move || candidate::read_stored(&state_dir, &content)).await?
+    }
+
+    /// Reads the last good configuration.
+    pub(super) async fn load_last_good(&self) -> Result<Loaded, Refusal> {
+        match self.index.last_good.clone() {
+            Some(content) => self.load(content).await,
+            None => Err(SnapshotError::Missing(self.state_dir.clone()).into()),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! A trial that a former process left: finished where it had begun to end, or taken up again.
+//!
+//! Owns what a start does about it. What is to be done is `outlook`'s to say.
+
+use humantime::format_duration;
+use tracing::{error, info, warn};
+
+use crate::config::Loaded;
+use crate::config::snapshot::Index;
+use crate::deadline::Deadline;
+
+use super::admission::Guarding;
+use super::commit::Until;
+use super::outlook::{Outlook, Pinned, outlook};
+use super::owner::Owner;
+use super::refusal::{KernelError, Refusal, chain};
+use super::reload::{Entry, log_refusal};
+use super::start::Started;
+use super::status::Source;
+use super::trial::Trial;
+
+/// Finishes what was begun. Gives what is in force, if that is still on trial.
+pub(super) async fn resume(owner: &mut Owner) -> Result<Option<Started>, KernelError> {
+    let pinned = owner.kernel.run(|datapath| Pinned {
+        in_force: datapath.in_force().map(|generation| generation.config),
+        base: datapath.base().map(|generation| generation.config),
+    });
+    let pinned = pinned.await?;
+    let is_known = owner.memory.damage.is_none();
+    match outlook(&owner.memory.index, is_known, pinned) {
+        Outlook::GoesOn { until, in_force } => return go_on(owner, until, in_force).await,
+        Outlook::Failed { refused, in_force } => fail(owner, refused, in_force).await?,
+        Outlook::None => end(owner, false).await?,
+    }
+    Ok(None)
+}
+
+/// What the file says by now is on trial, until the same moment. `in_force` is whether what the
+/// former process had on trial is in force.
+async fn go_on(
+    owner: &mut Owner,
+    until: Deadline,
+    in_force: bool,
+) -> Result<Option<Started>, KernelError> {
+    let Some(begun) = owner.memory.index.trial.clone() else {
+        return Ok(None);
+    };
+    let left = until.remaining().unwrap_or_default().as_secs();
+    info!(
+        "a configuration is on trial, for another {}",
+        format_duration(std::time::Duration::from_secs(left))
+    );
+    let base = match owner.memory.load_last_good().await {
+        Ok(base) => base,
+        Err(refusal) => {
+            log_refusal(
+                "what was in force before the trial cannot be read",
+                &refusal,
+            );
+            fail(owner, begun.content.hash, in_force).await?;
+            return Ok(None);
+        }
+    };
+    let trial = |base_number| Trial {
+        until: until.clone(),
+        base: base_number,
+        hash: base.hash(),
+        config: base.config.clone(),
+        named: Vec::new(),
+    };
+    let refusal = match owner.read().await {
+        Ok(file) if file.hash() == base.hash() => {
+            info!("the file says what was in force before the trial");
+            end(owner, in_force).await?;
+            return Ok(None);
+        }
+        Ok(file) => {
+            let guarding = Guarding::unless(owner.settings.force);
+            owner
+                .put_on_trial(file, Source::File, &until, guarding)
+                .await
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let refusal = match refusal {
+        Ok((loaded, number)) => {
+            return Ok(Some(Started {
+                loaded,
+                trial: Some(trial(number)),
+                refusal: None,
+            }));
+        }
+        Err(refusal) => refusal,
+    };
+    log_refusal("the configuration cannot be used", &refusal);
+    let copy = match owner.memory.load(begun.content.clone()).await {
+        Ok(copy) if in_force => {
+            let guarding = Guarding::Off;
+            owner
+                .put_on_trial(copy, Source::Trial, &until, guarding)
+                .await
+        }
+        Ok(_) => Err(Refusal::NothingOnTrial),
+        Err(refusal) => Err(refusal),
+    };
+    match copy {
+        Ok((loaded, number)) => {
+            warn!("running what was on trial; mend the file, it is read when it changes");
+            Ok(Some(Started {
+                loaded,
+                trial: Some(trial(number)),
+                refusal: Some(refusal),
+            }))
+        }
+        Err(error) => {
+            log_refusal("nor can what was on trial", &error);
+            fail(owner, begun.content.hash, in_force).await?;
+            Ok(None)
+        }
+    }
+}
+
+impl Owner {
+    /// Gives the number of the base, too.
+    async fn put_on_trial(
+        &mut self,
+        loaded: Loaded,
+        source: Source,
+        until: &Deadline,
+        guarding: Guarding,
+    ) -> Result<(Loaded, u64), Refusal> {
+        let entry = Entry {
+            source,
+            trial: Some(Until::Then(until.clone())),
+            guarding,
+        };
+        let loaded = self.put_into_force(loaded, entry).await?;
+        let base = self.memory.index.trial.as_ref().map(|trial| trial.base);
+        Ok((loaded, base.unwrap_or_default()))
+    }
+}
+
+/// The trial has failed: what was on trial is refused from now on.
+async fn fail(owner: &mut Owner, refused: [u8; 32], in_force: bool) -> Result<(), KernelError> {
+    warn!("THE TRIAL OF A CONFIGURATION HAS FAILED: going back to what was in force before");
+    let index = Index {
+        refused: Some(refused),
+        ..owner.memory.index.clone()
+    };
+    owner.remember(index).await?;
+    end(owner, in_force).await
+}
+
+/// There is no trial any more. `in_force` is whether the base has to come back first.
+async fn end(owner: &mut Owner, in_force: bool) -> Result<(), KernelError> {
+    let done = owner.kernel.run(move |datapath| {
+        if in_force {
+            datapath.revert().map(drop)
+        } else if datapath.base().is_some() {
+            datapath.forget_base()
+        } else {
+            Ok(())
+        }
+    });
+    if let Err(error) = done.await? {
+        // What follows puts the same into force, compiled anew.
+        error!("{}", chain(&error));
+    }
+    if owner.memory.index.trial.is_some() {
+        let index = Index {
+            trial: None,
+            ..owner.memory.index.clone()
+        };
+        owner.remember(index).await?;
+    }
+    Ok(())
+}

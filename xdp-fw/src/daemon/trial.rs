@@ -1,0 +1,233 @@
+//! A configuration on trial: in force until it is confirmed, or the one before comes back.
+//!
+//! Owns what ends a trial. What begins one is a reload; what is found of one at a start is
+//! `outlook`'s. See `docs/adr/0010`.
+
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use crate::config::Config;
+use crate::config::snapshot::Index;
+use crate::datapath::{Datapath, Generation};
+use crate::deadline::Deadline;
+
+use super::admission::Guarding;
+use super::command::{Confirmed, RolledBack};
+use super::refusal::{KernelError, Refusal, chain};
+use super::reload::{Entry, log_refusal};
+use super::service::Service;
+use super::status::{self, Source};
+
+/// Pause before going back is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What comes back unless what is in force is confirmed.
+pub(super) struct Trial {
+    pub(super) until: Deadline,
+    /// The number of its generation.
+    pub(super) base: u64,
+    pub(super) config: Config,
+    pub(super) hash: [u8; 32],
+    /// The interfaces that it was compiled for; none if that is not known.
+    pub(super) named: Vec<(u32, String)>,
+}
+
+impl Service {
+    /// What is on trial stays.
+    pub(super) async fn confirm(&mut self) -> Result<Confirmed, Refusal> {
+        if self.trial.is_none() {
+            return Err(Refusal::NothingOnTrial);
+        }
+        // Only what is on the disk holds over a restart.
+        let index = self.owner.memory.index.clone().confirmed();
+        self.owner.memory.write(index).await?;
+        self.trial = None;
+        self.tell_trial();
+        self.let_base_go().await?;
+        let generation = self.owner.status.borrow().generation;
+        info!(generation, "confirmed");
+        Ok(Confirmed { generation })
+    }
+
+    /// What is on trial, or else what was put into force last, is taken back.
+    pub(super) async fn roll_back(&mut self) -> Result<RolledBack, Refusal> {
+        self.begin_reload();
+        let result = if self.trial.is_some() {
+            self.revert().await
+        } else {
+            self.go_back().await
+        };
+        match &result {
+            Ok(()) => self.end_reload(Some(&self.rolled_back())),
+            Err(refusal) => {
+                log_refusal("cannot go back, what is in force stays", refusal);
+                self.end_reload(Some(refusal));
+            }
+        }
+        result?;
+        let status = self.owner.status.borrow();
+        let file = &self.owner.settings.config;
+        let refused = self.owner.memory.index.refused;
+        Ok(RolledBack {
+            generation: status.generation,
+            rules: status.rules,
+            prefixes: status.prefixes,
+            refused: refused.map(|_| file.clone()),
+        })
+    }
+
+    /// The alarm rings: nobody has confirmed, unless the deadline has moved since.
+    pub(super) async fn expire(&mut self) {
+        let over = |trial: &Trial| trial.until.remaining().is_none();
+        if !self.trial.as_ref().is_some_and(over) {
+            return self.tell_trial();
+        }
+        self.begin_reload();
+        warn!("NOT CONFIRMED IN TIME: going back to what was in force before");
+        match self.revert().await {
+            Ok(()) => {
+                let refusal = Refusal::NotConfirmed(self.owner.settings.config.clone());
+                self.end_reload(Some(&refusal));
+            }
+            Err(refusal) => {
+                log_refusal("cannot go back yet, trying again", &refusal);
+                self.end_reload(Some(&refusal));
+                let again = Deadline::after(PAUSE).ok();
+                let _ = self.owner.alarm.set(again.as_ref());
+            }
+        }
+    }
+
+    /// Goes back to the base, and refuses what was on trial from now on.
+    async fn revert(&mut self) -> Result<(), Refusal> {
+        let index = Index {
+            refused: Some(self.hash),
+            ..self.owner.memory.index.clone()
+        };
+        // Going back matters more than that it is remembered.
+        self.owner.remember(index).await?;
+        self.put_base_back(Source::LastGood).await
+    }
+
+    /// Goes back to the base, because that is what the file says again.
+    pub(super) async fn return_to_base(&mut self) -> Result<(), Refusal> {
+        info!("the file says what was in force before the trial: going back to that");
+        self.put_base_back(Source::File).await
+    }
+
+    async fn put_base_back(&mut self, source: Source) -> Result<(), Refusal> {
+        let Some(trial) = self.trial.take() else {
+            return Err(Refusal::NothingOnTrial);
+        };
+        let generation = match self.owner.put_base_back(&trial).await {
+            Ok(generation) => generation,
+            Err(refusal) => {
+                self.trial = Some(trial);
+                return Err(refusal);
+            }
+        };
+        self.config = trial.config;
+        self.hash = trial.hash;
+        info!(generation = generation.number, "back in force");
+        self.owner.status.send_modify(|status| {
+            status.in_force(&generation, source);
+            status.warnings = Vec::new();
+        });
+        self.tell_trial();
+        let index = Index {
+            trial: None,
+            ..self.owner.memory.index.clone()
+        };
+        self.owner.remember(index).await?;
+        self.listen().await;
+        self.reconcile().await;
+        Ok(())
+    }
+
+    /// Nothing is on trial: the configuration before the last one comes back, by the way that
+    /// every configuration takes.
+    async fn go_back(&mut self) -> Result<(), Refusal> {
+        let memory = &self.owner.memory;
+        let previous = memory.index.previous.clone();
+        let previous = memory.load(previous.ok_or(Refusal::NothingBefore)?).await?;
+        // What the file says must not come into force by itself again.
+        let file = self.owner.read().await.map(|loaded| loaded.hash());
+        let refused = file.unwrap_or(self.hash);
+        // It was in force before, and is wanted: who is cut off is told, and not protected.
+        let entry = Entry::of(Source::LastGood, Guarding::Forced);
+        let loaded = self.owner.put_into_force(previous, entry).await?;
+        self.hash = loaded.hash();
+        self.config = loaded.config;
+        let index = Index {
+            refused: (refused != self.hash).then_some(refused),
+            ..self.owner.memory.index.clone().swapped()
+        };
+        self.owner.remember(index).await?;
+        self.listen().await;
+        self.reconcile().await;
+        Ok(())
+    }
+
+    /// Moves the deadline of the trial that is running.
+    pub(super) async fn prolong(&mut self, time: Duration) -> Result<(), Refusal> {
+        let until = Deadline::after(time).map_err(Refusal::Clock)?;
+        let mut index = self.owner.memory.index.clone();
+        if let Some(trial) = &mut index.trial {
+            trial.until = until.clone();
+        }
+        self.owner.memory.write(index).await?;
+        if let Some(trial) = &mut self.trial {
+            trial.until = until;
+        }
+        self.tell_trial();
+        Ok(())
+    }
+
+    /// Sets the alarm, and has everyone told of the trial, or that there is none.
+    pub(super) fn tell_trial(&mut self) {
+        let until = self.trial.as_ref().map(|trial| &trial.until);
+        let error = self.owner.alarm.set(until).err();
+        let trial = self.trial.as_ref().map(|trial| status::Trial {
+            until: trial.until.wall.into(),
+            seconds_left: trial.until.remaining().unwrap_or_default().as_secs(),
+            base: trial.base,
+            deadline: Some(trial.until.clone()),
+        });
+        self.owner.status.send_modify(|status| status.trial = trial);
+        let error = error.map(|error| format!("no alarm ({error}); confirm or roll back"));
+        self.owner.trouble("trial", error);
+    }
+
+    pub(super) fn rolled_back(&self) -> Refusal {
+        Refusal::RolledBack(self.owner.settings.config.clone())
+    }
+
+    async fn let_base_go(&mut self) -> Result<(), KernelError> {
+        let forgotten = self.owner.kernel.run(Datapath::forget_base);
+        if let Err(error) = forgotten.await? {
+            error!("{}", chain(&error));
+        }
+        Ok(())
+    }
+}
+
+impl super::owner::Owner {
+    /// The base as it is pinned; where its pins are gone, compiled anew.
+    async fn put_base_back(&mut self, trial: &Trial) -> Result<Generation, Refusal> {
+        let reverted = self.kernel.run(Datapath::revert).await?;
+        match reverted {
+            Ok(generation) => {
+                self.named.clone_from(&trial.named);
+                Ok(generation)
+            }
+            Err(error) => {
+                warn!("{}; compiling it anew", chain(&error));
+                let config = trial.config.clone();
+                let (_, committed) = self.commit(config, trial.hash, Guarding::Off, None).await?;
+                let _ = self.kernel.run(Datapath::forget_base).await?;
+                Ok(committed.generation)
+            }
+        }
+    }
+}
