@@ -1,59 +1,37 @@
 //! Which interfaces our program is on: brings the kernel in line with the plan.
 //!
-//! Owns the failures and when to try again. Never decides what should be attached (`plan` does), and
-//! never believes that it is: after every change the kernel is asked again. How it is done is
-//! `actions`'.
+//! Owns the order of things. Never decides what should be attached (`plan` does), and never believes
+//! that it is: after every change the kernel is asked again. How it is done is `actions`', and when it
+//! is tried again `failures`'.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::config::{Config, Mode};
 use crate::interfaces::{Interface, XdpMode};
-use crate::timestamp::Timestamp;
 
 use super::actions::{Change, attach, look, remove};
+use super::failures::Failures;
 use super::kernel::Kernel;
 use super::plan::{Plan, Planned, State, plan};
 use super::refusal::KernelError;
 use super::status;
 use super::vlan::{self, Hidden};
 
-/// Pause before the second attempt; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Longest pause between attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// The interfaces that could not be attached, by number.
+/// What is remembered from one pass to the next.
 #[derive(Debug, Default)]
 pub(super) struct Attachments {
-    failures: BTreeMap<u32, Failure>,
+    failures: Failures,
     /// Interfaces that stay in the mode that they have, and the one in which they were wanted: to
     /// change it opens them for a moment, which is done once, and never by a start.
     unchanged: BTreeMap<u32, Mode>,
-    /// How often each interface that is configured could not be attached since the start.
-    counts: BTreeMap<String, u64>,
     /// Interfaces that hide VLAN tags from rules.
     hidden: Hidden,
     /// Whether the start is over.
     started: bool,
-}
-
-#[derive(Debug)]
-struct Failure {
-    message: String,
-    attempts: u32,
-    /// When to try again; `None` while only a change or the operator can bring that about.
-    due: Option<Instant>,
-    /// The same as the clock on the wall has it, for people.
-    due_at: Option<Timestamp>,
-    /// The interface as it was. When it changes (another MTU, a foreign program gone), the cause
-    /// may be gone as well.
-    seen: Interface,
-    /// The mode that was wanted.
-    mode: Mode,
 }
 
 /// The outcome of one pass.
@@ -107,31 +85,20 @@ impl Attachments {
 
     /// Lets everything that failed be tried at once.
     pub(super) fn retry_now(&mut self) {
-        for failure in self.failures.values_mut() {
-            failure.due = Some(Instant::now());
-            failure.due_at = None;
-        }
+        self.failures.retry_now();
         self.unchanged.clear();
     }
 
     /// Puts off what is due: nothing can be tried before the kernel answers again.
     pub(super) fn postpone(&mut self, pause: Duration) {
-        let earliest = Instant::now() + pause;
-        for failure in self.failures.values_mut() {
-            failure.due = failure.due.map(|due| due.max(earliest));
-        }
+        self.failures.postpone(pause);
     }
 
     /// When the next attempt is due.
     pub(super) fn next_attempt(&self) -> Option<Instant> {
-        self.failures
-            .values()
-            .filter_map(|failure| failure.due)
-            .min()
+        self.failures.next_attempt()
     }
 
-    /// A failure of an interface that is gone, or that nobody wants any more, would come due for
-    /// ever.
     fn forget_settled(&mut self, plan: &Plan) {
         let open: BTreeSet<u32> = plan
             .interfaces
@@ -140,10 +107,9 @@ impl Attachments {
             .filter_map(|planned| planned.state.interface())
             .map(|interface| interface.index)
             .collect();
-        self.failures.retain(|index, _| open.contains(index));
+        let named = plan.interfaces.iter().map(|p| p.name.as_str()).collect();
+        self.failures.retain(&open, &named);
         self.unchanged.retain(|index, _| open.contains(index));
-        let named: BTreeSet<&str> = plan.interfaces.iter().map(|p| p.name.as_str()).collect();
-        self.counts.retain(|name, _| named.contains(name.as_str()));
     }
 
     /// Whether there was anything to do.
@@ -159,7 +125,7 @@ impl Attachments {
         let mut acted = !plan.removals.is_empty();
         for planned in &plan.interfaces {
             let result = match &planned.state {
-                State::Detached { interface } if self.is_due(interface, planned.mode) => {
+                State::Detached { interface } if self.failures.is_due(interface, planned.mode) => {
                     attach(kernel, interface, planned.mode, all).await?
                 }
                 State::OtherMode {
@@ -178,26 +144,15 @@ impl Attachments {
                 _ => continue,
             };
             acted = true;
-            if result.is_err() {
-                *self.counts.entry(planned.name.clone()).or_default() += 1;
-            }
             if let Some(interface) = planned.state.interface() {
-                self.note(interface, planned.mode, result);
+                self.failures.note_attempt(interface, planned.mode, result);
             }
+            // To change a mode opens the interface for a moment: that is not done by the clock.
             if let State::OtherMode { interface, .. } = &planned.state {
-                self.wait_for_change(interface);
+                self.failures.wait_for_change(interface);
             }
         }
         Ok(acted)
-    }
-
-    fn is_due(&self, interface: &Interface, wanted: Mode) -> bool {
-        let Some(failure) = self.failures.get(&interface.index) else {
-            return true;
-        };
-        failure.due.is_some_and(|due| due <= Instant::now())
-            || failure.seen != *interface
-            || failure.mode != wanted
     }
 
     /// Whether to change an interface's mode now: when another one is wanted than before, or when
@@ -212,42 +167,13 @@ impl Attachments {
         self.started
     }
 
-    fn note(&mut self, interface: &Interface, mode: Mode, result: Result<(), String>) {
-        let Err(message) = result else {
-            self.failures.remove(&interface.index);
-            return;
-        };
-        let before = self.failures.get(&interface.index);
-        let attempts = before.map_or(0, |failure| failure.attempts);
-        if before.is_none_or(|failure| failure.message != message) {
-            error!("{message}");
-        }
-        let failure = Failure {
-            message,
-            attempts: attempts + 1,
-            due: Some(Instant::now() + pause(attempts)),
-            due_at: Some((SystemTime::now() + pause(attempts)).into()),
-            seen: interface.clone(),
-            mode,
-        };
-        self.failures.insert(interface.index, failure);
-    }
-
-    /// To change a mode opens the interface for a moment: that is not done by the clock.
-    fn wait_for_change(&mut self, interface: &Interface) {
-        if let Some(failure) = self.failures.get_mut(&interface.index) {
-            failure.due = None;
-            failure.due_at = None;
-        }
-    }
-
     /// No event tells that a foreign program is gone, so that is looked for as well.
     fn note_foreign(&mut self, planned: &Planned) {
         if let State::Foreign { interface, program } = &planned.state
-            && self.is_due(interface, planned.mode)
+            && self.failures.is_due(interface, planned.mode)
         {
             let error = program.describe(&planned.name);
-            self.note(interface, planned.mode, Err(error));
+            self.failures.note(interface, planned.mode, error);
         }
     }
 
@@ -260,24 +186,17 @@ impl Attachments {
         }
     }
 
-    fn next_attempt_at(&self, planned: &Planned) -> Option<Timestamp> {
-        let interface = planned.state.interface()?;
-        self.failures.get(&interface.index)?.due_at
-    }
-
     fn report(&self, planned: &Planned) -> status::Interface {
-        let failure = |interface: &Interface| {
-            let failure = self.failures.get(&interface.index);
-            failure.map(|failure| failure.message.clone())
-        };
         let name = &planned.name;
+        let interface = planned.state.interface();
+        let failure = interface.and_then(|interface| self.failures.of(interface));
+        let failed = failure.map(|failure| failure.message.clone());
         let (mode, error) = match &planned.state {
             State::Attached { mode, .. } => (Some(*mode), None),
-            State::OtherMode { interface, now, .. } => (
-                Some(*now),
-                failure(interface).or_else(|| Some(other_mode(name, *now))),
-            ),
-            State::Detached { interface } => (None, failure(interface)),
+            State::OtherMode { now, .. } => {
+                (Some(*now), failed.or_else(|| Some(other_mode(name, *now))))
+            }
+            State::Detached { .. } => (None, failed),
             State::Missing => (
                 None,
                 Some(format!(
@@ -289,12 +208,12 @@ impl Attachments {
         };
         status::Interface {
             name: name.clone(),
-            ifindex: planned.state.interface().map(|interface| interface.index),
+            ifindex: interface.map(|interface| interface.index),
             mode: mode.map(|mode| mode.name().to_owned()),
             attached: mode.is_some(),
             error,
-            failures: self.counts.get(name).copied().unwrap_or_default(),
-            next_attempt: self.next_attempt_at(planned),
+            failures: self.failures.count(name),
+            next_attempt: failure.and_then(|failure| failure.due_at),
         }
     }
 }
@@ -313,11 +232,6 @@ fn other_mode(name: &str, now: XdpMode) -> String {
         "{name}: filtered in {now} mode, which is not the configured one; `xdp-fw reload` changes \
          it, and opens {name} for a moment"
     )
-}
-
-fn pause(attempts: u32) -> Duration {
-    let factor = 2u32.saturating_pow(attempts);
-    FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]

@@ -48,47 +48,6 @@ fn outcome(attachments: &Attachments, planned: Planned) -> Outcome {
     })
 }
 
-#[test]
-fn pauses_double_up_to_a_minute() {
-    let seconds: Vec<u64> = (0..9).map(|attempts| pause(attempts).as_secs()).collect();
-    assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-    assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_failed_waits_for_its_time_unless_the_interface_changes() {
-    let mut attachments = Attachments::default();
-    let before = interface("wan0");
-    attachments.note(&before, Mode::Native, Err("MTU too large".to_owned()));
-    assert!(!attachments.is_due(&before, Mode::Native));
-    let changed = Interface {
-        mtu: 1500,
-        ..before.clone()
-    };
-    assert!(attachments.is_due(&changed, Mode::Native));
-    assert!(attachments.is_due(&before, Mode::Generic));
-    tokio::time::advance(Duration::from_secs(1)).await;
-    assert!(attachments.is_due(&before, Mode::Native));
-    attachments.note(&before, Mode::Native, Err("MTU too large".to_owned()));
-    tokio::time::advance(Duration::from_secs(1)).await;
-    assert!(!attachments.is_due(&before, Mode::Native));
-    attachments.retry_now();
-    assert!(attachments.is_due(&before, Mode::Native));
-    attachments.note(&before, Mode::Native, Ok(()));
-    assert_eq!(attachments.next_attempt(), None);
-}
-
-#[tokio::test]
-async fn a_failure_nobody_cares_about_any_more_is_forgotten() {
-    let mut attachments = Attachments::default();
-    attachments.note(&interface("wan0"), Mode::Native, Err("no".to_owned()));
-    attachments.forget_settled(&Plan {
-        removals: Vec::new(),
-        interfaces: Vec::new(),
-    });
-    assert_eq!(attachments.next_attempt(), None);
-}
-
 #[tokio::test]
 async fn a_foreign_program_is_looked_for_again() {
     let mut attachments = Attachments::default();
@@ -172,8 +131,10 @@ async fn a_mode_that_could_not_be_changed_is_not_tried_by_the_clock() {
     let mut attachments = Attachments::default();
     let interface = interface("wan0");
     let error = "no native XDP; it stays generic".to_owned();
-    attachments.note(&interface, Mode::Native, Err(error.clone()));
-    attachments.wait_for_change(&interface);
+    attachments
+        .failures
+        .note_attempt(&interface, Mode::Native, Err(error.clone()));
+    attachments.failures.wait_for_change(&interface);
     assert_eq!(attachments.next_attempt(), None);
     let reported = outcome(&attachments, planned(true, other_mode_state()));
     assert!(reported.degraded);

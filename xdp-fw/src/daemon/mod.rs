@@ -24,6 +24,7 @@ mod command;
 mod commit;
 pub mod control;
 mod error;
+mod failures;
 mod kernel;
 mod links;
 pub mod lock;
