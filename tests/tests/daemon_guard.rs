@@ -441,6 +441,13 @@ fn a_first_start_that_would_cut_off_is_refused_unless_it_is_forced() {
     assert!(failure.log.contains("`xdp-fw run --force`"), "{failure}");
     session.works();
 
+    // The service manager tries again, and the operator has left: not now either.
+    drop(session);
+    let failure = daemon.try_restart().unwrap_err();
+    assert_eq!(failure.status.unwrap().code(), Some(1), "{failure}");
+    assert!(failure.log.contains("was refused before"), "{failure}");
+    assert!(failure.log.contains("`xdp-fw run --force`"), "{failure}");
+
     daemon.run_with(&["--force"]);
     daemon.restart();
     assert_eq!(daemon.status()["rules"], 1);
@@ -466,6 +473,29 @@ fn an_edit_while_the_daemon_was_away_is_compared_with_what_is_in_force() {
     let error = status["last_reload"]["error"].as_str().expect("a refusal");
     assert!(error.contains("rule `deny`"), "{error}");
     session.works();
+}
+
+#[test]
+fn what_was_refused_does_not_come_into_force_by_a_restart_when_nobody_is_connected() {
+    let hosts = Hosts::new("guard-later");
+    let _cable = cable(&hosts);
+    let mut daemon = start(&hosts, &config(""));
+    let session = Session::open(&hosts, EDGE, 22);
+    refused(&mut daemon, &config(&deny_client()));
+    drop(session);
+    daemon.stop();
+    // Nor by a boot.
+    assert!(daemon.cli(&["unload"]).status.success());
+    daemon.restart();
+    let status = daemon.status();
+    assert_eq!(status["config_source"], "last-good", "{status}");
+    let error = status["last_reload"]["error"].as_str().expect("a refusal");
+    assert!(error.contains("was refused before"), "{error}");
+
+    // Somebody asks for it, and nobody is there any more.
+    let output = daemon.cli(&["reload"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(daemon.status()["rules"], 1);
 }
 
 #[test]

@@ -109,6 +109,7 @@ fn commit_on_trial(
             until: trial.until.deadline()?,
         }),
         refused: None,
+        cut_off: None,
         ..trial.before.clone()
     };
     snapshot::write_index(&trial.state_dir, &index)?;

@@ -14,7 +14,7 @@ const MOST: usize = 10;
 
 /// How to go on where a daemon runs, and where none does yet.
 const RELOAD: &str = "xdp-fw reload --force";
-const START: &str = "xdp-fw run --force";
+pub(super) const START: &str = "xdp-fw run --force";
 
 /// Who would be cut off; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,6 +32,17 @@ pub enum Refusal {
     /// It would cut off who is connected.
     #[error(transparent)]
     LockOut(#[from] LockOut),
+    /// It would have cut off who was connected when it was last tried; now they may be gone.
+    #[error(
+        "{}: this content was refused before, for it would have cut off who was connected, and no \
+         start puts it into force; edit it, or try it again with `{command}`", .path.display()
+    )]
+    CutOff {
+        /// The configuration file.
+        path: PathBuf,
+        /// How to try it again.
+        command: &'static str,
+    },
     /// Its rules ask for VLAN tags that an interface does not show them.
     #[error("{0}")]
     HiddenTags(Problems),

@@ -240,9 +240,15 @@ impl Owner {
             None => (loaded, None),
         };
         let is_on_trial = beginning.is_some();
-        let (config, committed) = self
+        let result = self
             .commit(loaded.config, hash, entry.guarding, beginning)
-            .await?;
+            .await;
+        if let Err(Refusal::LockOut(_)) = &result {
+            let cut_off = Some(hash);
+            let index = self.memory.index.clone();
+            self.remember(Index { cut_off, ..index }).await?;
+        }
+        let (config, committed) = result?;
         let loaded = Loaded { config, ..loaded };
         if let Some(index) = committed.index {
             self.memory.index = index;

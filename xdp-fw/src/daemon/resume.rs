@@ -74,6 +74,10 @@ async fn go_on(
             end(owner, in_force).await?;
             return Ok(None);
         }
+        Ok(file) if owner.would_cut_off(&file) => Err(Refusal::CutOff {
+            path: owner.settings.config.clone(),
+            command: "xdp-fw reload",
+        }),
         Ok(file) => {
             let guarding = Guarding::unless(owner.settings.force);
             owner

@@ -7,6 +7,7 @@ use crate::config::Loaded;
 
 use super::admission::Guarding;
 use super::error::Error;
+use super::lockout;
 use super::owner::Owner;
 use super::refusal::Refusal;
 use super::reload::{Entry, last_reload, log_refusal, note};
@@ -53,12 +54,25 @@ pub(super) async fn start(mut owner: Owner) -> Result<Service, Error> {
     Ok(service)
 }
 
+impl Owner {
+    /// Whether the guard has refused this before. Whom it protected may have left since, and would
+    /// not get in again: that is not for a start to decide.
+    pub(super) fn would_cut_off(&self, loaded: &Loaded) -> bool {
+        let is_known = self.memory.index.cut_off == Some(loaded.hash());
+        is_known && loaded.config.guard && !self.settings.force
+    }
+}
+
 /// The file's configuration, or the last good one.
 async fn from_file(owner: &mut Owner) -> Result<Started, Error> {
     let file = match owner.read().await {
         Ok(loaded) if owner.memory.index.refused == Some(loaded.hash()) => {
             Err(Refusal::RolledBack(owner.settings.config.clone()))
         }
+        Ok(loaded) if owner.would_cut_off(&loaded) => Err(Refusal::CutOff {
+            path: owner.settings.config.clone(),
+            command: "xdp-fw reload",
+        }),
         Ok(loaded) => {
             let guarding = Guarding::unless(owner.settings.force);
             let entry = Entry::of(Source::File, guarding);
@@ -92,6 +106,11 @@ async fn fall_back(owner: &mut Owner, refusal: Refusal) -> Result<(Loaded, Refus
             configuration: refusal.is_configuration(),
             refusal: match refusal {
                 Refusal::LockOut(lock_out) => lock_out.at_start().to_string(),
+                // No daemon runs that could be told to reload.
+                Refusal::CutOff { path, .. } => {
+                    let command = lockout::START;
+                    Refusal::CutOff { path, command }.to_string()
+                }
                 refusal => refusal.to_string(),
             },
             last_good: last_good.to_string(),

@@ -14,6 +14,7 @@
 //! previous HASH
 //! file SHA256 PATH
 //! refused HASH
+//! cut-off HASH
 //! SHA256
 //! ```
 
@@ -41,6 +42,8 @@ pub struct Index {
     pub trial: Option<Trial>,
     /// What was taken back: refused until it is asked for.
     pub refused: Option<[u8; 32]>,
+    /// What would have cut off who was connected: no start puts it into force.
+    pub cut_off: Option<[u8; 32]>,
 }
 
 /// A configuration with its files.
@@ -92,6 +95,7 @@ impl Index {
             last_good: Some(content),
             trial: None,
             refused: None,
+            cut_off: None,
         }
     }
 
@@ -153,6 +157,9 @@ impl Index {
         if let Some(refused) = &self.refused {
             let _ = writeln!(text, "refused {}", hexadecimal(refused));
         }
+        if let Some(cut_off) = &self.cut_off {
+            let _ = writeln!(text, "cut-off {}", hexadecimal(cut_off));
+        }
         let seal = content_name(&text);
         text + &seal + "\n"
     }
@@ -191,6 +198,10 @@ fn parse_entries(entries: &str) -> Option<Index> {
         let hash = unhexadecimal(hash)?;
         if what == "refused" {
             index.refused = Some(hash);
+            continue;
+        }
+        if what == "cut-off" {
+            index.cut_off = Some(hash);
             continue;
         }
         let mut files = Vec::new();
@@ -306,6 +317,7 @@ mod tests {
             previous: Some(content(2)),
             trial: Some(trial(3)),
             refused: Some([4; 32]),
+            cut_off: Some([5; 32]),
         };
         let none = Index::default();
         let one = Index {
