@@ -11,6 +11,7 @@ mod preflight;
 mod privilege;
 mod rustc;
 mod setup;
+mod systemd;
 mod test;
 mod vm;
 mod workspace;
@@ -52,6 +53,8 @@ enum Chore {
     Fuzz(fuzz::Arguments),
     /// Measure what a packet and a reload cost, here and with the peers
     Bench(bench::Arguments),
+    /// Start, edit, restart, crash, hang, stop and unload the service on a booted systemd
+    Systemd,
     /// Run the daemon and the verifier of older and newer kernels, in virtual machines
     Vm(vm::Arguments),
 }
@@ -78,6 +81,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Test(arguments) => test::run(&workspace, &arguments),
         Chore::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Chore::Bench(arguments) => bench::run(&workspace, &arguments),
+        Chore::Systemd => systemd::run(&workspace),
         Chore::Vm(arguments) => vm::run(&workspace, &arguments),
     }
 }
