@@ -191,8 +191,7 @@ fn assert_met(daemon: &mut Daemon<'_>, effect: Effect) {
         let end = daemon.await_end();
         assert_eq!(end.status.unwrap().code(), None, "{end}");
     }
-    let log = daemon.log();
-    assert!(log.contains("fault point"), "{log}");
+    daemon.await_log(0, "fault point");
 }
 
 /// The last good configuration is whole, and the one that is in force.
@@ -258,8 +257,8 @@ fn a_fault_in_a_first_start_is_healed_by_the_next() {
         let mut host = Host::prepare(&hosts);
         host.daemon.arm(armed(point, effect, 1));
         let started = host.daemon.try_restart();
+        host.daemon.await_log(0, "fault point");
         let log = host.daemon.log();
-        assert!(log.contains("fault point"), "{log}");
         match started {
             // It goes on, and attaches when it tries again.
             Ok(()) => {
@@ -302,8 +301,7 @@ fn a_fault_in_a_restart_leaves_the_filter_in_force() {
             daemon.write_config(&Rules::New.text());
             daemon.arm(armed(point, effect, 1));
             let started = daemon.try_restart();
-            let log = daemon.log();
-            assert!(log.contains("fault point"), "{log}");
+            daemon.await_log(0, "fault point");
             if started.is_ok() {
                 daemon.kill9();
             }
@@ -363,9 +361,17 @@ fn a_fault_in_an_unload_is_told_and_the_next_one_finishes() {
         host.daemon.restart();
         let unload = host.daemon.cli(&["unload"]);
         assert_eq!(unload.status.code(), Some(1), "{unload:?}");
+        if effect == Effect::Kill {
+            let said = String::from_utf8_lossy(&unload.stderr);
+            assert!(said.contains("ended before it answered"), "{said}");
+        }
         let end = host.daemon.await_end();
         assert!(!end.status.unwrap().success(), "{end}");
-        assert!(end.log.contains("fault point"), "{end}");
+        let said = match effect {
+            Effect::Kill => "fault point",
+            Effect::Error => "half-way",
+        };
+        assert!(end.log.contains(said), "{end}");
         // Nobody is locked out, and nothing is filtered by half.
         let shown = || hosts.edge.run("ip", ["link", "show", "dev", EDGE_DEVICE]);
         assert!(!shown().contains("prog/xdp"), "{}", shown());

@@ -110,8 +110,7 @@ fn an_upgrade_takes_over_links_and_counters_without_an_unfiltered_instant() {
     let mut upgrade = Upgrade::new(&hosts);
     let before = upgrade.sent;
     upgrade.during(&hosts, Daemon::restart);
-    let log = upgrade.daemon.log();
-    assert!(log.contains("taken over from"), "{log}");
+    upgrade.daemon.await_log(0, "taken over from");
     let stats = upgrade.daemon.stats();
     let frame = (from("192.0.2.1") / payload_bytes(&[0; 8])).bytes().len() as u64;
     assert!(packets(&stats, former::DENY) >= before.dropped, "{stats}");
@@ -146,7 +145,7 @@ fn an_interrupted_migration_goes_on_at_the_next_start() {
             upgrade.during(&hosts, |daemon| {
                 daemon.arm(format!("{}:{effect}", point.name()));
                 let started = daemon.try_restart();
-                assert!(daemon.log().contains("fault point"), "{}", daemon.log());
+                daemon.await_log(0, "fault point");
                 // Before the commit an error ends the start; after it the daemon goes on.
                 let goes_on = effect == "error" && point != Point::MigrationCarried;
                 assert_eq!(started.is_ok(), goes_on, "{started:?}");
@@ -168,10 +167,10 @@ fn a_migration_that_failed_is_tried_again_with_the_next_reload() {
     upgrade.during(&hosts, |daemon| {
         daemon.arm("migration.moved-one:error");
         daemon.restart();
-        assert!(daemon.log().contains("still in force"), "{}", daemon.log());
+        daemon.await_log(0, "still in force");
         let renamed = keep_one().replace("name = \"new\"", "name = \"newer\"");
         daemon.edit(&renamed);
-        assert!(daemon.log().contains("taken over"), "{}", daemon.log());
+        daemon.await_log(0, "taken over");
     });
     upgrade.finish(&hosts);
 }

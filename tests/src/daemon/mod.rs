@@ -303,7 +303,11 @@ impl<'a> Daemon<'a> {
             let log = log.get(from..).unwrap_or_default();
             lines.lines().all(|line| log.contains(line))
         };
-        let found = self.running().await_log(told, Instant::now() + DEADLINE);
+        let found = match &self.process {
+            Some(process) => process.await_log(told, Instant::now() + DEADLINE),
+            // All of it is there.
+            None => told(&self.last_log),
+        };
         assert!(found, "not logged:\n{lines}\nbut:\n{}", self.log());
     }
 

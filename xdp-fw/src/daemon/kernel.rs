@@ -16,6 +16,8 @@ pub(super) struct Kernel {
     pins: PathBuf,
     /// Away while work is under way; lost if that panics.
     datapath: Option<Box<Datapath>>,
+    /// Whether an unload took it.
+    unloading: bool,
 }
 
 impl Kernel {
@@ -26,6 +28,7 @@ impl Kernel {
         Ok(Self {
             pins,
             datapath: Some(Box::new(datapath)),
+            unloading: false,
         })
     }
 
@@ -44,15 +47,20 @@ impl Kernel {
         Ok(result)
     }
 
-    /// Whether a piece of work took the datapath with it. Nothing can be done any more but to start
+    /// What took the datapath away, if something did. Nothing can be done any more but to start
     /// anew, which adopts what is in force.
-    pub(super) fn is_lost(&self) -> bool {
-        self.datapath.is_none()
+    pub(super) fn lost(&self) -> Option<KernelError> {
+        match (&self.datapath, self.unloading) {
+            (Some(_), _) => None,
+            (None, false) => Some(KernelError::Worker),
+            (None, true) => Some(KernelError::HalfUnloaded),
+        }
     }
 
     /// Stops filtering and removes every pin. Afterwards there is nothing left to work with.
     pub(super) async fn unload(&mut self) -> Result<Removed, KernelError> {
         let datapath = self.datapath.take();
+        self.unloading = true;
         let pins = self.pins.clone();
         let removed = blocking(move || {
             // Its descriptors would keep programs and maps alive.

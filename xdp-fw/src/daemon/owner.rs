@@ -22,7 +22,6 @@ use super::error::Error;
 use super::kernel::Kernel;
 use super::memory::Memory;
 use super::metrics::Exporter;
-use super::refusal::KernelError;
 use super::service::Service;
 use super::status::Status;
 use super::{Settings, start};
@@ -86,8 +85,8 @@ impl Owner {
                 () = due => service.try_again().await,
                 () = service.owner.alarm.rings() => service.expire().await,
             }
-            if service.owner.kernel.is_lost() {
-                return Err(KernelError::Worker.into());
+            if let Some(lost) = service.owner.kernel.lost() {
+                return Err(lost.into());
             }
         }
     }

@@ -93,6 +93,11 @@ pub enum KernelError {
     /// It does not tell which interfaces there are.
     #[error("{}", chain(.0))]
     Interfaces(#[from] interfaces::Error),
+    /// An unload failed when it had begun.
+    #[error(
+        "the unload stopped half-way: `xdp-fw unload` finishes it, and a restart filters again"
+    )]
+    HalfUnloaded,
     /// The daemon's own fault.
     #[error("the thread that works with the kernel has failed; this is a bug")]
     Worker,

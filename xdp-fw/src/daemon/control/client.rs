@@ -20,6 +20,9 @@ pub enum Error {
     /// Nobody listens.
     #[error("the daemon is not running: nothing listens on {}; start it with `systemctl start xdp-fw` or `xdp-fw run`", .0.display())]
     NotRunning(PathBuf),
+    /// It died, or is about to.
+    #[error("the daemon ended before it answered; try again, and see `journalctl -u xdp-fw`")]
+    Ended,
     /// Not root.
     #[error("{}: not permitted; run this as root", .0.display())]
     NotPermitted(PathBuf),
@@ -104,7 +107,7 @@ async fn request<T: DeserializeOwned>(
         .map_err(|error| unreachable(socket.clone(), &error))?;
     let (status, body) = exchange(stream, method, path, body)
         .await
-        .map_err(garbled)?;
+        .map_err(broken_off)?;
     match status {
         StatusCode::OK => serde_json::from_slice(&body).map_err(garbled),
         StatusCode::FORBIDDEN => Err(Error::NotPermitted(socket)),
@@ -139,6 +142,24 @@ async fn exchange(
     let body = response.into_body().collect().await?.to_bytes();
     connection.abort();
     Ok((status, body))
+}
+
+/// A daemon that lives answers, whatever it says.
+fn broken_off(error: Box<dyn std::error::Error>) -> Error {
+    let hyper = error.downcast_ref::<hyper::Error>();
+    let source = hyper.and_then(std::error::Error::source);
+    let io = source.and_then(|source| source.downcast_ref::<io::Error>());
+    let reset = io.is_some_and(|error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        )
+    });
+    if reset || hyper.is_some_and(|error| error.is_incomplete_message() || error.is_canceled()) {
+        Error::Ended
+    } else {
+        garbled(error)
+    }
 }
 
 fn garbled(error: impl Into<Box<dyn std::error::Error>>) -> Error {
