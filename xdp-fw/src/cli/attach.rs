@@ -81,8 +81,8 @@ impl Attach {
     }
 
     fn attach_if_configured(&self, places: &Places) -> Result<(), Failure> {
-        // Before the first start there is nothing to attach; the daemon will see to it.
-        if !datapath::is_loaded(&places.pin_dir)? {
+        // Until a start is over there is nothing to attach; the daemon will see to it.
+        if !datapath::is_in_force(&places.pin_dir)? {
             return Ok(());
         }
         let asked = async {

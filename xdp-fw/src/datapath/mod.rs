@@ -78,12 +78,20 @@ pub fn read_links(pins: &Path) -> Result<Vec<Link>, Error> {
     links::list(&Pins::new(pins))
 }
 
-/// Whether anything of ours is loaded: looked for, and not looked at.
+/// Whether a filter is in force, so that there is something to attach.
 ///
 /// # Errors
-/// [`Error::Kernel`] where one may not look.
-pub fn is_loaded(pins: &Path) -> Result<bool, Error> {
-    exists(&Pins::new(pins).entry())
+/// [`Error::Kernel`] where one may not look, [`Error::Pin`] for a pin that is not ours.
+pub fn is_in_force(pins: &Path) -> Result<bool, Error> {
+    let pins = Pins::new(pins);
+    if !exists(&pins.entry())? {
+        return Ok(false);
+    }
+    match snapshot::in_force(&pins) {
+        // It filters on without its pins.
+        Err(Error::Lost { .. }) => Ok(true),
+        found => Ok(found?.is_some()),
+    }
 }
 
 /// Checks the pin directory as a start would, and makes nothing: where it must be a BPF file

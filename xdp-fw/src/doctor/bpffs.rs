@@ -17,7 +17,7 @@ pub(super) struct Bpffs {
     pub(super) checked: Result<(), Error>,
     /// Whether we may look at all.
     pub(super) privileged: bool,
-    /// Whether anything is loaded.
+    /// Whether a filter is in force.
     pub(super) loaded: bool,
     /// The nearest directory above it that exists and in which anyone may make ours.
     pub(super) open: Option<PathBuf>,
@@ -33,7 +33,7 @@ pub(super) fn look(pins: &Path) -> Bpffs {
         pins: pins.to_owned(),
         checked: datapath::check_pins(pins),
         privileged: datapath::missing_capabilities().is_empty(),
-        loaded: datapath::is_loaded(pins).unwrap_or(false),
+        loaded: datapath::is_in_force(pins).unwrap_or(false),
         open: open.map(Path::to_owned),
     }
 }
@@ -41,8 +41,10 @@ pub(super) fn look(pins: &Path) -> Bpffs {
 pub(super) fn check(bpffs: &Bpffs) -> Vec<Finding> {
     let pins = bpffs.pins.display();
     let mut findings = vec![match &bpffs.checked {
-        Ok(()) if bpffs.loaded => GROUP.ok(format!("{pins}: ours alone, a filter is loaded")),
-        Ok(()) => GROUP.ok(format!("{pins}: on a BPF file system, nothing is loaded")),
+        Ok(()) if bpffs.loaded => GROUP.ok(format!("{pins}: ours alone, a filter is in force")),
+        Ok(()) => GROUP.ok(format!(
+            "{pins}: on a BPF file system, no filter is in force"
+        )),
         Err(Error::NotBpffs { .. }) => GROUP.problem(
             format!("{pins}: not on a BPF file system"),
             "`mount -t bpf bpf /sys/fs/bpf`",

@@ -51,7 +51,7 @@ pub(super) fn look(
     let listen = listen.filter(|_| matches!(daemon, Err(client::Error::NotRunning(_))));
     Service {
         daemon,
-        loaded: datapath::is_loaded(pins).unwrap_or(false),
+        loaded: datapath::is_in_force(pins).unwrap_or(false),
         port: listen.map(|address| (address, TcpListener::bind(address).err())),
         unit: Path::new(SYSTEMD).exists().then(unit),
         udev: UDEV_RULES
