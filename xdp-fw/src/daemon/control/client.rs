@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -10,9 +11,24 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
+use tokio::time::{sleep, timeout};
 
 use super::super::command::{Confirmed, Refused, ReloadOptions, Reloaded, RolledBack, Unloaded};
 use super::super::status::Status;
+
+/// How a daemon that says nothing is told from one that is busy.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// Between two looks.
+    pause: Duration,
+    /// For its status, which takes it microseconds.
+    answer: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    pause: Duration::from_secs(5),
+    answer: Duration::from_secs(10),
+};
 
 /// Why the daemon did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +45,9 @@ pub enum Error {
     /// It says no.
     #[error("{}", .0.error)]
     Refused(Refused),
+    /// It says nothing at all.
+    #[error("{}: the daemon does not answer, not even with its status; see its log, and restart it (`systemctl restart xdp-fw`): the filter stays in force meanwhile", .0.display())]
+    Silent(PathBuf),
     /// It says something else, or nothing.
     #[error("the daemon does not answer as it should: {0}; is it of another version?")]
     Garbled(String),
@@ -105,13 +124,31 @@ async fn request<T: DeserializeOwned>(
     let stream = UnixStream::connect(&socket)
         .await
         .map_err(|error| unreachable(socket.clone(), &error))?;
-    let (status, body) = exchange(stream, method, path, body)
-        .await
-        .map_err(broken_off)?;
+    let answer = tokio::select! {
+        answer = exchange(stream, method, path, body) => answer,
+        () = silence(&socket, PATIENCE) => return Err(Error::Silent(socket)),
+    };
+    let (status, body) = answer.map_err(broken_off)?;
     match status {
         StatusCode::OK => serde_json::from_slice(&body).map_err(garbled),
         StatusCode::FORBIDDEN => Err(Error::NotPermitted(socket)),
         _ => Err(serde_json::from_slice(&body).map_or_else(garbled, Error::Refused)),
+    }
+}
+
+/// Returns when the daemon does not even tell its status, which a live one does at any time. What
+/// else it was asked may take minutes, and is no reason to give up.
+async fn silence(socket: &Path, patience: Patience) {
+    loop {
+        sleep(patience.pause).await;
+        let told = timeout(patience.answer, async {
+            let stream = UnixStream::connect(socket).await?;
+            exchange(stream, Method::GET, "/status", Bytes::new()).await
+        });
+        // If it has ended, the first question is answered by that.
+        if told.await.is_err() {
+            return;
+        }
     }
 }
 
@@ -164,4 +201,49 @@ fn broken_off(error: Box<dyn std::error::Error>) -> Error {
 
 fn garbled(error: impl Into<Box<dyn std::error::Error>>) -> Error {
     Error::Garbled(error.into().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    fn listener() -> (tempfile::TempDir, PathBuf, UnixListener) {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("control.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        (directory, socket, listener)
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_hangs_is_given_up() {
+        let (_directory, socket, _listener) = listener();
+        // The kernel takes connections for it; nobody answers.
+        let patience = Patience {
+            pause: Duration::from_millis(1),
+            answer: Duration::from_millis(50),
+        };
+        silence(&socket, patience).await;
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_is_busy_is_waited_for() {
+        let (_directory, socket, listener) = listener();
+        let looks = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+        let seen = looks.clone();
+        let router =
+            Router::new().route("/status", get(move || async move { seen.add_permits(1) }));
+        tokio::spawn(axum::serve(listener, router).into_future());
+        let patience = Patience {
+            pause: Duration::from_millis(1),
+            answer: Duration::from_secs(30),
+        };
+        tokio::select! {
+            () = silence(&socket, patience) => panic!("it answers"),
+            looked = looks.acquire_many(20) => drop(looked.unwrap()),
+        }
+    }
 }
