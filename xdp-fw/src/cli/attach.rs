@@ -145,7 +145,7 @@ impl Attach {
 fn read(places: &Places) -> Option<Config> {
     let file = config::load(places.config(), &Disk);
     let loaded = file.ok().or_else(|| {
-        let last_good = Stored::last_good(&places.state_dir).ok()?;
+        let last_good = Stored::last_good(&places.state_dir, places.config()).ok()?;
         config::load(last_good.main(), &last_good).ok()
     });
     loaded.map(|loaded| loaded.config)

@@ -61,6 +61,14 @@ pub enum SnapshotError {
         /// The effective user id of this process.
         user: u32,
     },
+    /// It belongs to another configuration, whose rules are none of this one's business.
+    #[error("the last good configuration is that of {}, not of {}; give this one a --state-dir of its own", .main.display(), .wanted.display())]
+    Other {
+        /// The main file that it was read from.
+        main: PathBuf,
+        /// The one that it was wanted for.
+        wanted: PathBuf,
+    },
     /// An error of the system.
     #[error("cannot {action} {}: {source}", .path.display())]
     Io {
@@ -257,14 +265,16 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Reads the last good configuration of `state_dir`. Blocks.
+    /// Reads the last good configuration of `state_dir`, for this main file. Blocks.
     ///
     /// # Errors
     ///
-    /// As [`Self::find`].
-    pub fn last_good(state_dir: &Path) -> Result<Self, SnapshotError> {
+    /// As [`Self::find`], and as [`Content::belongs_to`].
+    pub fn last_good(state_dir: &Path, main: &Path) -> Result<Self, SnapshotError> {
         let missing = || SnapshotError::Missing(state_dir.join(DIRECTORY));
-        Self::open(state_dir, &read(state_dir)?.last_good.ok_or_else(missing)?)
+        let content = read(state_dir)?.last_good.ok_or_else(missing)?;
+        content.belongs_to(main)?;
+        Self::open(state_dir, &content)
     }
 
     /// Reads the configuration of `state_dir` that has this hash, if it is kept. Blocks.

@@ -101,7 +101,7 @@ impl Owner {
 
     /// What a start would fall back to.
     async fn last_good_tables(&self, hash: [u8; 32]) -> Result<Option<Fallback>, KernelError> {
-        let Ok(loaded) = self.memory.load_last_good().await else {
+        let Ok(loaded) = self.memory.load_fallback(&self.settings.config).await else {
             return Ok(None);
         };
         if loaded.hash() == hash {

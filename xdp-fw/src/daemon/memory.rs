@@ -3,7 +3,7 @@
 //! Owns the daemon's copy of the index in the state directory, and when it is written. Never
 //! decides what follows from it: that is `start`'s and `trial`'s.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::Loaded;
 use crate::config::snapshot::{self, Content, Index, SnapshotError};
@@ -65,6 +65,14 @@ impl Memory {
     pub(super) async fn load(&self, content: Content) -> Result<Loaded, Refusal> {
         let state_dir = self.state_dir.clone();
         blocking(move || candidate::read_stored(&state_dir, &content)).await?
+    }
+
+    /// Reads the last good configuration, if it is that of this main file.
+    pub(super) async fn load_fallback(&self, main: &Path) -> Result<Loaded, Refusal> {
+        if let Some(content) = &self.index.last_good {
+            content.belongs_to(main)?;
+        }
+        self.load_last_good().await
     }
 
     /// Reads the last good configuration.

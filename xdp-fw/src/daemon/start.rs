@@ -119,7 +119,7 @@ async fn fall_back(owner: &mut Owner, refusal: Refusal) -> Result<(Loaded, Refus
 }
 
 async fn last_good(owner: &mut Owner) -> Result<Loaded, Refusal> {
-    let loaded = owner.memory.load_last_good().await?;
+    let loaded = owner.memory.load_fallback(&owner.settings.config).await?;
     // It has been in force before, and there is nothing else.
     let entry = Entry::of(Source::LastGood, Guarding::Off);
     owner.put_into_force(loaded, entry).await

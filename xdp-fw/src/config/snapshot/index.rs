@@ -24,7 +24,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::content_name;
+use super::{SnapshotError, content_name};
 use crate::config::load::Loaded;
 use crate::deadline::Deadline;
 
@@ -76,6 +76,25 @@ impl Content {
             files: files
                 .map(|file| (content_name(&file.text), file.path.clone()))
                 .collect(),
+        }
+    }
+}
+
+impl Content {
+    /// Whether it is the configuration of this main file. Who tries a file by hand, with the state
+    /// directory of the service, is not to get the rules of the service.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError::Other`] if it is not.
+    pub fn belongs_to(&self, main: &Path) -> Result<(), SnapshotError> {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        match self.files.first() {
+            Some((_, own)) if absolute(own) != absolute(main) => Err(SnapshotError::Other {
+                main: own.clone(),
+                wanted: main.to_owned(),
+            }),
+            _ => Ok(()),
         }
     }
 }

@@ -49,12 +49,14 @@ impl Host {
     }
 
     fn last_good(&self) -> Loaded {
-        let last_good = Stored::last_good(&self.state()).unwrap();
+        let last_good = Stored::last_good(&self.state(), &self.path("etc/fw.toml")).unwrap();
         load(last_good.main(), &last_good).unwrap()
     }
 
     fn refusal(&self) -> String {
-        let message = Stored::last_good(&self.state()).unwrap_err().to_string();
+        let message = Stored::last_good(&self.state(), &self.path("etc/fw.toml"))
+            .unwrap_err()
+            .to_string();
         message.replace(&self.dir.path().display().to_string(), "")
     }
 
@@ -125,7 +127,7 @@ fn paths_of_any_bytes_survive() {
     let mut loaded = host.load();
     loaded.files[1].path = PathBuf::from(OsString::from_vec(b"/a b/\xff\n%.txt".to_vec()));
     store(&host.state(), &index(&loaded), Some(&loaded)).unwrap();
-    let last_good = Stored::last_good(&host.state()).unwrap();
+    let last_good = Stored::last_good(&host.state(), &host.path("etc/fw.toml")).unwrap();
     assert_eq!(
         last_good.read(&loaded.files[1].path, Role::Set).unwrap(),
         "192.0.2.0/24\n"
@@ -357,5 +359,18 @@ fn nothing_is_remembered_where_nothing_was_stored() {
     assert_eq!(
         host.refusal(),
         "no last good configuration in /state/last-good"
+    );
+}
+
+#[test]
+fn the_last_good_configuration_of_another_file_is_none_of_this_one_s() {
+    let host = Host::new();
+    host.store();
+    let other = Stored::last_good(&host.state(), &host.path("home/fw.toml"));
+    let message = other.unwrap_err().to_string();
+    assert_eq!(
+        message.replace(&host.dir.path().display().to_string(), ""),
+        "the last good configuration is that of /etc/fw.toml, not of /home/fw.toml; \
+         give this one a --state-dir of its own"
     );
 }
