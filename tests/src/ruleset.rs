@@ -34,6 +34,7 @@ pub fn config(rules: impl IntoIterator<Item = Rule>) -> Config {
         confirm: None,
         sets: BTreeMap::new(),
         rules: rules.into_iter().collect(),
+        expectations: Vec::new(),
         metrics: Metrics { listen: None },
     }
 }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::config::{self, Disk};
+use crate::config::{self, Config, Disk};
 use crate::daemon::counted;
-use crate::policy::{Policy, compile};
+use crate::explain::{Judge, named_interfaces, unmet, with_named};
+use crate::policy::{Policy, Tables, compile};
 
 use super::{Exit, Failure, Places, output};
 
@@ -14,11 +15,13 @@ use super::{Exit, Failure, Places, output};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Runs the code that the daemon runs, and prints every problem as file:line:column: what is wrong; \
-what was expected. Exits with 0, with 2 if there is a problem, or with 3 if this user may not read \
-one of the files.
+what was expected. Runs the packets of [[expect]] too, by the code of the filter built for the host; \
+with --kernel in the kernel itself, in a private instance that filters nothing. Exits with 0, with 2 \
+if there is a problem, or with 3 if this user may not read one of the files or ask the kernel.
 
 Examples:
   xdp-fw check
+  sudo xdp-fw check ./new.toml --kernel
   xdp-fw check ./new.toml --strict && mv ./new.toml /etc/xdp-fw.toml")]
 pub(super) struct Check {
     /// The file [default: that of --config]
@@ -26,12 +29,15 @@ pub(super) struct Check {
     /// Count warnings as problems
     #[arg(long)]
     strict: bool,
+    /// Have the kernel load it, and run its expectations there
+    #[arg(long)]
+    kernel: bool,
 }
 
 impl Check {
     pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
         let path = self.file.as_deref().unwrap_or(places.config());
-        let (summary, warnings) = check(path)?;
+        let (summary, warnings) = check(path, self.kernel)?;
         if self.strict && !warnings.is_empty() {
             return Err(Failure::problems(&warnings.join("\n")));
         }
@@ -42,17 +48,39 @@ impl Check {
 }
 
 /// What there is to say of a good configuration, and its warnings.
-fn check(path: &Path) -> Result<(String, Vec<String>), Failure> {
+fn check(path: &Path, kernel: bool) -> Result<(String, Vec<String>), Failure> {
     let loaded = config::load(path, &Disk)?;
-    let tables = compile(&Policy::from_config(&loaded.config), &[])
+    let config = &loaded.config;
+    let interfaces = with_named(&[], named_interfaces(config));
+    let tables = compile(&Policy::from_config(config), &interfaces)
         .map_err(|error| Failure::problems(&format!("{}: {error}", path.display())))?;
+    let mut judge = if kernel {
+        Judge::verify(&tables)?
+    } else {
+        Judge::host(&tables)
+    };
+    let unmet = unmet(&mut judge, config, &interfaces)?;
+    if !unmet.is_empty() {
+        let lines: Vec<String> = unmet.iter().map(ToString::to_string).collect();
+        return Err(Failure::problems(&lines.join("\n")));
+    }
+    let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
+    Ok((summary(path, config, &tables, kernel), warnings))
+}
+
+fn summary(path: &Path, config: &Config, tables: &Tables, kernel: bool) -> String {
     let rules = counted(tables.rules.len() as u64, "rule");
     let prefixes = counted(tables.prefixes, "prefix");
-    let interfaces = loaded.config.interfaces.join(", ");
+    let expectations = counted(config.expectations.len() as u64, "expectation");
+    let done = match (kernel, config.expectations.is_empty()) {
+        (false, true) => String::new(),
+        (false, false) => format!(", {expectations} met on the host"),
+        (true, true) => ", loaded in the kernel".to_owned(),
+        (true, false) => format!(", {expectations} met in the kernel"),
+    };
+    let interfaces = config.interfaces.join(", ");
     let path = path.display();
-    let summary = format!("{path}: ok: {rules}, {prefixes}, for {interfaces}\n");
-    let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
-    Ok((summary, warnings))
+    format!("{path}: ok: {rules}, {prefixes}{done}, for {interfaces}\n")
 }
 
 #[cfg(test)]
@@ -64,10 +92,22 @@ mod tests {
         let path = directory.path().join("fw.toml");
         std::fs::write(&path, text).unwrap();
         let here = format!("{}/", directory.path().display());
-        let result = check(&path);
+        let result = check(&path, false);
         result
             .map(|(summary, warnings)| (summary.replace(&here, ""), warnings))
             .map_err(|failure| failure.message.replace(&here, ""))
+    }
+
+    #[test]
+    fn expectations_are_run_and_counted() {
+        let rules = "interfaces = \"eth0\"\n[[rule]]\nname = \"a\"\naction = \"drop\"\nprotocol = \"gre\"\n";
+        let expect = |verdict| {
+            format!(
+                "{rules}[[expect]]\npacket = \"gre 192.0.2.1 > 192.0.2.2\"\nverdict = \"{verdict}\"\n"
+            )
+        };
+        insta::assert_snapshot!(checked(&expect("drop")).unwrap().0, @"fw.toml: ok: 1 rule, 0 prefixes, 1 expectation met on the host, for eth0");
+        insta::assert_snapshot!(checked(&expect("pass")).unwrap_err(), @"fw.toml:6:1: `gre 192.0.2.1 > 192.0.2.2` is dropped by rule `a` (line 2); expected pass");
     }
 
     #[test]

@@ -55,6 +55,9 @@ pub const MAX_RULES: usize = 4096;
 /// Most shadow rules among them: a packet may meet each, and every one is another step.
 pub const MAX_SHADOW_RULES: usize = 256;
 
+/// Most expectations in one file: each is a run of the new program before a commit.
+pub const MAX_EXPECTATIONS: usize = 4096;
+
 /// Longest name of a rule or a set, in characters.
 pub const MAX_NAME_LENGTH: usize = 63;
 

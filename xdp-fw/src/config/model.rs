@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 
+use crate::packet;
+
 use super::pattern::matches;
 
 /// A place in a configuration file, both counted from 1; columns count characters.
@@ -27,7 +29,7 @@ pub struct Position {
 
 impl Position {
     /// The place as told from one in the file `from`: there, the line is enough.
-    pub(super) fn seen_from(&self, from: &Path) -> String {
+    pub(crate) fn seen_from(&self, from: &Path) -> String {
         if self.file == from {
             format!("line {}", self.line)
         } else {
@@ -69,6 +71,8 @@ pub struct Config {
     pub sets: BTreeMap<String, Set>,
     /// `[[rule]]` tables in file order, disabled ones too; those of included files follow.
     pub rules: Vec<Rule>,
+    /// `[[expect]]` tables in file order; those of included files follow.
+    pub expectations: Vec<Expectation>,
     /// `[metrics]`.
     pub metrics: Metrics,
 }
@@ -220,6 +224,21 @@ impl Rule {
             position,
         }
     }
+}
+
+/// `[[expect]]`: what must become of a packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expectation {
+    /// The packet as it is written.
+    pub text: String,
+    /// The same as a frame.
+    pub packet: packet::Packet,
+    /// What must become of it.
+    pub verdict: Action,
+    /// The enabled rule that must decide, if one is named.
+    pub rule: Option<String>,
+    /// Where the table begins.
+    pub position: Position,
 }
 
 /// A set of addresses: the union of the plain entries (with none: every address of both

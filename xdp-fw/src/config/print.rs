@@ -53,6 +53,10 @@ pub fn config(config: &Config) -> String {
     for rule in &config.rules {
         table(&mut text, "[[rule]]", &self::rule(rule));
     }
+    for expectation in &config.expectations {
+        let keys = parse::print_expectation(expectation);
+        table(&mut text, "[[expect]]", &keys);
+    }
     table(
         &mut text,
         "[metrics]",

@@ -32,9 +32,16 @@ pub(super) enum Guarding {
     On,
     /// It is asked, and overridden.
     Forced,
+    /// The same for what has been there before, and is wanted back.
+    Back,
 }
 
 impl Guarding {
+    /// Whether it has been in force before: then it is not refused for what it does.
+    pub(super) fn has_been_in_force(self) -> bool {
+        matches!(self, Self::Off | Self::Back)
+    }
+
     /// What `--force` or its absence means.
     pub(super) fn unless(forced: bool) -> Self {
         if forced { Self::Forced } else { Self::On }
@@ -95,7 +102,7 @@ impl Owner {
             witnesses: surroundings.witnesses(is_filtered, asks_for_macs(config)),
             today,
             unseen: surroundings.unseen,
-            forced: guarding == Guarding::Forced,
+            forced: guarding != Guarding::On,
         }))
     }
 

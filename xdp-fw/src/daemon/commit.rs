@@ -14,7 +14,8 @@ use crate::datapath::{Datapath, Generation, Prepared};
 use crate::deadline::Deadline;
 use crate::policy::Tables;
 
-use super::admission::{Questions, Unseen};
+use super::admission::{Guarding, Questions, Unseen};
+use super::expectations::{self, Unmet};
 use super::refusal::{KernelError, Refusal};
 
 /// How long a configuration is on trial.
@@ -38,6 +39,10 @@ pub(super) struct Beginning {
 /// What is to be done with compiled tables.
 pub(super) struct Step {
     pub(super) tables: Tables,
+    /// What they were compiled for, by index and name.
+    pub(super) interfaces: Vec<(u32, String)>,
+    /// Who has a say.
+    pub(super) guarding: Guarding,
     /// The configuration's.
     pub(super) hash: [u8; 32],
     /// What is asked before.
@@ -50,6 +55,7 @@ pub(super) struct Step {
 pub(super) struct Committed {
     pub(super) generation: Generation,
     pub(super) unseen: Unseen,
+    pub(super) unmet: Unmet,
     /// What is written in the state directory by now, if it is on trial.
     pub(super) index: Option<Index>,
 }
@@ -74,6 +80,8 @@ impl Step {
         let prepared = datapath.prepare(tables, self.hash);
         let prepared = prepared.map_err(KernelError::from)?;
         log_work_of_verifier(&prepared);
+        let unmet =
+            expectations::check(&prepared, tables, config, &self.interfaces, self.guarding)?;
         let unseen = match self.questions {
             Some(questions) => questions.ask(datapath, &prepared, tables, config)?,
             None => Unseen::default(),
@@ -89,6 +97,7 @@ impl Step {
         Ok(Committed {
             generation,
             unseen,
+            unmet,
             index,
         })
     }

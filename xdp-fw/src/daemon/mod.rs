@@ -6,7 +6,8 @@
 //!
 //! - `owner`: the task that obeys; `start`, `reload`, `service`: what it does
 //! - `candidate`, `commit`: a configuration on its way into force; `refusal`: why it does not get there
-//! - `admission`: what it must pass before it is committed; `lockout`: whom it would cut off
+//! - `expectations`, `admission`: what it must pass before it is committed; `lockout`: whom it would
+//!   cut off
 //! - `trial`, `alarm`, `resume`: in force until it is confirmed; `memory`, `outlook`: over restarts, too
 //! - `plan`, `attachments`, `actions`: which interfaces the program is on; `vlan`: which of them
 //!   hide tags from rules
@@ -24,6 +25,7 @@ mod command;
 mod commit;
 pub mod control;
 mod error;
+mod expectations;
 mod failures;
 mod kernel;
 mod links;

@@ -29,6 +29,9 @@ pub enum Refusal {
         /// What does not fit.
         source: CompileError,
     },
+    /// It does not do what it expects of itself.
+    #[error("{0}")]
+    Expectations(Problems),
     /// It would cut off who is connected.
     #[error(transparent)]
     LockOut(#[from] LockOut),
@@ -107,16 +110,19 @@ impl Refusal {
     /// Whether the operator's text is at fault.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Configuration(_) | Self::Policy { .. })
+        matches!(
+            self,
+            Self::Configuration(_) | Self::Policy { .. } | Self::Expectations(_)
+        )
     }
 
     /// The problems one by one, where there are any.
     #[must_use]
     pub fn problems(&self) -> Vec<ProblemReport> {
         match self {
-            Self::Configuration(refused) | Self::HiddenTags(refused) => {
-                refused.problems.iter().map(Into::into).collect()
-            }
+            Self::Configuration(refused)
+            | Self::HiddenTags(refused)
+            | Self::Expectations(refused) => refused.problems.iter().map(Into::into).collect(),
             Self::Policy { path, source } => vec![ProblemReport {
                 file: path.clone(),
                 line: None,

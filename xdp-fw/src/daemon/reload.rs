@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 use crate::config::snapshot::{Content, Index, SnapshotError};
 use crate::config::{Config, Loaded, bound_confirm};
 use crate::datapath::{Datapath, Generation};
+use crate::explain::{named_interfaces, with_named};
 use crate::interfaces;
 
 use super::admission::Guarding;
@@ -287,14 +288,16 @@ impl Owner {
     ) -> Result<(Config, Committed), Refusal> {
         let named = interfaces_for(&config).await?;
         let path = self.settings.config.clone();
-        let names = named.clone();
-        let (config, tables) = blocking(move || {
+        let names = with_named(&named, named_interfaces(&config));
+        let (config, names, tables) = blocking(move || {
             let tables = candidate::tables(&path, &config, &names);
-            (config, tables)
+            (config, names, tables)
         })
         .await?;
         let step = Step {
             tables: tables?,
+            interfaces: names,
+            guarding,
             hash,
             questions: self.questions(&config, hash, guarding).await?,
             trial,
@@ -304,6 +307,7 @@ impl Owner {
             Ok::<_, Refusal>((config, committed))
         };
         let (config, committed) = self.kernel.run(work).await??;
+        self.tell_unmet(&committed.unmet);
         self.tell(&committed.unseen);
         self.named = named;
         Ok((config, committed))

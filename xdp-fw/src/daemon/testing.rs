@@ -34,6 +34,7 @@ pub(crate) fn config(interfaces: &[&str]) -> Config {
         confirm: None,
         sets: std::collections::BTreeMap::new(),
         rules: Vec::new(),
+        expectations: Vec::new(),
         metrics: Metrics { listen: None },
     }
 }

@@ -155,7 +155,7 @@ impl Service {
         let file = self.owner.read().await.map(|loaded| loaded.hash());
         let refused = file.unwrap_or(self.hash);
         // It was in force before, and is wanted: who is cut off is told, and not protected.
-        let entry = Entry::of(Source::LastGood, Guarding::Forced);
+        let entry = Entry::of(Source::LastGood, Guarding::Back);
         let loaded = self.owner.put_into_force(previous, entry).await?;
         self.hash = loaded.hash();
         self.config = loaded.config;

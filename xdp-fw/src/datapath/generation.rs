@@ -201,7 +201,7 @@ fn pin_copy(from: &Path, to: &Path, number: u64, described: &mut Described) -> R
 }
 
 /// The smallest filter that has what the tables need: see `docs/adr/0008`.
-fn filter(tables: &Tables) -> EntryPoint {
+pub(super) fn filter(tables: &Tables) -> EntryPoint {
     let settings = &tables.settings;
     let mut used = Dimension::ALL.into_iter().zip(settings.used);
     if settings.shadow == 0 && used.all(|(dimension, used)| used == 0 || dimension.is_basic()) {

@@ -12,7 +12,7 @@ use bytemuck::Zeroable as _;
 use xdp_fw_common::wire::{NO_RULE, ProbeResult, REASON_SLOTS};
 use xdp_fw_common::{Reason, Verdict};
 
-use super::generation::{Slot, describe, pin};
+use super::generation::{Slot, describe, filter, pin};
 use super::object::{self, EntryPoint, Kernel};
 use super::pins::{Pins, exists};
 use super::{Error, Generation, fill, snapshot};
@@ -207,6 +207,18 @@ impl Probe {
     /// # Errors
     /// Whatever the kernel refuses.
     pub fn load(tables: &Tables) -> Result<Self, Error> {
+        Self::load_private(tables, false)
+    }
+
+    /// The same, and has the verifier look at the filter, too, that would be put into force.
+    ///
+    /// # Errors
+    /// Whatever the kernel refuses.
+    pub fn verify(tables: &Tables) -> Result<Self, Error> {
+        Self::load_private(tables, true)
+    }
+
+    fn load_private(tables: &Tables, with_filter: bool) -> Result<Self, Error> {
         let kernel = Kernel::probe()?;
         let rules = (REASON_SLOTS..).zip(&tables.rules);
         let rules: Vec<Slot> = rules
@@ -219,6 +231,9 @@ impl Probe {
             .collect();
         let mut ebpf = fill::create(None, kernel, tables)?;
         fill::fill(&mut ebpf, tables, &rules)?;
+        if with_filter {
+            object::load(&mut ebpf, kernel.program_name(filter(tables)))?;
+        }
         let name = kernel.program_name(EntryPoint::Probe);
         object::load(&mut ebpf, name)?;
         let result = ebpf.take_map("PROBE").ok_or_else(|| Error::Kernel {

@@ -40,6 +40,15 @@ impl<'a> Judge<'a> {
         Ok(Self::Kernel(Probe::load(tables)?, names.collect()))
     }
 
+    /// The same, and the filter itself is shown to the verifier.
+    ///
+    /// # Errors
+    /// Whatever the kernel refuses.
+    pub fn verify(tables: &Tables) -> Result<Self, datapath::Error> {
+        let names = tables.rules.iter().map(|rule| rule.name.clone());
+        Ok(Self::Kernel(Probe::verify(tables)?, names.collect()))
+    }
+
     /// Judges a frame of at least 14 bytes that comes in by the interface of this index.
     ///
     /// # Errors

@@ -8,12 +8,15 @@
 //! - `subject`: a packet as criteria see it
 //! - `mismatch`: the first criterion of a rule that does not match it
 //! - `steps`: what became of each rule on the way to the decision
+//! - `expectations`: whether a policy does what its configuration expects
 
+mod expectations;
 mod judge;
 mod mismatch;
 mod steps;
 mod subject;
 
+pub use expectations::{named_interfaces, unmet, with_named};
 pub use judge::{Judge, Judgement};
 pub use mismatch::{Mismatch, mismatch};
 pub use steps::{Outcome, Step, steps};

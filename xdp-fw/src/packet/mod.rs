@@ -27,6 +27,8 @@ mod value;
 mod word;
 
 pub use print::{Printed, printed};
+use std::fmt;
+
 pub(crate) use print::{addresses, mac, tcp_flags};
 pub use text::Mistake;
 
@@ -38,12 +40,23 @@ pub const FRAME_MIN: usize = 14;
 pub const FRAME_MAX: usize = 65_535 + 14 + 8;
 
 /// A packet on its way in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Packet {
     /// The whole Ethernet frame, without its checksum.
     pub frame: Vec<u8>,
     /// The interface that it comes in by, if the text says so.
     pub interface: Option<String>,
+}
+
+/// The frame as digits: a byte a line is more than anyone reads.
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.frame.iter().map(|byte| format!("{byte:02x}"));
+        f.debug_struct("Packet")
+            .field("frame", &digits.collect::<String>())
+            .field("interface", &self.interface)
+            .finish()
+    }
 }
 
 /// Reads a packet in the notation, or a frame in hexadecimal.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::{Failure, Places, block_on, output};
 use crate::config::{self, Disk, Loaded};
+use crate::explain::with_named;
 use crate::interfaces::{self, Interface};
 use crate::policy::{Policy, Tables, compile};
 
@@ -12,12 +13,9 @@ pub(super) struct Basis {
     pub(super) path: PathBuf,
     pub(super) loaded: Loaded,
     pub(super) tables: Tables,
-    /// By index and name: those that there are, and one that a packet names.
+    /// By index and name: those that there are, and those that are named.
     pub(super) interfaces: Vec<(u32, String)>,
 }
-
-/// The index of an interface that is named and does not exist: no real one has it.
-const NOWHERE: u32 = u32::MAX;
 
 impl Basis {
     /// Reads the file that was asked for; `None` if the question is about what is in force. `named`
@@ -34,14 +32,10 @@ impl Basis {
         let loaded = config::load(path, &Disk)?;
         let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
         output::warn(&warnings);
-        let mut interfaces: Vec<_> = list()?.into_iter().map(|it| (it.index, it.name)).collect();
-        let configured = loaded.config.interfaces.first();
-        let configured = configured.filter(|name| !interfaces::is_glob(name));
-        if let Some(name) = named.or(configured.map(String::as_str))
-            && !interfaces.iter().any(|(_, known)| known == name)
-        {
-            interfaces.push((NOWHERE, name.to_owned()));
-        }
+        let known: Vec<_> = list()?.into_iter().map(|it| (it.index, it.name)).collect();
+        let mut configured = loaded.config.interfaces.iter().map(String::as_str);
+        let first = configured.find(|name| !interfaces::is_glob(name));
+        let interfaces = with_named(&known, named.into_iter().chain(first));
         let tables = compile(&Policy::from_config(&loaded.config), &interfaces)
             .map_err(|error| Failure::problems(&format!("{}: {error}", path.display())))?;
         Ok(Some(Self {

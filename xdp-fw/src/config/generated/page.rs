@@ -24,7 +24,7 @@ place.
 ";
 
 const INCLUDED: &str = "
-An included file has `[set.NAME]` and `[[rule]]` tables alone. Paths are relative to the directory
+An included file has `[set.NAME]`, `[[rule]]` and `[[expect]]` tables alone. Paths are relative to the directory
 of the file that names them; `*` and `?` may stand in their last part.
 ";
 

@@ -1,6 +1,6 @@
 //! `include`: files that go on where the main one ends.
 //!
-//! Owns which files these are and what may stand in them: sets and rules. Never reads their
+//! Owns which files these are and what may stand in them: sets, rules, expectations. Never reads their
 //! tables' keys: `set` and `rule` do, as in the main file.
 
 use std::collections::BTreeSet;
@@ -35,7 +35,7 @@ pub(super) const FIELD: Field<Draft> = Field {
 };
 
 /// The keys of an included file.
-static INCLUDED: &[Field<Draft>] = &[top::SETS, top::RULES];
+static INCLUDED: &[Field<Draft>] = &[top::SETS, top::RULES, top::EXPECTATIONS];
 
 /// What is included, and what could not be.
 #[derive(Default)]
@@ -137,12 +137,16 @@ pub(super) fn read_table(draft: &mut Draft, table: &DeTable<'_>, scope: &mut Sco
 fn misplaced(word: &str) -> String {
     let subject = quoted(word);
     if top::FIELDS.iter().any(|field| field.key.name == word) {
-        return format!("{subject} belongs in the main file; expected only sets and rules here");
+        return format!(
+            "{subject} belongs in the main file; expected only sets, rules and expectations here"
+        );
     }
     match nearest(word, INCLUDED.iter().map(|field| field.key.name)) {
         Some(near) => format!("unknown key {subject}; did you mean `{near}`?"),
         None => {
-            format!("unknown key {subject} in an included file; expected [set.NAME] or [[rule]]")
+            format!(
+                "unknown key {subject} in an included file; expected [set.NAME], [[rule]] or [[expect]]"
+            )
         }
     }
 }

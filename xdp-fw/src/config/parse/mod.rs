@@ -7,6 +7,7 @@
 
 mod address;
 mod check;
+mod expect;
 mod families;
 mod field;
 mod fill;
@@ -42,6 +43,7 @@ pub(crate) use mac::address as mac_address;
 pub(crate) use numbers::DSCP_NAMES;
 pub(crate) use numbers::dscp_name;
 
+use self::expect::ExpectationDraft;
 use self::field::{Field, Scope, Target, print_table, read_table};
 use self::report::Report;
 use self::rule::RuleDraft;
@@ -50,7 +52,7 @@ use self::set_file::Shelf;
 use self::top::Draft;
 use super::lint;
 use super::load::{self, Loaded, ReadFile};
-use super::model::{Config, InterfaceOverride, Metrics, Position, Rule, Set};
+use super::model::{Config, Expectation, InterfaceOverride, Metrics, Position, Rule, Set};
 use super::print::Written;
 use super::problem::{Place, Problem, Problems};
 use super::source::Files;
@@ -85,6 +87,7 @@ pub fn reference() -> Vec<Section> {
         section("[interface.\"PATTERN\"]", "interface", interface::FIELDS),
         section("[set.NAME]", "set", set::FIELDS),
         section("[[rule]]", "rule", rule::FIELDS),
+        section("[[expect]]", "expect", expect::FIELDS),
         section("[metrics]", "metrics", top::METRICS),
     ]
 }
@@ -92,6 +95,11 @@ pub fn reference() -> Vec<Section> {
 /// The keys of a rule that say something.
 pub(super) fn print_rule(rule: &Rule) -> Vec<Written> {
     print_table(rule, rule::FIELDS)
+}
+
+/// The keys of `[[expect]]`.
+pub(super) fn print_expectation(expectation: &Expectation) -> Vec<Written> {
+    print_table(expectation, expect::FIELDS)
 }
 
 /// The keys of the top level that have a value.
@@ -120,6 +128,7 @@ struct Document<'a> {
     report: Report<'a>,
     sets: Vec<SetDraft>,
     rules: Vec<RuleDraft>,
+    expectations: Vec<ExpectationDraft>,
 }
 
 /// Parses the main file, the files that it includes and the set files that they name.
@@ -209,6 +218,7 @@ fn assemble<F: Files>(
     }
     rule::report_repeated_names(&mut documents);
     rule::report_too_many_shadows(&mut documents);
+    expect::report_impossible_rules(&mut documents);
     set::report_repeated_names(&mut documents);
     set::report_unused(&mut documents);
     let config = &mut parsed.config;
@@ -218,6 +228,9 @@ fn assemble<F: Files>(
     for document in documents {
         let rules = document.rules.into_iter().map(|draft| draft.rule);
         config.rules.extend(rules);
+        let expectations = document.expectations.into_iter();
+        let expectations = expectations.map(|draft| draft.expectation);
+        config.expectations.extend(expectations);
         let (wrong, odd) = document.report.finish();
         problems.extend(wrong);
         warnings.extend(odd);
@@ -267,6 +280,7 @@ fn read_documents<'a>(
             report: scope.report,
             sets: draft.sets,
             rules: draft.rules,
+            expectations: draft.expectations,
         });
     }
     (parsed, documents)

@@ -95,6 +95,21 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Where the character `index` of a string stands, whose value is at `span`: where it begins,
+    /// if it is not written character by character.
+    pub(super) fn within(&self, span: std::ops::Range<usize>, value: &str, index: usize) -> usize {
+        let written = self.lines.text.get(span.clone()).unwrap_or_default();
+        let is_plain = |quote: char| {
+            let inner = written.strip_prefix(quote);
+            inner.and_then(|inner| inner.strip_suffix(quote)) == Some(value)
+        };
+        if !is_plain('"') && !is_plain('\'') {
+            return span.start;
+        }
+        let before = value.chars().take(index).map(char::len_utf8);
+        span.start + 1 + before.sum::<usize>()
+    }
+
     /// Reports that what is at `offset` is wrong.
     pub(super) fn wrong(&mut self, offset: usize, message: impl Into<String>) {
         self.problems.push(Finding {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::expect::{ExpectationDraft, expectations};
 use super::field::{Field, Item, Key, Scope, Shape, Target, no_value};
 use super::include;
 use super::interface::{MODE_WORDS, MODES, mode, overrides, patterns};
@@ -25,6 +26,7 @@ pub(super) struct Draft {
     pub(super) config: Config,
     pub(super) sets: Vec<SetDraft>,
     pub(super) rules: Vec<RuleDraft>,
+    pub(super) expectations: Vec<ExpectationDraft>,
 }
 
 impl Draft {
@@ -43,6 +45,7 @@ impl Draft {
             confirm: defaults::CONFIRM,
             sets: BTreeMap::new(),
             rules: Vec::new(),
+            expectations: Vec::new(),
             metrics: Metrics {
                 listen: Some(defaults::METRICS_LISTEN),
             },
@@ -51,6 +54,7 @@ impl Draft {
             config,
             sets: Vec::new(),
             rules: Vec::new(),
+            expectations: Vec::new(),
         }
     }
 }
@@ -84,6 +88,18 @@ pub(super) const RULES: Field<Draft> = Field {
         "The rules: [[rule]]. The first one that matches decides.",
     ),
     read: |draft, item, scope| assign(&mut draft.rules, rules(item, scope)),
+    print: no_value,
+};
+
+/// Expectations; in an included file, too.
+pub(super) const EXPECTATIONS: Field<Draft> = Field {
+    key: Key::optional(
+        "expect",
+        Shape::ListOfTables,
+        "tables that begin with [[expect]]",
+        "Packets and what must become of them: [[expect]]. One that fails refuses the configuration.",
+    ),
+    read: |draft, item, scope| assign(&mut draft.expectations, expectations(item, scope)),
     print: no_value,
 };
 
@@ -205,6 +221,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
     },
     SETS,
     RULES,
+    EXPECTATIONS,
     Field {
         key: Key::optional(
             "metrics",

@@ -43,6 +43,7 @@ fn config(rules: Vec<Rule>) -> Config {
         confirm: None,
         sets: BTreeMap::new(),
         rules,
+        expectations: Vec::new(),
         metrics: Metrics { listen: None },
     }
 }

@@ -1,0 +1,66 @@
+//! `[[expect]]`: what a prepared generation must do to some packets before it is committed.
+//!
+//! Owns what an unmet expectation means: a refusal, but for rules that have been in force before.
+//! There a filter beats none, and it is told.
+
+use crate::config::{Config, Problem, Problems};
+use crate::datapath::{Error, Prepared};
+use crate::explain::{Judge, unmet};
+use crate::policy::Tables;
+
+use super::admission::Guarding;
+use super::owner::Owner;
+use super::refusal::{KernelError, Refusal, chain};
+
+/// The part of the daemon that is in trouble where rules in force do not do what they should.
+const PART: &str = "expectations";
+
+/// What rules do that are put into force all the same; nothing where they do as expected.
+#[derive(Debug, Default)]
+pub(super) struct Unmet(Option<String>);
+
+/// Runs the expectations through the new generation, in the kernel. `interfaces` are those that
+/// it was compiled for.
+pub(super) fn check(
+    new: &Prepared,
+    tables: &Tables,
+    config: &Config,
+    interfaces: &[(u32, String)],
+    guarding: Guarding,
+) -> Result<Unmet, Refusal> {
+    if config.expectations.is_empty() {
+        return Ok(Unmet::default());
+    }
+    let has_been_in_force = guarding.has_been_in_force();
+    match run(new, tables, config, interfaces) {
+        Ok(problems) if problems.is_empty() => Ok(Unmet::default()),
+        Ok(problems) if has_been_in_force => {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            Ok(Unmet(Some(lines.join("; "))))
+        }
+        Ok(problems) => Err(Refusal::Expectations(Problems {
+            problems,
+            ..Problems::default()
+        })),
+        Err(error) if has_been_in_force => Ok(Unmet(Some(chain(&error)))),
+        Err(error) => Err(KernelError::from(error).into()),
+    }
+}
+
+fn run(
+    new: &Prepared,
+    tables: &Tables,
+    config: &Config,
+    interfaces: &[(u32, String)],
+) -> Result<Vec<Problem>, Error> {
+    let names = tables.rules.iter().map(|rule| rule.name.clone());
+    let mut judge = Judge::Kernel(new.probe()?, names.collect());
+    unmet(&mut judge, config, interfaces)
+}
+
+impl Owner {
+    /// Tells what is in force and not as expected, or that all is.
+    pub(super) fn tell_unmet(&mut self, Unmet(trouble): &Unmet) {
+        self.trouble(PART, trouble.clone());
+    }
+}
