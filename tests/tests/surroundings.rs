@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::ptr::{null, null_mut};
 
@@ -17,6 +18,9 @@ use xdp_fw_tests::cable::{Hosts, config, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::wire::Wire;
+
+/// Prefixes of a large set.
+const MANY: u32 = 20_000;
 
 fn deny(port: u16) -> String {
     let criteria = format!("protocol = \"udp\"\ndestination_port = {port}");
@@ -203,4 +207,83 @@ fn a_daemon_without_descriptors_refuses_the_reload_and_lives() {
     let reload = daemon.cli(&["reload"]);
     assert!(reload.status.success(), "{reload:?}");
     assert!(denies(&mut wire, 2));
+}
+
+/// A cgroup that limits the memory of one process, its BPF maps included; gone when dropped.
+struct MemoryLimit(PathBuf);
+
+impl MemoryLimit {
+    /// As much as the process has now, and `more` bytes.
+    fn on(pid: u32, more: u64) -> Self {
+        // Version 1 has a hierarchy for memory, version 2 one for all.
+        let (root, used, limit) = if Path::new("/sys/fs/cgroup/memory").exists() {
+            (
+                "/sys/fs/cgroup/memory",
+                "memory.usage_in_bytes",
+                "memory.limit_in_bytes",
+            )
+        } else {
+            ("/sys/fs/cgroup", "memory.current", "memory.max")
+        };
+        let group = Self(Path::new(root).join(format!("xdp-fw-test-{pid}")));
+        fs::create_dir(&group.0).expect("root may make a cgroup");
+        group.set("cgroup.procs", pid.into());
+        let used =
+            fs::read_to_string(group.0.join(used)).expect("a cgroup with a memory controller");
+        let used: u64 = used.trim().parse().expect("a number of bytes");
+        group.set(limit, used + more);
+        group
+    }
+
+    fn set(&self, file: &str, value: u64) {
+        fs::write(self.0.join(file), value.to_string()).expect("a cgroup of the test's own");
+    }
+}
+
+impl Drop for MemoryLimit {
+    fn drop(&mut self) {
+        // The process may still be in it, or its memory: a leftover is reported, no more.
+        if let Err(error) = fs::remove_dir(&self.0) {
+            eprintln!("left behind: {}: {error}", self.0.display());
+        }
+    }
+}
+
+#[test]
+fn maps_that_do_not_fit_into_the_memory_limit_refuse_the_reload_and_the_daemon_lives() {
+    let hosts = Hosts::new("nomem");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    let mut wire = hosts.wire();
+    let generation = daemon.generation();
+    let limit = MemoryLimit::on(daemon.pid(), 40 << 20);
+
+    // So many prefixes go into an index of 64 MiB, and the process itself needs little for them.
+    let set = daemon.config_path().with_file_name("set.txt");
+    let prefixes = (0..MANY).map(|n| format!("{}\n", Ipv4Addr::from((10 << 24) + 3 * n)));
+    fs::write(&set, prefixes.collect::<String>()).expect("a directory of the test's own");
+    set_mode(&set, 0o644);
+    let many = "[set.many]\nfiles = [\"set.txt\"]\n".to_owned();
+    daemon.write_config(&config(
+        &(many + &rule("many", "drop", "source = \"@many\"")),
+    ));
+    let reload = daemon.cli(&["reload"]);
+    daemon.forget_messages();
+    assert_eq!(reload.status.code(), Some(1), "{reload:?}");
+    let error = said(&reload);
+    assert!(error.contains("Cannot allocate memory"), "{error}");
+    assert!(
+        error.contains("raise the service's memory limit"),
+        "{error}"
+    );
+    let status = daemon.status();
+    assert_eq!(status.pointer("/last_reload/ok"), Some(&false.into()));
+    assert_eq!(status.pointer("/generation"), Some(&generation.into()));
+    assert!(denies(&mut wire, 1));
+
+    daemon.write_config(&deny(2));
+    daemon.await_reload();
+    assert!(denies(&mut wire, 2));
+    daemon.stop();
+    drop(limit);
 }
