@@ -72,6 +72,12 @@ points! {
     RevertReady = "revert.ready",
     /// The base is in force again, or confirmed away, and is still pinned as the base.
     BaseForgotten = "base.forgotten",
+    /// The files of a configuration are stored, and the index does not name them.
+    ContentsStored = "store.contents",
+    /// A new index is written beside the old one.
+    IndexWritten = "store.index-written",
+    /// It is in its place, and what only the old one named is still there.
+    IndexReplaced = "store.index-replaced",
     /// The counts of an earlier layout are in the new counters, and nothing is committed.
     MigrationCarried = "migration.carried",
     /// One link has moved, and leads where it led.

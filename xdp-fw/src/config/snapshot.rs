@@ -25,6 +25,8 @@ use std::path::{Path, PathBuf};
 use nix::unistd::Uid;
 use sha2::{Digest, Sha256};
 
+use crate::fault::{self, Point};
+
 use super::load::Loaded;
 use super::pattern::matches_path;
 use super::source::{FileError, Files, Role, utf8};
@@ -108,7 +110,8 @@ pub fn write_contents(state_dir: &Path, loaded: &Loaded) -> Result<(), SnapshotE
         write_content(&directory, &content_name(&file.text), file.text.as_bytes())?;
     }
     // The contents must be there before the index can name them.
-    sync_directory(&directory)
+    sync_directory(&directory)?;
+    struck(&directory, Point::ContentsStored)
 }
 
 /// Makes `index` that of `state_dir`, which is created if need be. What it names is stored.
@@ -127,6 +130,7 @@ pub fn write_index(state_dir: &Path, index: &Index) -> Result<(), SnapshotError>
     })?;
     write_in_place(&directory, INDEX, index.text().as_bytes())?;
     sync_directory(&directory)?;
+    struck(&directory, Point::IndexReplaced)?;
     sweep(&directory, |name| after.contains(name))
 }
 
@@ -226,8 +230,17 @@ fn write_in_place(directory: &Path, name: &str, content: &[u8]) -> Result<(), Sn
         file.sync_all()
     };
     write().map_err(io_error("write", &unfinished))?;
+    if name == INDEX {
+        struck(&unfinished, Point::IndexWritten)?;
+    }
     let place = directory.join(name);
     fs::rename(&unfinished, &place).map_err(io_error("replace", &place))
+}
+
+/// A fault that a test wants here, as an error of the system.
+fn struck(path: &Path, point: Point) -> Result<(), SnapshotError> {
+    let struck = fault::point(point).map_err(io::Error::other);
+    struck.map_err(io_error("use", path))
 }
 
 fn sync_directory(directory: &Path) -> Result<(), SnapshotError> {

@@ -45,7 +45,7 @@ impl Datapath {
     ///
     /// # Errors
     /// [`Error::Kernel`] if its pins cannot be removed; there is no base any more all the same, and
-    /// the next process that opens the directory removes them.
+    /// the next commit removes them.
     pub fn forget_base(&mut self) -> Result<(), Error> {
         self.base = None;
         fault::point(Point::BaseForgotten)?;

@@ -255,6 +255,10 @@ impl Datapath {
 
     /// Removes the pins of every generation but the one in force and the base.
     pub(super) fn sweep_generations(&self) -> Result<(), Error> {
+        if self.base.is_none() {
+            // Of one that was let go, should that have failed.
+            let _ = self.pins.remove_base();
+        }
         let kept = [self.number_in_force(), self.base_number()];
         for number in self.pins.generation_numbers()? {
             if !kept.contains(&Some(number)) {
