@@ -14,10 +14,12 @@ use anyhow::{Context as _, Result};
 use crate::instructions::Instruction;
 
 const BPF_MAP_CREATE: libc::c_int = 0;
+const BPF_MAP_LOOKUP_ELEM: libc::c_int = 1;
 const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
 const BPF_PROG_LOAD: libc::c_int = 5;
 const BPF_OBJ_GET: libc::c_int = 7;
 const BPF_PROG_TEST_RUN: libc::c_int = 10;
+const BPF_PROG_GET_FD_BY_ID: libc::c_int = 13;
 const BPF_LINK_CREATE: libc::c_int = 28;
 
 const BPF_MAP_TYPE_PROG_ARRAY: u32 = 3;
@@ -141,6 +143,16 @@ impl Program {
         object(path).map(Self)
     }
 
+    /// Opens a program that is loaded, by its id.
+    pub(crate) fn by_id(id: u32) -> Result<Self> {
+        // The id, where a search would go on, and flags.
+        let mut argument = [id, 0, 0];
+        // SAFETY: the layout of BPF_PROG_GET_FD_BY_ID.
+        let fd = unsafe { descriptor(BPF_PROG_GET_FD_BY_ID, &mut argument) };
+        fd.map(Self)
+            .with_context(|| format!("cannot open BPF program {id}"))
+    }
+
     /// Loads an XDP program. `frags` must be that of the programs it jumps to.
     pub(crate) fn load(instructions: &[Instruction], frags: bool) -> Result<Self> {
         let mut log = vec![0u8; 1 << 16];
@@ -249,6 +261,26 @@ impl Slot {
         unsafe { bpf(BPF_MAP_UPDATE_ELEM, &mut argument) }
             .context("cannot put a program into a program array")?;
         Ok(Self(map))
+    }
+
+    /// Opens the one that is pinned at `path`.
+    pub(crate) fn pinned(path: &Path) -> Result<Self> {
+        object(path).map(Self)
+    }
+
+    /// The id of the program in it, if there is one.
+    pub(crate) fn program(&self) -> Option<u32> {
+        let (index, mut program) = (0u32, 0u32);
+        let mut argument = Element {
+            map: self.0.as_raw_fd() as u32,
+            padding: 0,
+            key: &raw const index as u64,
+            value: &raw mut program as u64,
+            flags: 0,
+        };
+        // SAFETY: the layout of BPF_MAP_LOOKUP_ELEM; a program array has u32 keys and values.
+        unsafe { bpf(BPF_MAP_LOOKUP_ELEM, &mut argument) }.ok()?;
+        Some(program)
     }
 }
 

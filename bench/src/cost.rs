@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 use xdp_fw::datapath::{self, Datapath};
 
 use crate::bpf::{Program, Slot};
-use crate::generator::{self, End};
+use crate::contestants::xdp_filter;
+use crate::flood::Flood;
+use crate::generator::{self, End, address};
 use crate::instructions::Action;
 use crate::isolation::BPFFS;
 use crate::policy::{Dimensions, Family, Shape};
 use crate::sample::{Sample, cpu_time};
+use crate::wire::Wire;
 
 /// What one policy costs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,28 @@ pub(crate) struct Cost {
     /// ns/packet that writing the source took, and a jump to a program that does nothing.
     pub(crate) generator: f64,
 }
+
+/// What a program of others costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Other {
+    pub(crate) program: String,
+    /// ns/packet for the same packet again and again.
+    pub(crate) hot: Sample,
+}
+
+/// All that was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Costs {
+    pub(crate) policies: Vec<Cost>,
+    pub(crate) others: Vec<Other>,
+}
+
+/// The peer that can be asked in the same way, and how it is asked: over so many hosts.
+pub(crate) const PEER: &str = "xdp-filter, 200 hosts";
+const PEER_HOSTS: Flood = Flood {
+    rules: 200,
+    prefixes: 0,
+};
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +78,7 @@ impl Effort {
 ///
 /// # Errors
 /// Whatever the kernel refuses.
-pub(crate) fn measure(quick: bool) -> Result<Vec<Cost>> {
+pub(crate) fn measure(quick: bool) -> Result<Costs> {
     let mut shapes = shapes();
     if quick {
         shapes.retain(|shape| shape.prefixes <= 10_000 && shape.rules != 1_000);
@@ -73,7 +98,54 @@ pub(crate) fn measure(quick: bool) -> Result<Vec<Cost>> {
         );
         costs.push(cost);
     }
-    Ok(costs)
+    Ok(Costs {
+        policies: costs,
+        others: others(effort)?,
+    })
+}
+
+/// A program that does nothing, and the peer's, for one of its hosts and for another one: it
+/// looks at more of a packet that it passes.
+fn others(effort: Effort) -> Result<Vec<Other>> {
+    let shape = Shape {
+        family: Family::V4,
+        rules: 1,
+        prefixes: 1,
+        dimensions: Dimensions::Basic,
+    };
+    let frame = |index| shape.frame(address(Family::V4, index));
+    let mut others = Vec::new();
+    let mut other = |name: &str, program: &Program, frame: &[u8]| -> Result<()> {
+        let hot = time(program, frame, effort)?;
+        eprintln!("cost: {name}: {:.1} ns", hot.median);
+        others.push(Other {
+            program: name.to_owned(),
+            hot,
+        });
+        Ok(())
+    };
+    other(
+        "nothing but XDP_DROP",
+        &generator::constant(Action::Drop, false)?,
+        &frame(0)?,
+    )?;
+    let wire = Wire::fresh()?;
+    match xdp_filter::program(PEER_HOSTS, &wire) {
+        Ok((program, _loaded)) => {
+            other(
+                &format!("{PEER}, dropped"),
+                &program,
+                &frame(PEER_HOSTS.rules - 1)?,
+            )?;
+            other(
+                &format!("{PEER}, passed"),
+                &program,
+                &frame(PEER_HOSTS.rules)?,
+            )?;
+        }
+        Err(error) => eprintln!("cost: {PEER}: left out: {error:#}"),
+    }
+    Ok(others)
 }
 
 fn one(shape: Shape, effort: Effort) -> Result<Cost> {

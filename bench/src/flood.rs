@@ -78,6 +78,17 @@ impl Flood {
         Ok(text)
     }
 
+    /// The same, and a last rule on this port: for edits of one line.
+    pub(crate) fn configuration_with(self, port: u16) -> Result<String> {
+        let mut text = self.configuration()?;
+        write!(
+            text,
+            "[[rule]]\nname = \"edited\"\naction = \"pass\"\nprotocol = \"tcp\"\n\
+             destination_port = {port}\n"
+        )?;
+        Ok(text)
+    }
+
     /// The set file, a prefix per line.
     pub(crate) fn set_file(self) -> Result<String> {
         let lines = self.set()?.into_iter().map(|prefix| format!("{prefix}\n"));

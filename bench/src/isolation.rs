@@ -27,8 +27,15 @@ pub(crate) fn enter() -> Result<()> {
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
         .context("cannot make mounts private")?;
     for (kind, place) in [("bpf", BPFFS), ("tmpfs", SCRATCH)] {
-        mount(Some(kind), place, Some(kind), MsFlags::empty(), none)
-            .with_context(|| format!("cannot mount a {kind} at {place}"))?;
+        // The daemon trusts no directory that others can write to.
+        mount(
+            Some(kind),
+            place,
+            Some(kind),
+            MsFlags::empty(),
+            Some("mode=0755"),
+        )
+        .with_context(|| format!("cannot mount a {kind} at {place}"))?;
     }
     Ok(())
 }

@@ -4,13 +4,16 @@
 mod bpf;
 mod contestants;
 mod cost;
+mod daemon;
 mod flood;
 mod generator;
+mod host;
 mod instructions;
 mod isolation;
 mod machine;
 mod policy;
 mod rate;
+mod reload;
 mod report;
 mod results;
 mod sample;
@@ -38,6 +41,15 @@ enum Operation {
     Cost(Choice),
     /// Measure how many packets a second are dropped on a veth; needs root
     Rate(Choice),
+    /// Measure what loading and reloading takes; needs root
+    Reload(Choice),
+    /// Print what criterion measured of the host's side
+    Compile {
+        /// Where criterion keeps its figures
+        criterion: PathBuf,
+        #[command(flatten)]
+        choice: Choice,
+    },
     /// Write the page of what was measured
     Report {
         /// Where the parts are
@@ -56,21 +68,42 @@ struct Choice {
 
 fn main() -> Result<()> {
     match Arguments::parse().operation {
-        Operation::Cost(choice) => measure(&choice, || cost::measure(choice.quick)),
-        Operation::Rate(choice) => measure(&choice, || rate::measure(choice.quick)),
+        Operation::Cost(choice) => measure(&choice, Cpus::One, || cost::measure(choice.quick)),
+        Operation::Rate(choice) => measure(&choice, Cpus::One, || rate::measure(choice.quick)),
+        Operation::Reload(choice) => measure(&choice, Cpus::All, || reload::measure(choice.quick)),
+        Operation::Compile { criterion, choice } => {
+            print(&choice, Machine::here(), host::collect(&criterion)?)
+        }
         Operation::Report { measured, docs } => report::write(&Results::read(&measured)?, &docs),
     }
 }
 
+/// Where a part may run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cpus {
+    One,
+    All,
+}
+
 /// Measures where nothing else is touched, and prints what came of it.
-fn measure<T: Serialize>(choice: &Choice, part: impl FnOnce() -> Result<T>) -> Result<()> {
+fn measure<T: Serialize>(
+    choice: &Choice,
+    cpus: Cpus,
+    part: impl FnOnce() -> Result<T>,
+) -> Result<()> {
     let machine = Machine::here();
     isolation::enter()?;
-    isolation::pin()?;
+    if cpus == Cpus::One {
+        isolation::pin()?;
+    }
+    print(choice, machine, part()?)
+}
+
+fn print<T: Serialize>(choice: &Choice, machine: Machine, results: T) -> Result<()> {
     let measured = Measured {
         machine,
         quick: choice.quick,
-        results: part()?,
+        results,
     };
     println!("{}", serde_json::to_string(&measured)?);
     Ok(())

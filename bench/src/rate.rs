@@ -70,14 +70,14 @@ pub(crate) fn measure(quick: bool) -> Result<Rates> {
                 continue;
             }
             let wire = Wire::fresh()?;
-            let installed = match contestant.install(flood, &wire) {
-                Ok(installed) => installed,
+            let in_force = match contestant.install(flood, &wire) {
+                Ok(in_force) => in_force,
                 Err(error) => {
                     leave_out(format!("{error:#}"));
                     continue;
                 }
             };
-            let rate = one(flood, &wire, &*installed, seconds)
+            let rate = one(flood, &wire, &*in_force.installed, seconds)
                 .with_context(|| format!("{name}, {flood:?}"))?;
             eprintln!("rate: {name}, {flood:?}: {:.3} Mpps", rate.median / 1e6);
             measured.rates.push(Rate {

@@ -7,9 +7,11 @@ use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::cost::Cost;
+use crate::cost::Costs;
+use crate::host::HostSide;
 use crate::machine::Machine;
 use crate::rate::Rates;
+use crate::reload::Reloads;
 
 /// One part, measured in one go.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,8 +25,10 @@ pub(crate) struct Measured<T> {
 /// Every part that was measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Results {
-    pub(crate) cost: Option<Measured<Vec<Cost>>>,
+    pub(crate) cost: Option<Measured<Costs>>,
     pub(crate) rate: Option<Measured<Rates>>,
+    pub(crate) reload: Option<Measured<Reloads>>,
+    pub(crate) compile: Option<Measured<Vec<HostSide>>>,
 }
 
 impl Results {
@@ -33,6 +37,8 @@ impl Results {
         Ok(Self {
             cost: part(directory, "cost")?,
             rate: part(directory, "rate")?,
+            reload: part(directory, "reload")?,
+            compile: part(directory, "compile")?,
         })
     }
 
@@ -47,6 +53,8 @@ impl Results {
         [
             of("cost", self.cost.as_ref()),
             of("rate", self.rate.as_ref()),
+            of("reload", self.reload.as_ref()),
+            of("compile", self.compile.as_ref()),
         ]
         .into_iter()
         .flatten()

@@ -35,15 +35,21 @@ enum Part {
     Cost,
     /// Packets a second that are dropped on a veth
     Rate,
+    /// Time and memory of a start and of a reload, and of a daemon that idles
+    Reload,
+    /// What the host does before the kernel is asked, by criterion
+    Compile,
 }
 
 impl Part {
-    const ALL: [Self; 2] = [Self::Cost, Self::Rate];
+    const ALL: [Self; 4] = [Self::Cost, Self::Rate, Self::Reload, Self::Compile];
 
     fn name(self) -> &'static str {
         match self {
             Self::Cost => "cost",
             Self::Rate => "rate",
+            Self::Reload => "reload",
+            Self::Compile => "compile",
         }
     }
 }
@@ -72,14 +78,28 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     };
     for part in parts {
         println!("bench: {}", part.name());
-        let mut command = privilege.command(&programs.join("xdp-fw-bench").to_string_lossy());
-        command.current_dir(workspace.root()).arg(part.name());
+        let mut command = match part {
+            Part::Compile => {
+                criterion(workspace, &programs.target)?;
+                let mut collect = Command::new(&programs.bench);
+                collect
+                    .arg("compile")
+                    .arg(programs.target.join("criterion"));
+                collect
+            }
+            part => {
+                let mut measure = privilege.command(&programs.bench.to_string_lossy());
+                measure.arg(part.name());
+                measure
+            }
+        };
+        command.current_dir(workspace.root());
         if arguments.quick {
             command.arg("--quick");
         }
         let path = measured.join(part.name()).with_extension("json");
-        fs::write(&path, command::output(&mut command)?)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let text = command::output(&mut command)?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     // A quick run says nothing that belongs into the tree.
     let docs = if arguments.quick {
@@ -88,25 +108,29 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         workspace.root().join("docs")
     };
     command::run(
-        Command::new(programs.join("xdp-fw-bench"))
+        Command::new(&programs.bench)
             .arg("report")
             .args([&measured, &docs]),
     )
 }
 
-/// Builds what is measured as it is shipped; where it lies then.
-fn build(workspace: &Workspace) -> Result<PathBuf> {
+/// What was built, as it is shipped.
+struct Programs {
+    /// Cargo's target directory.
+    target: PathBuf,
+    /// Beside it lies the daemon that it measures.
+    bench: PathBuf,
+}
+
+fn build(workspace: &Workspace) -> Result<Programs> {
     println!("bench: building what is not built yet");
-    command::run(workspace.cargo()?.args([
-        "build",
-        "--quiet",
-        "--locked",
-        "--release",
-        "--package",
-        "xdp-fw",
-        "--package",
-        "xdp-fw-bench",
-    ]))?;
+    let packages = ["--package", "xdp-fw", "--package", "xdp-fw-bench"];
+    command::run(
+        workspace
+            .cargo()?
+            .args(["build", "--quiet", "--locked", "--release"])
+            .args(packages),
+    )?;
     let metadata = command::output(workspace.cargo()?.args([
         "metadata",
         "--locked",
@@ -119,5 +143,24 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
         .get("target_directory")
         .and_then(serde_json::Value::as_str)
         .context("cargo does not say where it builds")?;
-    Ok(Path::new(target).join("release"))
+    let target = PathBuf::from(target);
+    Ok(Programs {
+        bench: target.join("release/xdp-fw-bench"),
+        target,
+    })
+}
+
+/// Has criterion measure; it keeps its figures below the target directory.
+fn criterion(workspace: &Workspace, target: &Path) -> Result<()> {
+    let kept = target.join("criterion");
+    // What is left there from another version is not to be collected.
+    if kept.exists() {
+        fs::remove_dir_all(&kept).with_context(|| format!("cannot clear {}", kept.display()))?;
+    }
+    command::run(
+        workspace
+            .cargo()?
+            .args(["bench", "--quiet", "--locked", "--package", "xdp-fw"])
+            .args(["--bench", "compile"]),
+    )
 }

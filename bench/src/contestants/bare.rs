@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use anyhow::Result;
 
-use super::{Contestant, Installed, dropped_by_driver};
+use super::{Contestant, InForce, Installed, dropped_by_driver, timed};
 use crate::flood::Flood;
 use crate::generator::constant;
 use crate::instructions::Action;
@@ -24,9 +24,15 @@ impl Contestant for Bare {
         None
     }
 
-    fn install(&self, _flood: Flood, wire: &Wire) -> Result<Box<dyn Installed>> {
-        let link = constant(Action::Drop, false)?.attach(wire.filtered)?;
-        Ok(Box::new(Attached(link)))
+    fn is_peer(&self) -> bool {
+        false
+    }
+
+    fn install(&self, _flood: Flood, wire: &Wire) -> Result<InForce> {
+        timed(|| {
+            let link = constant(Action::Drop, false)?.attach(wire.filtered)?;
+            Ok(Attached(link))
+        })
     }
 }
 

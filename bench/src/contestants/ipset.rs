@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::Result;
 
 use super::iptables::Iptables;
-use super::{Contestant, Installed};
+use super::{Contestant, InForce};
 use crate::flood::Flood;
 use crate::isolation;
 use crate::wire::{Wire, run};
@@ -22,7 +23,7 @@ impl Contestant for Ipset {
         (flood.rules > 0 && flood.prefixes > 0).then_some("it is one set behind one rule")
     }
 
-    fn install(&self, flood: Flood, _wire: &Wire) -> Result<Box<dyn Installed>> {
+    fn install(&self, flood: Flood, _wire: &Wire) -> Result<InForce> {
         let mut text = format!(
             "create blocklist hash:net hashsize 65536 maxelem {}\n",
             flood.sources()
@@ -34,11 +35,16 @@ impl Contestant for Ipset {
             writeln!(text, "add blocklist {host}")?;
         }
         let file = isolation::write("blocklist.ipset", &text)?;
+        let start = Instant::now();
         run(Command::new("ipset")
             .args(["restore", "-exist", "-file"])
             .arg(file))?;
-        Iptables::NfTables.restore(std::iter::once(
-            "-m set --match-set blocklist src".to_owned(),
-        ))
+        let set = start.elapsed();
+        let rule = "-m set --match-set blocklist src".to_owned();
+        let rule = Iptables::NfTables.restore(std::iter::once(rule))?;
+        Ok(InForce {
+            took: set + rule.took,
+            ..rule
+        })
     }
 }

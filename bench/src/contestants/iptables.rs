@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::{Contestant, Installed};
+use super::{Contestant, InForce, Installed, timed};
 use crate::flood::{Flood, PORT};
 use crate::isolation;
 use crate::wire::{Wire, run};
@@ -31,7 +31,7 @@ impl Iptables {
     }
 
     /// Restores the raw table from lines in the words of `iptables -A PREROUTING`.
-    pub(super) fn restore(self, rules: impl Iterator<Item = String>) -> Result<Box<dyn Installed>> {
+    pub(super) fn restore(self, rules: impl Iterator<Item = String>) -> Result<InForce> {
         let mut text = String::from("*raw\n");
         for rule in rules {
             writeln!(text, "-A PREROUTING {rule} -j DROP")?;
@@ -39,8 +39,10 @@ impl Iptables {
         text.push_str("COMMIT\n");
         let [list, restore] = self.programs();
         let file = isolation::write("raw.iptables", &text)?;
-        run(Command::new(restore).stdin(File::open(file)?))?;
-        Ok(Box::new(Raw(list)))
+        timed(|| {
+            run(Command::new(restore).stdin(File::open(file)?))?;
+            Ok(Raw(list))
+        })
     }
 }
 
@@ -56,7 +58,7 @@ impl Contestant for Iptables {
         (flood.prefixes > 0).then_some("it has no sets of its own; see ipset")
     }
 
-    fn install(&self, flood: Flood, _wire: &Wire) -> Result<Box<dyn Installed>> {
+    fn install(&self, flood: Flood, _wire: &Wire) -> Result<InForce> {
         let rule = |host| format!("-s {host} -p udp --dport {PORT}");
         self.restore(flood.hosts().map(rule))
     }

@@ -8,14 +8,18 @@ mod ipset;
 mod iptables;
 mod nft;
 mod ours;
-mod xdp_filter;
+pub(crate) mod xdp_filter;
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
 use crate::flood::Flood;
 use crate::wire::{FILTERED, Wire, run};
+
+/// Our name.
+pub(crate) const OURS: &str = "xdp-fw";
 
 /// What drops packets.
 pub(crate) trait Contestant {
@@ -25,11 +29,22 @@ pub(crate) trait Contestant {
     /// Why it cannot do this; `None` if it can.
     fn unable(&self, flood: Flood) -> Option<&'static str>;
 
+    /// Whether it is another project's.
+    fn is_peer(&self) -> bool {
+        true
+    }
+
     /// Puts the policy into force on a fresh wire. What is dropped at last takes it out of force.
-    fn install(&self, flood: Flood, wire: &Wire) -> Result<Box<dyn Installed>>;
+    fn install(&self, flood: Flood, wire: &Wire) -> Result<InForce>;
 }
 
-/// A policy in force.
+/// A policy in force, and how long it took to load once it was written down.
+pub(crate) struct InForce {
+    pub(crate) installed: Box<dyn Installed>,
+    pub(crate) took: Duration,
+}
+
+/// What counts while a policy is in force, and ends that when dropped.
 pub(crate) trait Installed {
     /// Packets that it has dropped so far.
     fn dropped(&self) -> Result<u64>;
@@ -47,6 +62,16 @@ pub(crate) fn all() -> Vec<Box<dyn Contestant>> {
         Box::new(iptables::Iptables::Legacy),
         Box::new(iptables::Iptables::NfTables),
     ]
+}
+
+/// Loads by `load`, and takes the time.
+fn timed<T: Installed + 'static>(load: impl FnOnce() -> Result<T>) -> Result<InForce> {
+    let start = Instant::now();
+    let installed = Box::new(load()?);
+    Ok(InForce {
+        took: start.elapsed(),
+        installed,
+    })
 }
 
 /// Frames that an XDP program dropped on the filtered end, as its driver counts them.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::{Contestant, Installed};
+use super::{Contestant, InForce, Installed, timed};
 use crate::flood::{Flood, PORT};
 use crate::isolation;
 use crate::wire::{FILTERED, Wire, run};
@@ -16,6 +16,9 @@ pub(super) enum Nft {
     Ingress,
     Prerouting,
 }
+
+/// Seconds after which it has not loaded.
+const PATIENCE: &str = "60";
 
 /// A table, by its family.
 struct Table(&'static str);
@@ -33,7 +36,9 @@ impl Nft {
         let (family, hook) = self.hook();
         let mut text = format!("table {family} bench {{\ncounter dropped {{ }}\n");
         if flood.prefixes > 0 {
-            text.push_str("set blocklist { type ipv4_addr; flags interval; elements = {\n");
+            text.push_str(
+                "set blocklist { type ipv4_addr; flags interval; auto-merge; elements = {\n",
+            );
             for prefix in flood.set()? {
                 writeln!(text, "{prefix},")?;
             }
@@ -66,10 +71,14 @@ impl Contestant for Nft {
         None
     }
 
-    fn install(&self, flood: Flood, _wire: &Wire) -> Result<Box<dyn Installed>> {
+    fn install(&self, flood: Flood, _wire: &Wire) -> Result<InForce> {
         let file = isolation::write("ruleset.nft", &self.ruleset(flood)?)?;
-        run(Command::new("nft").arg("-f").arg(file))?;
-        Ok(Box::new(Table(self.hook().0)))
+        timed(|| {
+            // A million prefixes keep it busy for minutes.
+            let nft = ["--verbose", PATIENCE, "nft", "-f"];
+            run(Command::new("timeout").args(nft).arg(file))?;
+            Ok(Table(self.hook().0))
+        })
     }
 }
 

@@ -5,41 +5,49 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use xdp_fw::datapath::{self, AttachMode, Datapath};
 
-use super::{Contestant, Installed, dropped_by_driver};
+use super::{Contestant, InForce, Installed, OURS, dropped_by_driver, timed};
 use crate::flood::Flood;
 use crate::isolation::BPFFS;
 use crate::wire::{FILTERED, Wire};
 
 pub(super) struct XdpFw;
 
-struct InForce(PathBuf);
+/// By its pin directory.
+struct Pinned(PathBuf);
 
 impl Contestant for XdpFw {
     fn name(&self) -> &'static str {
-        "xdp-fw"
+        OURS
     }
 
     fn unable(&self, _flood: Flood) -> Option<&'static str> {
         None
     }
 
-    fn install(&self, flood: Flood, wire: &Wire) -> Result<Box<dyn Installed>> {
-        let in_force = InForce(Path::new(BPFFS).join("flood"));
-        let mut datapath = Datapath::open(&in_force.0)?;
-        let prepared = datapath.prepare(&flood.tables()?, [0; 32])?;
-        datapath.commit(prepared)?;
-        datapath.attach(wire.filtered, FILTERED, AttachMode::Native)?;
-        Ok(Box::new(in_force))
+    fn is_peer(&self) -> bool {
+        false
+    }
+
+    fn install(&self, flood: Flood, wire: &Wire) -> Result<InForce> {
+        let tables = flood.tables()?;
+        timed(|| {
+            let pinned = Pinned(Path::new(BPFFS).join("flood"));
+            let mut datapath = Datapath::open(&pinned.0)?;
+            let prepared = datapath.prepare(&tables, [0; 32])?;
+            datapath.commit(prepared)?;
+            datapath.attach(wire.filtered, FILTERED, AttachMode::Native)?;
+            Ok(pinned)
+        })
     }
 }
 
-impl Installed for InForce {
+impl Installed for Pinned {
     fn dropped(&self) -> Result<u64> {
         dropped_by_driver()
     }
 }
 
-impl Drop for InForce {
+impl Drop for Pinned {
     fn drop(&mut self) {
         // What it cannot remove goes with this process's mounts.
         let _ = datapath::unload(&self.0);

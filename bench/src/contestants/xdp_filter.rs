@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use super::{Contestant, Installed, dropped_by_driver};
+use super::{Contestant, InForce, Installed, dropped_by_driver, timed};
+use crate::bpf::Program;
 use crate::flood::Flood;
 use crate::wire::{FILTERED, Wire, run};
 
@@ -21,15 +22,33 @@ impl Contestant for XdpFilter {
         (flood.prefixes > 0).then_some("it has no prefixes")
     }
 
-    fn install(&self, flood: Flood, _wire: &Wire) -> Result<Box<dyn Installed>> {
-        run(Command::new("xdp-filter").args(["load", "-m", "native", FILTERED]))?;
-        let loaded = Loaded;
-        for host in flood.hosts() {
-            // It takes one address a call.
-            run(Command::new("xdp-filter").args(["ip", "-m", "src", &host.to_string()]))?;
-        }
-        Ok(Box::new(loaded))
+    fn install(&self, flood: Flood, _wire: &Wire) -> Result<InForce> {
+        timed(|| {
+            run(Command::new("xdp-filter").args(["load", "-m", "native", FILTERED]))?;
+            let loaded = Loaded;
+            for host in flood.hosts() {
+                // It takes one address a call.
+                run(Command::new("xdp-filter").args(["ip", "-m", "src", &host.to_string()]))?;
+            }
+            Ok(loaded)
+        })
     }
+}
+
+/// The program of xdp-filter itself, with everything that it can look at switched on and this flood's
+/// hosts loaded, for as long as what comes with it lives.
+///
+/// # Errors
+/// If it is not installed, or is not attached by itself.
+pub(crate) fn program(flood: Flood, wire: &Wire) -> Result<(Program, InForce)> {
+    let in_force = XdpFilter.install(flood, wire)?;
+    let text = run(Command::new("ip").args(["-j", "link", "show", "dev", FILTERED]))?;
+    let links: serde_json::Value = serde_json::from_str(&text)?;
+    let id = links
+        .pointer("/0/xdp/prog/id")
+        .and_then(serde_json::Value::as_u64)
+        .context("ip does not tell which XDP program is attached")?;
+    Ok((Program::by_id(id as u32)?, in_force))
 }
 
 impl Installed for Loaded {

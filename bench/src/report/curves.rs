@@ -1,8 +1,10 @@
 //! Which figures go into which picture.
 
 use crate::cost::Cost;
+use crate::flood::Flood;
 use crate::policy::{Dimensions, Family};
 use crate::rate::Rate;
+use crate::reload::{Edit, Load, Reloads};
 use crate::report::chart::{Chart, Curve};
 use crate::results::Results;
 use crate::sample::Sample;
@@ -13,18 +15,24 @@ const PREFIXES: u32 = 10;
 
 /// Every picture that there are figures for, by the name of its file.
 pub(super) fn pictures(results: &Results) -> Vec<(&'static str, String)> {
-    let costs = results.cost.as_ref().map(|part| part.results.as_slice());
+    let costs = results
+        .cost
+        .as_ref()
+        .map(|part| part.results.policies.as_slice());
     let costs = costs.unwrap_or_default();
     let rates = results
         .rate
         .as_ref()
         .map(|part| part.results.rates.as_slice());
     let rates = rates.unwrap_or_default();
+    let reloads = results.reload.as_ref().map(|part| &part.results);
     let charts = [
         ("cost-rules", by_rules(costs)),
         ("cost-prefixes", by_prefixes(costs)),
         ("rate-rules", rate_by_rules(rates)),
         ("rate-prefixes", rate_by_prefixes(rates)),
+        ("reload-rules", reload_by_rules(reloads)),
+        ("reload-prefixes", reload_by_prefixes(reloads)),
     ];
     charts
         .into_iter()
@@ -85,9 +93,7 @@ fn rate_by_rules(rates: &[Rate]) -> Chart<'static> {
         title: "A packet dropped on a veth, sending included, against rules",
         across: "rules, a host and a port each",
         up: "ns/packet",
-        curves: of_each(rates, |rate| {
-            (rate.flood.prefixes == 0).then_some(rate.flood.rules)
-        }),
+        curves: of_each(rates, rate_point, by_rules_alone),
     }
 }
 
@@ -96,24 +102,71 @@ fn rate_by_prefixes(rates: &[Rate]) -> Chart<'static> {
         title: "A packet dropped on a veth, sending included, against prefixes",
         across: "prefixes in a set behind one rule",
         up: "ns/packet",
-        curves: of_each(rates, |rate| {
-            (rate.flood.rules == 0).then_some(rate.flood.prefixes)
-        }),
+        curves: of_each(rates, rate_point, by_prefixes_alone),
     }
 }
 
+fn rate_point(rate: &Rate) -> (&str, Flood, Sample) {
+    (&rate.contestant, rate.flood, rate.rate.nanoseconds_each())
+}
+
+fn load_point(load: &Load) -> (&str, Flood, Sample) {
+    (&load.contestant, load.flood, load.load)
+}
+
+fn reload_by_rules(reloads: Option<&Reloads>) -> Chart<'static> {
+    Chart {
+        title: "Until a policy is in force, against rules",
+        across: "rules, a host and a port each",
+        up: "milliseconds",
+        curves: reload_curves(reloads, by_rules_alone),
+    }
+}
+
+fn reload_by_prefixes(reloads: Option<&Reloads>) -> Chart<'static> {
+    Chart {
+        title: "Until a policy is in force, against prefixes",
+        across: "prefixes in a set behind one rule",
+        up: "milliseconds",
+        curves: reload_curves(reloads, by_prefixes_alone),
+    }
+}
+
+fn reload_curves(reloads: Option<&Reloads>, across: fn(Flood) -> Option<u32>) -> Vec<Curve> {
+    let Some(reloads) = reloads else {
+        return Vec::new();
+    };
+    let edit = |edit: &Edit| Some((f64::from(across(edit.flood)?), edit.edit));
+    let mut curves = vec![curve("xdp-fw, edit of a line", &reloads.edits, edit)];
+    curves.extend(of_each(&reloads.loads, load_point, across));
+    curves
+}
+
+fn by_rules_alone(flood: Flood) -> Option<u32> {
+    (flood.prefixes == 0).then_some(flood.rules)
+}
+
+fn by_prefixes_alone(flood: Flood) -> Option<u32> {
+    (flood.rules == 0).then_some(flood.prefixes)
+}
+
 /// A curve for each contestant, in the order of their first figure.
-fn of_each(rates: &[Rate], across: impl Fn(&Rate) -> Option<u32>) -> Vec<Curve> {
+fn of_each<T>(
+    all: &[T],
+    figure: fn(&T) -> (&str, Flood, Sample),
+    across: fn(Flood) -> Option<u32>,
+) -> Vec<Curve> {
     let mut names: Vec<&str> = Vec::new();
-    for rate in rates {
-        if !names.contains(&rate.contestant.as_str()) {
-            names.push(&rate.contestant);
+    for (name, ..) in all.iter().map(figure) {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     let of = |name: &str| {
-        curve(name, rates, |rate| {
-            let x = across(rate).filter(|_| rate.contestant == name)?;
-            Some((f64::from(x), rate.rate.nanoseconds_each()))
+        curve(name, all, |one| {
+            let (contestant, flood, sample) = figure(one);
+            let x = across(flood).filter(|_| contestant == name)?;
+            Some((f64::from(x), sample))
         })
     };
     names

@@ -1,9 +1,11 @@
 //! What the project wants to be, and what it is: a row per goal, also where it falls short.
 
-use crate::cost::Cost;
+use crate::contestants::OURS;
+use crate::cost::{Cost, Other, PEER};
 use crate::flood::Flood;
 use crate::policy::{Dimensions, Family};
 use crate::rate::Rate;
+use crate::reload::{Idle, Reloads};
 use crate::results::Results;
 use crate::sample::Sample;
 
@@ -19,8 +21,18 @@ pub(super) struct Goal {
 
 /// Every goal for which everything was measured.
 pub(super) fn all(results: &Results) -> Vec<Goal> {
-    let costs = results.cost.as_ref().map(|part| part.results.as_slice());
-    let costs = Costs(costs.unwrap_or_default());
+    let costs = results
+        .cost
+        .as_ref()
+        .map(|part| part.results.policies.as_slice());
+    let others = results
+        .cost
+        .as_ref()
+        .map(|part| part.results.others.as_slice());
+    let costs = Costs {
+        policies: costs.unwrap_or_default(),
+        others: others.unwrap_or_default(),
+    };
     let rates = results
         .rate
         .as_ref()
@@ -28,7 +40,9 @@ pub(super) fn all(results: &Results) -> Vec<Goal> {
     let rates = Rates(rates.unwrap_or_default());
     let hot: fn(&Cost) -> Sample = |cost| cost.hot;
     let random: fn(&Cost) -> Sample = |cost| cost.random;
-    [
+    let reloads = results.reload.as_ref().map(|part| &part.results);
+    let mut goals = vec![
+        costs.against_peer(),
         costs.ratio(
             "4,096 rules, one hot packet",
             ((Family::V4, 4096, 10), (Family::V4, 10, 10)),
@@ -73,10 +87,9 @@ pub(super) fn all(results: &Results) -> Vec<Goal> {
             PREFIXES_ON_TOP,
             60.0,
         ),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    goals.extend(reloads.into_iter().flat_map(reload_goals).map(Some));
+    goals.into_iter().flatten().collect()
 }
 
 const THOUSAND_RULES: Flood = Flood {
@@ -98,7 +111,7 @@ impl Rates<'_> {
 
     /// That we drop at least `limit` times what a peer does.
     fn times(&self, work: &'static str, flood: Flood, peer: &str, limit: f64) -> Option<Goal> {
-        let (ours, theirs) = (self.of("xdp-fw", flood)?, self.of(peer, flood)?);
+        let (ours, theirs) = (self.of(OURS, flood)?, self.of(peer, flood)?);
         let ratio = ours / theirs;
         Some(Goal {
             work,
@@ -111,7 +124,7 @@ impl Rates<'_> {
 
     /// That we drop at least `limit` percent of what a program does that only drops.
     fn share(&self, work: &'static str, flood: Flood, limit: f64) -> Option<Goal> {
-        let (ours, bare) = (self.of("xdp-fw", flood)?, self.of("bare XDP_DROP", flood)?);
+        let (ours, bare) = (self.of(OURS, flood)?, self.of("bare XDP_DROP", flood)?);
         let share = ours / bare * 100.0;
         Some(Goal {
             work,
@@ -123,17 +136,100 @@ impl Rates<'_> {
     }
 }
 
+/// What loading a million prefixes takes, and an idle daemon.
+fn reload_goals(reloads: &Reloads) -> Vec<Goal> {
+    let million = Flood {
+        rules: 0,
+        prefixes: 1_000_000,
+    };
+    let edit = reloads.edits.iter().find(|it| it.flood == million);
+    let loads = || reloads.loads.iter().filter(|it| it.flood == million);
+    let load = loads().find(|it| it.contestant == OURS);
+    let peers: Vec<String> = loads()
+        .filter(|it| it.contestant != OURS)
+        .map(|it| format!("{}: {:.0} ms", it.contestant, it.load.median))
+        .collect();
+    let peers = peers.join("; ");
+    let most = |work, got: f64, limit: f64, unit, peer: &str| Goal {
+        work,
+        goal: format!("≤ {limit} {unit}"),
+        got: format!("{got:.0} {unit}"),
+        peer: peer.to_owned(),
+        met: got <= limit,
+    };
+    let mut goals = Vec::new();
+    if let (Some(edit), Some(load)) = (edit, load) {
+        goals = vec![
+            most(
+                "a one-line edit with 1,000,000 prefixes loaded, until in force",
+                edit.edit.median,
+                150.0,
+                "ms",
+                "",
+            ),
+            most(
+                "a fresh load of 1,000,000 prefixes from a file",
+                load.load.median,
+                1_000.0,
+                "ms",
+                &peers,
+            ),
+            most("resident during that load", edit.peak.max, 250.0, "MB", ""),
+            most("resident after that load", edit.settled.max, 40.0, "MB", ""),
+        ];
+    }
+    let Idle {
+        seconds,
+        wakeups,
+        resident,
+    } = reloads.idle;
+    goals.push(most(
+        "idle daemon, 100 rules, resident",
+        resident,
+        12.0,
+        "MB",
+        "",
+    ));
+    goals.push(Goal {
+        work: "idle daemon, 100 rules, wake-ups",
+        goal: "0 beyond timers it needs".to_owned(),
+        got: format!("{wakeups} in {seconds} s"),
+        peer: String::new(),
+        met: wakeups == 0,
+    });
+    goals
+}
+
 /// Family, rules, prefixes.
 type Size = (Family, u32, u32);
 
-struct Costs<'a>(&'a [Cost]);
+struct Costs<'a> {
+    policies: &'a [Cost],
+    others: &'a [Other],
+}
 
 impl Costs<'_> {
     fn of(&self, (family, rules, prefixes): Size) -> Option<&Cost> {
-        self.0.iter().find(|cost| {
+        self.policies.iter().find(|cost| {
             let shape = &cost.shape;
             shape.dimensions == Dimensions::Basic
                 && (shape.family, shape.rules, shape.prefixes) == (family, rules, prefixes)
+        })
+    }
+
+    /// That ten rules cost at most three quarters of what the peer takes at least.
+    fn against_peer(&self) -> Option<Goal> {
+        const LIMIT: f64 = 0.75;
+        let ours = self.of((Family::V4, 10, 10))?.hot.median;
+        let theirs = self.others.iter().filter(|it| it.program.starts_with(PEER));
+        let theirs = theirs.map(|it| it.hot.median).reduce(f64::min)?;
+        let ratio = ours / theirs;
+        Some(Goal {
+            work: "10 rules, one hot packet, whole program",
+            goal: format!("≤ {LIMIT} × xdp-filter's own program"),
+            got: format!("{ratio:.2} × ({ours:.1} ns)"),
+            peer: format!("{PEER}: {theirs:.1} ns"),
+            met: ratio <= LIMIT,
         })
     }
 

@@ -5,10 +5,13 @@ use std::fmt::Write as _;
 use anyhow::Result;
 
 use super::goals;
-use crate::cost::Cost;
+use crate::contestants::OURS;
+use crate::cost::{Cost, Costs};
+use crate::host::HostSide;
 use crate::machine::Machine;
 use crate::policy::{Dimensions, Family};
-use crate::rate::Rates;
+use crate::rate::{Absent, Rates};
+use crate::reload::{Load, Reloads};
 use crate::results::Results;
 use crate::sample::Sample;
 
@@ -29,6 +32,12 @@ pub(super) fn text(results: &Results, drawn: &[&str]) -> Result<String> {
     }
     if let Some(rate) = &results.rate {
         rates(&mut page, &rate.results, drawn)?;
+    }
+    if let Some(reload) = &results.reload {
+        reloads(&mut page, &reload.results, drawn)?;
+    }
+    if let Some(compile) = &results.compile {
+        host_side(&mut page, &compile.results)?;
     }
     Ok(page)
 }
@@ -97,7 +106,7 @@ fn goals(page: &mut String, results: &Results) -> Result<()> {
     Ok(())
 }
 
-fn costs(page: &mut String, costs: &[Cost], drawn: &[&str]) -> Result<()> {
+fn costs(page: &mut String, costs: &Costs, drawn: &[&str]) -> Result<()> {
     page.push_str(
         "\n## What a packet costs\n\n\
          The whole program of a generation in force, root and filter, by `BPF_PROG_TEST_RUN`: CPU time over\n\
@@ -109,6 +118,10 @@ fn costs(page: &mut String, costs: &[Cost], drawn: &[&str]) -> Result<()> {
          measured in front of an empty one, subtracted, and told in the last column.\n",
     );
     pictures(page, &["cost-rules", "cost-prefixes"], drawn)?;
+    page.push_str("\nFor comparison, in the same way, one hot packet:\n\n| program | ns/packet |\n|---|--:|\n");
+    for other in &costs.others {
+        writeln!(page, "| {} | {} |", other.program, shown(other.hot))?;
+    }
     for (family, dimensions, title) in [
         (
             Family::V4,
@@ -125,7 +138,7 @@ fn costs(page: &mut String, costs: &[Cost], drawn: &[&str]) -> Result<()> {
     ] {
         let of_table =
             |cost: &&Cost| cost.shape.family == family && cost.shape.dimensions == dimensions;
-        let mut rows = costs.iter().filter(of_table).peekable();
+        let mut rows = costs.policies.iter().filter(of_table).peekable();
         if rows.peek().is_none() {
             continue;
         }
@@ -175,8 +188,14 @@ fn rates(page: &mut String, rates: &Rates, drawn: &[&str]) -> Result<()> {
             shown(each)
         )?;
     }
-    page.push_str("\nLeft out:\n\n");
-    for absent in &rates.absent {
+    left_out(page, &rates.absent)
+}
+
+fn left_out(page: &mut String, absent: &[Absent]) -> Result<()> {
+    if !absent.is_empty() {
+        page.push_str("\nLeft out:\n\n");
+    }
+    for absent in absent {
         writeln!(
             page,
             "- {} with {} rules and {} prefixes: {}",
@@ -184,6 +203,75 @@ fn rates(page: &mut String, rates: &Rates, drawn: &[&str]) -> Result<()> {
             thousands(absent.flood.rules),
             thousands(absent.flood.prefixes),
             absent.why
+        )?;
+    }
+    Ok(())
+}
+
+fn reloads(page: &mut String, reloads: &Reloads, drawn: &[&str]) -> Result<()> {
+    page.push_str(
+        "\n## What it takes to put a policy into force\n\n\
+         The same policies. *Load* is from the start of the daemon until it says that it filters, and for a\n\
+         peer the run of the command that loads a file (for xdp-filter, a command per host). *Edit* is from\n\
+         the write of a file in which one line differs until the first packet would meet it, 50 ms of which\n\
+         the daemon waits for more edits. Memory is what is resident in the daemon: the most while it\n\
+         started, and a second later. What takes longer than 2 seconds is run three times, beyond 10 once.\n",
+    );
+    pictures(page, &["reload-rules", "reload-prefixes"], drawn)?;
+    page.push_str(
+        "\n| rules | prefixes | load, ms | edit, ms | MB, peak | MB, then |\n|--:|--:|--:|--:|--:|--:|\n",
+    );
+    for edit in &reloads.edits {
+        let is = |load: &&Load| load.contestant == OURS && load.flood == edit.flood;
+        let load = reloads.loads.iter().find(is);
+        writeln!(
+            page,
+            "| {} | {} | {} | {} | {} | {} |",
+            thousands(edit.flood.rules),
+            thousands(edit.flood.prefixes),
+            load.map(|it| shown(it.load)).unwrap_or_default(),
+            shown(edit.edit),
+            shown(edit.peak),
+            shown(edit.settled)
+        )?;
+    }
+    page.push_str("\n| rules | prefixes | peer | load, ms |\n|--:|--:|---|--:|\n");
+    for load in reloads.loads.iter().filter(|it| it.contestant != OURS) {
+        writeln!(
+            page,
+            "| {} | {} | {} | {} |",
+            thousands(load.flood.rules),
+            thousands(load.flood.prefixes),
+            load.contestant,
+            shown(load.load)
+        )?;
+    }
+    left_out(page, &reloads.absent)?;
+    let idle = &reloads.idle;
+    writeln!(
+        page,
+        "\nA daemon with 100 rules and nothing to do: {:.1} MB resident, {} wake-ups of any of its threads in\n\
+         {} s.",
+        idle.resident, idle.wakeups, idle.seconds
+    )?;
+    Ok(())
+}
+
+fn host_side(page: &mut String, sides: &[HostSide]) -> Result<()> {
+    page.push_str(
+        "\n## What the host does before the kernel is asked\n\n\
+         By criterion (`xdp-fw/benches/compile.rs`): *read* is text to a checked configuration, *compile* is\n\
+         that to tables.\n\n\
+         | rules | prefixes | read, ms | compile, ms |\n|--:|--:|--:|--:|\n",
+    );
+    for side in sides {
+        writeln!(
+            page,
+            "| {} | {} | {} | {} |",
+            thousands(side.rules),
+            thousands(side.prefixes),
+            shown(side.read),
+            shown(side.compile)
         )?;
     }
     Ok(())
@@ -203,7 +291,11 @@ fn shown(sample: Sample) -> String {
         min, median, max, ..
     } = sample;
     // Three digits say it.
-    let digits = if median >= 100.0 { 0 } else { 1 };
+    let digits = match median {
+        100.0.. => 0,
+        1.0.. => 1,
+        _ => 2,
+    };
     format!("{median:.digits$} [{min:.digits$}–{max:.digits$}]")
 }
 
