@@ -1,7 +1,7 @@
 //! The last steps into force: prepare, admit, remember, commit.
 //!
-//! Owns their order, on the thread that may block. What is to be on trial is written down before
-//! the commit: a process that dies in between finds out at its next start (`docs/adr/0010`).
+//! Owns their order, on the thread that may block. What is to be on trial is written down before: a
+//! process that dies in between finds out at its next start (`docs/adr/0010`).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use crate::config::Config;
-use crate::config::snapshot::{self, Content, Index, Trial};
+use crate::config::snapshot::{self, Index};
 use crate::datapath::{Datapath, Generation, Prepared};
 use crate::deadline::Deadline;
 use crate::policy::Tables;
@@ -27,12 +27,10 @@ pub(super) enum Until {
     Then(Deadline),
 }
 
-/// What is written down of a configuration that comes into force on trial.
+/// A configuration that comes into force on trial; that it does is written down already.
 pub(super) struct Beginning {
     pub(super) state_dir: PathBuf,
-    /// What is written there now.
-    pub(super) before: Index,
-    pub(super) content: Content,
+    pub(super) index: Index,
     pub(super) until: Until,
 }
 
@@ -103,25 +101,18 @@ impl Step {
     }
 }
 
+/// The time to confirm begins now: neither the compiler nor the verifier takes any of it.
 fn commit_on_trial(
     datapath: &mut Datapath,
     prepared: Prepared,
     trial: Beginning,
 ) -> Result<Index, Refusal> {
-    let kept = datapath.base().is_some();
-    let base = datapath.base().or(datapath.in_force());
-    let base = base.ok_or(Refusal::NothingToComeBack)?.number;
-    let index = Index {
-        trial: Some(Trial {
-            content: trial.content,
-            base,
-            until: trial.until.deadline()?,
-        }),
-        refused: None,
-        cut_off: None,
-        ..trial.before.clone()
-    };
+    let mut index = trial.index;
+    if let Some(begun) = &mut index.trial {
+        begun.until = trial.until.deadline()?;
+    }
     snapshot::write_index(&trial.state_dir, &index)?;
+    let kept = datapath.base().is_some();
     let committed = datapath
         .keep_base()
         .and_then(|()| datapath.commit(prepared));
@@ -129,8 +120,6 @@ fn commit_on_trial(
         if !kept {
             let _ = datapath.forget_base();
         }
-        // Should that fail, too, the next start finds a trial that never began.
-        let _ = snapshot::write_index(&trial.state_dir, &trial.before);
         return Err(KernelError::from(error).into());
     }
     Ok(index)

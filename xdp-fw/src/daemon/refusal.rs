@@ -52,10 +52,10 @@ pub enum Refusal {
     /// A configuration cannot be stored, or the stored one cannot be used.
     #[error("{0}")]
     Stored(#[from] SnapshotError),
-    /// It was taken back before.
+    /// It was taken back before, or could not be tried.
     #[error(
-        "{}: this content was rolled back, and stays refused as it is; edit it, or try it again \
-         with `xdp-fw reload --confirm 60s`", .0.display()
+        "{}: this content was rolled back, or could not be put on trial, and stays refused as it is; \
+         edit it, or try it again with `xdp-fw reload --confirm 60s`", .0.display()
     )]
     RolledBack(PathBuf),
     /// It was taken back just now.

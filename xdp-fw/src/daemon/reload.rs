@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use tracing::{error, info, warn};
 
-use crate::config::snapshot::{Content, Index, SnapshotError};
+use crate::config::snapshot::{self, Content, Index, SnapshotError};
 use crate::config::{Config, Loaded, bound_confirm};
 use crate::datapath::{Datapath, Generation};
 use crate::explain::{named_interfaces, with_named};
@@ -104,8 +104,14 @@ impl Service {
         } else if self.trial.as_ref().is_some_and(is_base) {
             self.return_to_base().await?;
         } else {
-            self.enter(loaded, until, Guarding::unless(options.force))
-                .await?;
+            let hash = loaded.hash();
+            let entered = self.enter(loaded, until, Guarding::unless(options.force));
+            if let Err(refusal) = entered.await {
+                if options.confirm.is_some() {
+                    self.keep_out(hash).await?;
+                }
+                return Err(refusal);
+            }
         }
         if changed || cause != Cause::File {
             // An operator who says `reload` has mended something, perhaps not in the file. Not for
@@ -187,6 +193,16 @@ impl Service {
         Ok(())
     }
 
+    /// What was to be on trial and cannot be must not come into force to stay when the watcher sees
+    /// it in a moment.
+    async fn keep_out(&mut self, hash: [u8; 32]) -> Result<(), KernelError> {
+        let index = Index {
+            refused: Some(hash),
+            ..self.owner.memory.index.clone()
+        };
+        self.owner.remember(index).await
+    }
+
     fn base_hash(&self) -> &[u8; 32] {
         self.trial.as_ref().map_or(&self.hash, |trial| &trial.hash)
     }
@@ -233,6 +249,7 @@ impl Owner {
             vlan::refuse_hidden(&loaded.config).await?;
         }
         let hash = loaded.hash();
+        let before = self.memory.index.clone();
         let (loaded, beginning) = match entry.trial {
             Some(until) => {
                 let (loaded, beginning) = self.begin_trial(loaded, until).await?;
@@ -241,18 +258,21 @@ impl Owner {
             None => (loaded, None),
         };
         let is_on_trial = beginning.is_some();
-        let result = self
-            .commit(loaded.config, hash, entry.guarding, beginning)
-            .await;
-        if let Err(Refusal::LockOut(_)) = &result {
-            let cut_off = Some(hash);
-            let index = self.memory.index.clone();
-            self.remember(Index { cut_off, ..index }).await?;
-        }
-        let (config, committed) = result?;
+        let committed = self.commit(loaded.config, hash, entry.guarding, beginning);
+        let (config, committed) = match committed.await {
+            Ok(done) => done,
+            Err(refusal) => {
+                self.remember_refused(before, hash, &refusal).await?;
+                return Err(refusal);
+            }
+        };
         let loaded = Loaded { config, ..loaded };
         if let Some(index) = committed.index {
-            self.memory.index = index;
+            // Not on the disk yet, where it does no harm.
+            self.memory.index = Index {
+                former: None,
+                ..index
+            };
         }
         self.announce(&committed.generation, &loaded, entry.source);
         if entry.source == Source::File && !is_on_trial {
@@ -261,18 +281,47 @@ impl Owner {
         Ok(loaded)
     }
 
-    /// Stores what is to be on trial; that it is, is written just before the commit.
+    /// What was written down before the commit, and what the guard refused, which no start must put
+    /// into force either.
+    async fn remember_refused(
+        &mut self,
+        before: Index,
+        hash: [u8; 32],
+        refusal: &Refusal,
+    ) -> Result<(), KernelError> {
+        let mut index = before;
+        if let Refusal::LockOut(_) = refusal {
+            index.cut_off = Some(hash);
+        }
+        if index == self.memory.index {
+            return Ok(());
+        }
+        self.remember(index).await
+    }
+
+    /// Stores what is to be on trial, and that it is: a process that dies before the commit must not
+    /// find a file that nobody has to confirm.
     async fn begin_trial(
-        &self,
+        &mut self,
         loaded: Loaded,
         until: Until,
     ) -> Result<(Loaded, Beginning), Refusal> {
+        let base = self.kernel.run(|datapath| {
+            let base = datapath.base().or(datapath.in_force());
+            base.map(|generation| generation.number)
+        });
+        let base = base.await?.ok_or(Refusal::NothingToComeBack)?;
         let (loaded, stored) = self.memory.store(loaded).await?;
         stored?;
+        let index = self.memory.index.clone().on_trial(snapshot::Trial {
+            content: Content::of(&loaded),
+            base,
+            until: until.clone().deadline()?,
+        });
+        self.memory.write(index.clone()).await?;
         let beginning = Beginning {
             state_dir: self.memory.state_dir.clone(),
-            before: self.memory.index.clone(),
-            content: Content::of(&loaded),
+            index,
             until,
         };
         Ok((loaded, beginning))

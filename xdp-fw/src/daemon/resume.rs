@@ -171,10 +171,7 @@ async fn end(owner: &mut Owner, in_force: bool) -> Result<(), KernelError> {
         error!("{}", chain(&error));
     }
     if owner.memory.index.trial.is_some() {
-        let index = Index {
-            trial: None,
-            ..owner.memory.index.clone()
-        };
+        let index = owner.memory.index.clone().without_trial();
         owner.remember(index).await?;
     }
     Ok(())

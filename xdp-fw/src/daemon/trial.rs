@@ -135,10 +135,7 @@ impl Service {
             status.warnings = Vec::new();
         });
         self.tell_trial();
-        let index = Index {
-            trial: None,
-            ..self.owner.memory.index.clone()
-        };
+        let index = self.owner.memory.index.clone().without_trial();
         self.owner.remember(index).await?;
         self.listen().await;
         self.reconcile().await;

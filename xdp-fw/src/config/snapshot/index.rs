@@ -13,6 +13,8 @@
 //! until UNIX-SECONDS BOOT-TIME-MILLISECONDS BOOT-ID
 //! previous HASH
 //! file SHA256 PATH
+//! former HASH
+//! file SHA256 PATH
 //! refused HASH
 //! cut-off HASH
 //! SHA256
@@ -40,7 +42,9 @@ pub struct Index {
     pub previous: Option<Content>,
     /// What is in force until it is confirmed or taken back.
     pub trial: Option<Trial>,
-    /// What was taken back: refused until it is asked for.
+    /// What was on trial before that, until the commit has replaced it.
+    pub former: Option<Content>,
+    /// What was taken back, or could not be tried: refused until it is asked for.
     pub refused: Option<[u8; 32]>,
     /// What would have cut off who was connected: no start puts it into force.
     pub cut_off: Option<[u8; 32]>,
@@ -113,8 +117,31 @@ impl Index {
             },
             last_good: Some(content),
             trial: None,
+            former: None,
             refused: None,
             cut_off: None,
+        }
+    }
+
+    /// `trial` is about to be put into force.
+    #[must_use]
+    pub fn on_trial(self, trial: Trial) -> Self {
+        Self {
+            former: self.trial.map(|former| former.content),
+            trial: Some(trial),
+            refused: None,
+            cut_off: None,
+            ..self
+        }
+    }
+
+    /// Nothing is on trial any more.
+    #[must_use]
+    pub fn without_trial(self) -> Self {
+        Self {
+            trial: None,
+            former: None,
+            ..self
         }
     }
 
@@ -122,7 +149,10 @@ impl Index {
     #[must_use]
     pub fn confirmed(mut self) -> Self {
         match self.trial.take() {
-            Some(trial) => self.in_force(trial.content),
+            Some(trial) => Self {
+                refused: self.refused,
+                ..self.in_force(trial.content)
+            },
             None => self,
         }
     }
@@ -148,8 +178,9 @@ impl Index {
     /// Everything that must not be removed.
     pub(super) fn contents(&self) -> impl Iterator<Item = &Content> {
         let trial = self.trial.as_ref().map(|trial| &trial.content);
-        let kept = [self.last_good.as_ref(), self.previous.as_ref(), trial];
-        kept.into_iter().flatten()
+        let others = [&self.last_good, &self.previous, &self.former];
+        let kept = others.map(Option::as_ref).into_iter().chain([trial]);
+        kept.flatten()
     }
 
     /// The text of the index.
@@ -172,6 +203,9 @@ impl Index {
         }
         if let Some(content) = &self.previous {
             write_content(&mut text, "previous", content);
+        }
+        if let Some(content) = &self.former {
+            write_content(&mut text, "former", content);
         }
         if let Some(refused) = &self.refused {
             let _ = writeln!(text, "refused {}", hexadecimal(refused));
@@ -233,6 +267,7 @@ fn parse_entries(entries: &str) -> Option<Index> {
         match what {
             "last-good" => index.last_good = Some(content),
             "previous" => index.previous = Some(content),
+            "former" => index.former = Some(content),
             "trial" => {
                 index.trial = Some(Trial {
                     content,
@@ -335,6 +370,7 @@ mod tests {
             last_good: Some(content(1)),
             previous: Some(content(2)),
             trial: Some(trial(3)),
+            former: Some(content(5)),
             refused: Some([4; 32]),
             cut_off: Some([5; 32]),
         };
