@@ -5,7 +5,7 @@
 //! a configuration, compiles a policy or touches a map itself.
 //!
 //! - `owner`: the task that obeys; `start`, `reload`, `service`: what it does
-//! - `candidate`, `commit`: a configuration on its way into force; `refusal`: why it does not get there
+//! - `candidate`, `entry`, `commit`: a configuration on its way into force; `refusal`: why it does not get there
 //! - `expectations`, `admission`: what it must pass before it is committed; `lockout`: whom it would
 //!   cut off
 //! - `trial`, `alarm`, `resume`: in force until it is confirmed; `memory`, `outlook`: over restarts, too
@@ -24,6 +24,7 @@ mod candidate;
 mod command;
 mod commit;
 pub mod control;
+mod entry;
 mod error;
 mod expectations;
 mod failures;

@@ -11,10 +11,11 @@ use crate::deadline::Deadline;
 
 use super::admission::Guarding;
 use super::commit::Until;
+use super::entry::Entry;
 use super::outlook::{Outlook, Pinned, outlook};
 use super::owner::Owner;
 use super::refusal::{KernelError, Refusal, chain};
-use super::reload::{Entry, log_refusal};
+use super::reload::log_refusal;
 use super::start::Started;
 use super::status::Source;
 use super::trial::Trial;

@@ -6,11 +6,12 @@ use tracing::{error, warn};
 use crate::config::Loaded;
 
 use super::admission::Guarding;
+use super::entry::Entry;
 use super::error::Error;
 use super::lockout;
 use super::owner::Owner;
 use super::refusal::Refusal;
-use super::reload::{Entry, last_reload, log_refusal, note};
+use super::reload::{last_reload, log_refusal, note};
 use super::resume;
 use super::service::Service;
 use super::status::Source;

@@ -14,8 +14,9 @@ use crate::deadline::Deadline;
 
 use super::admission::Guarding;
 use super::command::{Confirmed, RolledBack};
+use super::entry::Entry;
 use super::refusal::{KernelError, Refusal, chain};
-use super::reload::{Entry, log_refusal};
+use super::reload::log_refusal;
 use super::service::Service;
 use super::status::{self, Source};
 
