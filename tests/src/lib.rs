@@ -10,6 +10,7 @@
 )]
 
 pub mod cable;
+pub mod capture;
 pub mod compiled;
 pub mod court;
 pub mod daemon;

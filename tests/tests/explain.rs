@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, config, packets, rule};
+use xdp_fw_tests::capture::{ETHERNET, pcap};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
 
@@ -200,18 +201,6 @@ fn the_host_build_needs_no_rights_says_so_and_agrees_with_the_kernel() {
     }
 }
 
-/// A classic pcap file.
-fn pcap(link: u32, frames: &[Vec<u8>]) -> Vec<u8> {
-    let mut file = [&0xa1b2_c3d4_u32.to_le_bytes()[..], &[2, 0, 4, 0], &[0; 8]].concat();
-    file.extend(262_144_u32.to_le_bytes());
-    file.extend(link.to_le_bytes());
-    for frame in frames {
-        let length = (frame.len() as u32).to_le_bytes();
-        file.extend([&[0; 8][..], &length, &length, frame].concat());
-    }
-    file
-}
-
 #[test]
 fn a_capture_is_judged_packet_by_packet_with_totals_and_counts_nothing() {
     let hosts = Hosts::new("explain-pcap");
@@ -225,7 +214,7 @@ fn a_capture_is_judged_packet_by_packet_with_totals_and_counts_nothing() {
     frames.push((eth() / ipv4("192.0.2.9", "192.0.2.1") / payload(8_000)).bytes());
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("all.pcap");
-    fs::write(&file, pcap(1, &frames)).unwrap();
+    fs::write(&file, pcap(ETHERNET, &frames)).unwrap();
     let file = file.to_str().unwrap();
 
     let output = daemon.cli_in_force(&["explain", "--pcap", file, "--json"]);

@@ -9,7 +9,9 @@ use anyhow::{Context as _, Result, bail};
 use crate::{command, workspace::Workspace};
 
 /// Every target in `fuzz/Cargo.toml`.
-const TARGETS: [&str; 4] = ["parser", "decide", "config", "set_file"];
+const TARGETS: [&str; 6] = [
+    "parser", "decide", "config", "set_file", "packet", "capture",
+];
 
 /// An input that takes longer than this counts as a hang, seconds: more than a busy machine makes
 /// of milliseconds.

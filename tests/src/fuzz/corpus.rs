@@ -3,10 +3,13 @@
 //! Owns the seeds. The files in `fuzz/corpus` are these, and whatever a fuzzer once found.
 
 use super::frames::POLICY;
+use crate::capture::{ETHERNET, pcap, pcapng};
 use crate::packet::*;
 
 /// The names of the targets.
-pub const TARGETS: [&str; 4] = ["parser", "decide", "config", "set_file"];
+pub const TARGETS: [&str; 6] = [
+    "parser", "decide", "config", "set_file", "packet", "capture",
+];
 
 /// An input of a target.
 #[derive(Debug, Clone)]
@@ -41,12 +44,60 @@ pub fn seeds() -> Vec<Seed> {
     let feeds = feeds()
         .into_iter()
         .map(|(name, text)| ("set_file", name, text));
-    seeds.extend(texts.chain(feeds).map(|(target, name, text)| Seed {
-        target,
-        name,
-        bytes: text.into(),
-    }));
+    let lines = lines()
+        .into_iter()
+        .map(|(name, text)| ("packet", name, text));
+    seeds.extend(captures());
+    seeds.extend(
+        texts
+            .chain(feeds)
+            .chain(lines)
+            .map(|(target, name, text)| Seed {
+                target,
+                name,
+                bytes: text.into(),
+            }),
+    );
     seeds
+}
+
+/// Packets in the notation.
+fn lines() -> [(&'static str, &'static str); 6] {
+    [
+        (
+            "tcp",
+            "tcp 203.0.113.9:40000 > 192.0.2.1:22 syn vlan 7 in eth0",
+        ),
+        (
+            "everything",
+            "udp [2001:db8::1]:53 > [2001:db8::2]:9 hop-by-hop fragment first ttl 3 dscp ef length 1500",
+        ),
+        (
+            "icmp",
+            "icmp 192.0.2.1 > 198.51.100.1 destination-unreachable code 4 options 8",
+        ),
+        ("later", "tcp 192.0.2.1 > 198.51.100.1 fragment 8 frame 60"),
+        (
+            "other",
+            "ethertype 0x88cc mac 02:00:00:00:00:01 > 01:80:c2:00:00:0e",
+        ),
+        ("digits", "0x02:00:00:00:00:02 020000000001 0806 0001"),
+    ]
+}
+
+fn captures() -> [Seed; 4] {
+    let frames: Vec<Vec<u8>> = packets().iter().take(3).map(|it| it.1.bytes()).collect();
+    let files = [
+        ("three.pcap", pcap(ETHERNET, &frames)),
+        ("three.pcapng", pcapng(&frames)),
+        ("none.pcap", pcap(ETHERNET, &[])),
+        ("odd.pcapng", pcapng(&[vec![0; 61]])),
+    ];
+    files.map(|(name, bytes)| Seed {
+        target: "capture",
+        name,
+        bytes,
+    })
 }
 
 fn packets() -> Vec<(&'static str, Packet)> {

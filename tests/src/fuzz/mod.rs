@@ -5,10 +5,12 @@
 
 mod corpus;
 mod frames;
+mod packets;
 mod texts;
 
 pub use corpus::{Seed, TARGETS, seeds};
 pub use frames::{decide, parser};
+pub use packets::{capture, packet};
 pub use texts::{config, set_file};
 
 /// Runs a target of [`TARGETS`].
@@ -18,6 +20,8 @@ pub fn run(target: &str, data: &[u8]) {
         "decide" => decide(data),
         "config" => config(data),
         "set_file" => set_file(data),
+        "packet" => packet(data),
+        "capture" => capture(data),
         _ => panic!("there is no fuzz target {target:?}"),
     }
 }

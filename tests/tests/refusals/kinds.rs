@@ -155,6 +155,19 @@ fn texts() -> Vec<Kind> {
             "xdp-fw.toml:6:",
             drop_rule("r", "source = []"),
         ),
+        text(
+            "an expectation's packet",
+            "did you mean `syn`?",
+            config(
+                "[[expect]]\npacket = \"tcp 192.0.2.1:1 > 192.0.2.2:22 sny\"\nverdict = \"pass\"\n",
+            ),
+        ),
+        text(
+            "an expectation that fails",
+            "is dropped by rule `r` (line 3); expected pass",
+            drop_rule("r", "protocol = \"gre\"")
+                + "[[expect]]\npacket = \"gre 192.0.2.1 > 192.0.2.2\"\nverdict = \"pass\"\n",
+        ),
         text("too many rules", "4096", rules(4_097, "")),
         text("too many shadow rules", "256", rules(257, "shadow = true")),
         kind("not UTF-8", "xdp-fw.toml:2:3", |path| {
