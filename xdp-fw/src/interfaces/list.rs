@@ -61,17 +61,21 @@ pub(super) fn interface(message: &LinkMessage) -> Interface {
         lower: None,
         xdp: None,
     };
+    let mut elsewhere = false;
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => interface.name.clone_from(name),
             LinkAttribute::Mtu(mtu) => interface.mtu = *mtu,
             LinkAttribute::Controller(index) => interface.controller = Some(*index),
             LinkAttribute::Link(index) => interface.lower = Some(*index),
+            // The number below is one of another namespace then.
+            LinkAttribute::LinkNetNsId(_) => elsewhere = true,
             LinkAttribute::LinkInfo(infos) => interface.kind = kind(infos),
             LinkAttribute::Xdp(state) => interface.xdp = xdp(state),
             _ => {}
         }
     }
+    interface.lower = interface.lower.filter(|_| !elsewhere);
     interface
 }
 
@@ -143,6 +147,16 @@ mod tests {
             ("wan0", Some("veth"))
         );
         assert_eq!((read.up, read.xdp), (false, None));
+    }
+
+    #[test]
+    fn a_lower_device_of_another_namespace_is_not_ours() {
+        for attributes in [
+            vec![LinkAttribute::Link(8), LinkAttribute::LinkNetNsId(0)],
+            vec![LinkAttribute::LinkNetNsId(0), LinkAttribute::Link(8)],
+        ] {
+            assert_eq!(interface(&message(attributes)).lower, None);
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct Interface {
     /// Number of the interface that it is a member of: a bond, a team, a bridge.
     pub controller: Option<u32>,
     /// Number of the interface that it is made on, as VLAN and DSA devices are; for a veth its
-    /// peer, which may be in another namespace.
+    /// peer. `None` if that is in another namespace, where numbers mean other interfaces.
     pub lower: Option<u32>,
     /// The XDP program on it, anyone's.
     pub xdp: Option<XdpState>,

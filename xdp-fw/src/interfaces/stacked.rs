@@ -41,8 +41,9 @@ fn lower_advice(
         "dsa" => "a port of a switch",
         _ => return None,
     };
-    let lower = interface.lower?;
-    let lower = all.iter().find(|other| other.index == lower);
+    let lower = all
+        .iter()
+        .find(|other| Some(other.index) == interface.lower);
     // The device below a switch's ports sees frames that begin with the switch's own tag.
     let lower = lower.filter(|_| kind != "dsa");
     Some(match lower {
@@ -162,6 +163,7 @@ mod tests {
             on(4, interface(14, "lan2", Some("dsa"))),
             on(77, interface(15, "veth0", Some("veth"))),
             on(77, interface(16, "far.7", Some("vlan"))),
+            interface(17, "moved0", Some("macvlan")),
         ]
     }
 
