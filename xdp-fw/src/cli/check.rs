@@ -6,8 +6,8 @@ use clap::Args;
 
 use crate::config::{self, Config, Disk};
 use crate::daemon::counted;
-use crate::explain::{Judge, named_interfaces, unmet, with_named};
-use crate::policy::{Policy, Tables, compile};
+use crate::explain::{Judge, compile_named, unmet};
+use crate::policy::Tables;
 
 use super::{Exit, Failure, Places, output};
 
@@ -51,8 +51,7 @@ impl Check {
 fn check(path: &Path, kernel: bool) -> Result<(String, Vec<String>), Failure> {
     let loaded = config::load(path, &Disk)?;
     let config = &loaded.config;
-    let interfaces = with_named(&[], named_interfaces(config));
-    let tables = compile(&Policy::from_config(config), &interfaces)
+    let (tables, interfaces) = compile_named(config)
         .map_err(|error| Failure::problems(&format!("{}: {error}", path.display())))?;
     let mut judge = if kernel {
         Judge::verify(&tables)?

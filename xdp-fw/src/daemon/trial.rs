@@ -193,7 +193,9 @@ impl Service {
             deadline: Some(trial.until.clone()),
         });
         self.owner.status.send_modify(|status| status.trial = trial);
-        let error = error.map(|error| format!("no alarm ({error}); confirm or roll back"));
+        let error = error.map(|error| {
+            format!("no alarm ({error}); end it with `xdp-fw confirm` or `xdp-fw rollback`")
+        });
         self.owner.trouble("trial", error);
     }
 

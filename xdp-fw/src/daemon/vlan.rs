@@ -79,6 +79,18 @@ fn is_about_tags(rule: &Rule) -> bool {
     rule.enabled && rule.vlan.is_some()
 }
 
+/// The rules that ask for tags of frames that come in by an interface.
+pub(crate) fn rules_on_tags<'a>(
+    config: &'a Config,
+    interface: &'a str,
+) -> impl Iterator<Item = &'a Rule> {
+    let rules = config.rules.iter().filter(|rule| is_about_tags(rule));
+    rules.filter(move |rule| {
+        let list = rule.interface.as_ref();
+        list.is_none_or(|list| list.contains(interface))
+    })
+}
+
 /// The interfaces to be filtered that rules on `vlan` are for, and what to say if they hide tags.
 fn asked<'a>(
     config: &'a Config,
@@ -90,11 +102,7 @@ fn asked<'a>(
         if !configured || why_unfit(interface, all).is_some() {
             return None;
         }
-        let rules = config.rules.iter().filter(|rule| is_about_tags(rule));
-        let mut rules = rules.filter(|rule| {
-            let list = rule.interface.as_ref();
-            list.is_none_or(|list| list.contains(name))
-        });
+        let mut rules = rules_on_tags(config, name);
         let first = rules.next()?;
         Some((interface.clone(), problem(name, first, rules.count())))
     })

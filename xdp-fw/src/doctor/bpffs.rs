@@ -18,7 +18,7 @@ pub(super) struct Bpffs {
     /// Whether we may look at all.
     pub(super) privileged: bool,
     /// Whether a filter is in force.
-    pub(super) loaded: bool,
+    pub(super) loaded: Result<bool, Error>,
     /// The nearest directory above it that exists and in which anyone may make ours.
     pub(super) open: Option<PathBuf>,
 }
@@ -33,16 +33,16 @@ pub(super) fn look(pins: &Path) -> Bpffs {
         pins: pins.to_owned(),
         checked: datapath::check_pins(pins),
         privileged: datapath::missing_capabilities().is_empty(),
-        loaded: datapath::is_in_force(pins).unwrap_or(false),
+        loaded: datapath::is_in_force(pins),
         open: open.map(Path::to_owned),
     }
 }
 
 pub(super) fn check(bpffs: &Bpffs) -> Vec<Finding> {
     let pins = bpffs.pins.display();
-    let mut findings = vec![match &bpffs.checked {
-        Ok(()) if bpffs.loaded => GROUP.ok(format!("{pins}: ours alone, a filter is in force")),
-        Ok(()) => GROUP.ok(format!(
+    let mut findings = vec![match bpffs.checked.as_ref().and(bpffs.loaded.as_ref()) {
+        Ok(true) => GROUP.ok(format!("{pins}: ours alone, a filter is in force")),
+        Ok(false) => GROUP.ok(format!(
             "{pins}: on a BPF file system, no filter is in force"
         )),
         Err(Error::NotBpffs { .. }) => GROUP.problem(

@@ -1,10 +1,11 @@
 //! The configuration, read by the code that the daemon runs.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config, Disk};
 use crate::daemon::counted;
-use crate::policy::{Policy, compile};
+use crate::explain::{Judge, compile_named, unmet};
 
 use super::{Finding, Group};
 
@@ -41,8 +42,13 @@ pub(super) fn look(path: &Path) -> Configuration {
 }
 
 fn summary(path: &Path, config: &Config) -> Result<String, Vec<String>> {
-    let tables = compile(&Policy::from_config(config), &[]);
-    let tables = tables.map_err(|error| vec![format!("{}: {error}", path.display())])?;
+    let told = |error: &dyn Error| vec![format!("{}: {error}", path.display())];
+    let (tables, interfaces) = compile_named(config).map_err(|error| told(&error))?;
+    let unmet = unmet(&mut Judge::host(&tables), config, &interfaces);
+    let unmet = unmet.map_err(|error| told(&error))?;
+    if !unmet.is_empty() {
+        return Err(unmet.iter().map(ToString::to_string).collect());
+    }
     let rules = counted(tables.rules.len() as u64, "rule");
     Ok(format!("{rules}, {}", counted(tables.prefixes, "prefix")))
 }

@@ -1,9 +1,11 @@
 //! The configured interfaces: whether they are there, and would take the filter.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 
 use crate::config::{Config, Mode};
+use crate::daemon::rules_on_tags;
 use crate::datapath::{self, Foreign, Link};
 use crate::interfaces::{
     Device, Error, Interface, XdpFeatures, XdpMode, advice, device, drivers, hides_tags, is_glob,
@@ -42,9 +44,9 @@ pub(super) struct Seen {
     pub(super) features: Option<XdpFeatures>,
     pub(super) device: Device,
     pub(super) program: Program,
-    /// How to leave VLAN tags on frames, where its device takes them off.
-    pub(super) tags: Option<String>,
-    /// Whether a rule asks for VLAN ids.
+    /// How to leave VLAN tags on frames, where its device takes them off; or why that is not known.
+    pub(super) tags: Result<Option<String>, io::Error>,
+    /// Whether a rule asks for the VLAN ids of its frames.
     pub(super) vlan_rules: bool,
 }
 
@@ -101,8 +103,8 @@ fn look_at(
         features: xdp_features(interface.index).ok(),
         device: device(name).unwrap_or_default(),
         program: program(interface, links),
-        tags: hides_tags(interface, all).unwrap_or_default(),
-        vlan_rules: config.rules.iter().any(|rule| rule.vlan.is_some()),
+        tags: hides_tags(interface, all),
+        vlan_rules: rules_on_tags(config, name).next().is_some(),
         interface: interface.clone(),
     }
 }
@@ -283,8 +285,16 @@ fn not_native(seen: &Seen) -> (String, String) {
 
 /// A tag that was taken off is not there for rules to see.
 fn tags(seen: &Seen) -> Option<Finding> {
-    let fix = seen.tags.as_ref()?;
     let name = &seen.interface.name;
+    let fix = match &seen.tags {
+        Ok(fix) => fix.as_ref()?,
+        Err(error) => {
+            return Some(GROUP.unknown(
+                format!("{name}: not known whether VLAN tags are taken off: {error}"),
+                format!("`ethtool -k {name}`"),
+            ));
+        }
+    };
     let what = format!("{name}: VLAN tags are taken off before the filter sees a frame");
     Some(if seen.vlan_rules {
         GROUP.problem(format!("{what}, and there are rules on `vlan`"), fix)

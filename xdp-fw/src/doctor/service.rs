@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::config::Config;
 use crate::daemon::control::client;
-use crate::daemon::{Source, Status};
+use crate::daemon::{Source, Status, Trial};
 use crate::datapath;
 
 use super::{AS_ROOT, Finding, Group};
@@ -27,8 +27,8 @@ const UDEV_RULE: &str = "90-xdp-fw.rules";
 /// What was seen.
 pub(super) struct Service {
     pub(super) daemon: Result<Status, client::Error>,
-    /// Whether a filter is in force.
-    pub(super) loaded: bool,
+    /// Whether a filter is in force, if we may look.
+    pub(super) loaded: Result<bool, datapath::Error>,
     /// Where the metrics are to listen, and what keeps them from it; looked at without a daemon.
     pub(super) port: Option<(SocketAddr, Option<io::Error>)>,
     /// What systemd says of the unit; `None` where there is no systemd.
@@ -51,7 +51,7 @@ pub(super) fn look(
     let listen = listen.filter(|_| matches!(daemon, Err(client::Error::NotRunning(_))));
     Service {
         daemon,
-        loaded: datapath::is_in_force(pins).unwrap_or(false),
+        loaded: datapath::is_in_force(pins),
         port: listen.map(|address| (address, TcpListener::bind(address).err())),
         unit: Path::new(SYSTEMD).exists().then(unit),
         udev: UDEV_RULES
@@ -82,15 +82,7 @@ pub(super) fn check(service: &Service) -> Vec<Finding> {
     };
     let mut findings = match &service.daemon {
         Ok(status) => daemon(status),
-        Err(client::Error::NotRunning(_)) => vec![if service.loaded {
-            GROUP.warning(
-                "a filter is in force, and no daemon looks after it: edits and new interfaces are \
-                 not noticed",
-                start,
-            )
-        } else {
-            GROUP.warning("the daemon is not running: nothing is filtered", start)
-        }],
+        Err(client::Error::NotRunning(_)) => vec![not_running(&service.loaded, start)],
         Err(client::Error::NotPermitted(_)) => {
             vec![GROUP.unknown("the daemon does not talk to this user", AS_ROOT)]
         }
@@ -106,6 +98,24 @@ pub(super) fn check(service: &Service) -> Vec<Finding> {
         findings.extend(installed(unit, service.udev));
     }
     findings
+}
+
+fn not_running(loaded: &Result<bool, datapath::Error>, start: &str) -> Finding {
+    match loaded {
+        Ok(true) => GROUP.warning(
+            "a filter is in force, and no daemon looks after it: edits and new interfaces are not \
+             noticed",
+            start,
+        ),
+        Ok(false) => GROUP.warning("the daemon is not running: nothing is filtered", start),
+        Err(error) => GROUP.unknown(
+            "the daemon is not running; whether a filter is in force was not looked at",
+            match error {
+                datapath::Error::Pin { remedy, .. } => remedy,
+                _ => AS_ROOT,
+            },
+        ),
+    }
 }
 
 fn daemon(status: &Status) -> Vec<Finding> {
@@ -132,13 +142,19 @@ fn daemon(status: &Status) -> Vec<Finding> {
             "mend it and save: that is a reload; `xdp-fw status` has the rest",
         ));
     }
-    if status.config_source == Source::LastGood {
-        let path = status.config.display();
-        findings.push(GROUP.problem(
-            format!("the last good configuration is in force, not {path}"),
+    let path = status.config.display();
+    let other = match status.config_source {
+        Source::File => None,
+        Source::LastGood => Some("the last good configuration"),
+        Source::Trial => Some("the configuration that went on trial"),
+    };
+    findings.extend(other.map(|other| {
+        GROUP.problem(
+            format!("{other} is in force, not {path}"),
             format!("mend {path} and save"),
-        ));
-    }
+        )
+    }));
+    findings.extend(status.trial.as_ref().map(on_trial));
     if status.degraded {
         let failing = status.interfaces.iter().filter(|it| it.error.is_some());
         let names: Vec<&str> = failing.map(|it| it.name.as_str()).collect();
@@ -148,8 +164,25 @@ fn daemon(status: &Status) -> Vec<Finding> {
         ));
     }
     let troubles = status.errors.iter().chain(&status.metrics.error);
-    findings.extend(troubles.map(|error| GROUP.problem(error, "`xdp-fw status`")));
+    findings.extend(troubles.map(|error| trouble(error)));
     findings
+}
+
+fn on_trial(trial: &Trial) -> Finding {
+    let (until, base) = (&trial.until, trial.base);
+    GROUP.warning(
+        format!("on trial until {until}: then generation {base} comes back"),
+        "`xdp-fw confirm` keeps it, `xdp-fw rollback` ends it",
+    )
+}
+
+/// An error of the daemon. It ends with the remedy, if there is a command for it; what else stands
+/// last belongs to the error, as what a packet of `[[expect]]` should have met.
+fn trouble(error: &str) -> Finding {
+    let remedy = error.rsplit_once("; ");
+    let remedy = remedy.filter(|(_, it)| it.contains('`') && !it.starts_with("expected "));
+    let (what, fix) = remedy.unwrap_or((error, "`journalctl -u xdp-fw`"));
+    GROUP.problem(what, fix)
 }
 
 fn port(address: SocketAddr, error: Option<&io::Error>) -> Finding {

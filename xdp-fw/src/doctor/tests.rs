@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::config::Mode;
 use crate::daemon::control::client;
-use crate::daemon::testing::status;
+use crate::daemon::testing::{status, trial};
 use crate::daemon::{LastReload, Source};
 use crate::datapath::{Error, Feature, Foreign};
 use crate::interfaces::{Channels, Device, Interface, XdpFeatures, XdpMode};
@@ -92,14 +92,23 @@ fn rights_are_all_there_or_named() {
     insta::assert_snapshot!(all.join("\n"));
 }
 
+/// What those are told who may not look at a pin.
+fn hidden() -> Error {
+    Error::Kernel {
+        action: "look at /sys/fs/bpf/xdp-fw/v1/entry".to_owned(),
+        cause: "permission denied".to_owned(),
+        remedy: "run this as root".to_owned(),
+    }
+}
+
 #[test]
 fn the_pins_are_ours_or_the_command_makes_them_so() {
     let pins = PathBuf::from("/sys/fs/bpf/xdp-fw/v1");
-    let found = |checked, loaded, open: Option<&str>| {
+    let found = |checked, loaded: Result<bool, ()>, open: Option<&str>| {
         told(&bpffs::check(&bpffs::Bpffs {
             pins: pins.clone(),
             checked,
-            loaded,
+            loaded: loaded.map_err(|()| hidden()),
             privileged: true,
             open: open.map(PathBuf::from),
         }))
@@ -110,10 +119,11 @@ fn the_pins_are_ours_or_the_command_makes_them_so() {
         remedy: "if nothing foreign is in it: `chown root /sys/fs/bpf/xdp-fw/v1`".to_owned(),
     };
     let all = [
-        found(Ok(()), true, None),
-        found(Ok(()), false, Some("/sys/fs/bpf")),
-        found(Err(Error::NotBpffs { path: pins.clone() }), false, None),
-        found(Err(foreign), true, None),
+        found(Ok(()), Ok(true), None),
+        found(Ok(()), Ok(false), Some("/sys/fs/bpf")),
+        found(Ok(()), Err(()), None),
+        found(Err(Error::NotBpffs { path: pins.clone() }), Ok(false), None),
+        found(Err(foreign), Ok(true), None),
     ];
     insta::assert_snapshot!(all.join("\n"));
 }
@@ -131,6 +141,20 @@ fn mistakes_are_problems_with_the_command_if_there_is_one() {
         config: None,
     };
     insta::assert_snapshot!(told(&configuration::check(&facts)));
+}
+
+#[test]
+fn an_expectation_that_is_not_met_is_a_problem() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fw.toml");
+    let expect = |verdict: &str| {
+        format!("[[expect]]\npacket = \"gre 192.0.2.1 > 192.0.2.2\"\nverdict = \"{verdict}\"\n")
+    };
+    let expectations = [expect("drop"), expect("pass"), expect("drop")].concat();
+    std::fs::write(&path, format!("interfaces = \"eth0\"\n{expectations}")).unwrap();
+    let found = told(&configuration::check(&configuration::look(&path)));
+    let here = format!("{}/", directory.path().display());
+    insta::assert_snapshot!(found.replace(&here, ""));
 }
 
 fn seen(name: &str, driver: &str) -> interfaces::Seen {
@@ -164,7 +188,7 @@ fn seen(name: &str, driver: &str) -> interfaces::Seen {
             }),
         },
         program: interfaces::Program::Nobodys,
-        tags: None,
+        tags: Ok(None),
         vlan_rules: false,
     }
 }
@@ -248,11 +272,16 @@ fn programs_on_interfaces_are_told_apart() {
 fn tags_that_are_taken_off_matter_to_rules_on_vlan() {
     let stripping = |vlan_rules| {
         let mut seen = seen("eth0", "ixgbe");
-        seen.tags = Some("leave them on with `ethtool -K eth0 rxvlan off`".to_owned());
+        seen.tags = Ok(Some(
+            "leave them on with `ethtool -K eth0 rxvlan off`".to_owned(),
+        ));
         seen.vlan_rules = vlan_rules;
         seen
     };
-    insta::assert_snapshot!(interfaces_told(vec![stripping(false), stripping(true)]));
+    let mut silent = seen("eth1", "ixgbe");
+    silent.tags = Err(io::Error::from(io::ErrorKind::OutOfMemory));
+    let found = vec![stripping(false), stripping(true), silent];
+    insta::assert_snapshot!(interfaces_told(found));
 }
 
 #[test]
@@ -275,7 +304,7 @@ fn what_is_not_there_or_cannot_be_filtered_is_said() {
 fn service(daemon: Result<crate::daemon::Status, client::Error>) -> service::Service {
     service::Service {
         daemon,
-        loaded: true,
+        loaded: Ok(true),
         port: None,
         unit: Some("enabled".to_owned()),
         udev: true,
@@ -299,7 +328,13 @@ fn what_the_daemon_says_of_itself_is_passed_on() {
     unwell.degraded = true;
     unwell.config_source = Source::LastGood;
     unwell.interfaces[1].error = Some("wan0: cannot attach".to_owned());
-    unwell.errors = vec!["watcher: too many watches; edits are not noticed".to_owned()];
+    unwell.errors = [
+        "watcher: too many watches; edits are not noticed",
+        "expectations: `gre 192.0.2.1 > 192.0.2.2` is passed; expected drop by rule `a`",
+        "trial: no alarm (out of memory); end it with `xdp-fw confirm` or `xdp-fw rollback`",
+    ]
+    .map(str::to_owned)
+    .into();
     unwell.metrics.error = Some("127.0.0.1:9798 is taken".to_owned());
     unwell.last_reload = Some(LastReload {
         ok: false,
@@ -307,6 +342,14 @@ fn what_the_daemon_says_of_itself_is_passed_on() {
         ..unwell.last_reload.clone().unwrap()
     });
     insta::assert_snapshot!(told(&service::check(&service(Ok(unwell)))));
+}
+
+#[test]
+fn a_trial_is_told_with_what_ends_it() {
+    let mut trying = status();
+    trying.trial = Some(trial());
+    trying.config_source = Source::Trial;
+    insta::assert_snapshot!(told(&service::check(&service(Ok(trying)))));
 }
 
 #[test]
@@ -321,7 +364,7 @@ fn without_a_daemon_it_is_said_how_to_get_one() {
         ..service(absent())
     };
     let fresh = service::Service {
-        loaded: false,
+        loaded: Ok(false),
         port: Some((address, None)),
         unit: None,
         ..service(absent())
@@ -330,7 +373,12 @@ fn without_a_daemon_it_is_said_how_to_get_one() {
         unit: Some("not-found".to_owned()),
         ..service(Err(client::Error::NotPermitted(PathBuf::from("/run/x"))))
     };
-    let all = [filtering, fresh, not_installed].map(|service| told(&service::check(&service)));
+    let unseen = service::Service {
+        loaded: Err(hidden()),
+        ..service(absent())
+    };
+    let all =
+        [filtering, fresh, not_installed, unseen].map(|service| told(&service::check(&service)));
     insta::assert_snapshot!(all.join("\n"));
 }
 

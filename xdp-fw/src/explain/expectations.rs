@@ -13,6 +13,7 @@ use super::subject::Subject;
 use crate::config::{Action, Config, Expectation, Place, Problem};
 use crate::datapath;
 use crate::interfaces;
+use crate::policy::{CompileError, Policy, Tables, compile};
 
 /// Indices from here on are of interfaces that are named and do not exist: the kernel's are
 /// positive numbers of 31 bits.
@@ -43,6 +44,17 @@ pub fn named_interfaces(config: &Config) -> impl Iterator<Item = &str> {
     let first = config.interfaces.first().map(String::as_str);
     let any = (!config.expectations.is_empty()).then_some(first).flatten();
     named.chain(any.filter(|name| !interfaces::is_glob(name)))
+}
+
+/// Compiles a configuration that is not in force, without asking the kernel for interfaces: for
+/// those that its expectations are about, which are given, too.
+///
+/// # Errors
+/// [`CompileError`] where it does not fit the tables.
+pub fn compile_named(config: &Config) -> Result<(Tables, Vec<(u32, String)>), CompileError> {
+    let interfaces = with_named(&[], named_interfaces(config));
+    let tables = compile(&Policy::from_config(config), &interfaces)?;
+    Ok((tables, interfaces))
 }
 
 /// Runs every expectation; gives a problem for each that is not met, with its place.

@@ -16,7 +16,7 @@ mod mismatch;
 mod steps;
 mod subject;
 
-pub use expectations::{named_interfaces, unmet, with_named};
+pub use expectations::{compile_named, named_interfaces, unmet, with_named};
 pub use judge::{Judge, Judgement};
 pub use mismatch::{Mismatch, mismatch};
 pub use steps::{Outcome, Step, steps};
