@@ -72,6 +72,7 @@ impl Attachments {
         }
         for planned in &found.interfaces {
             self.note_foreign(planned);
+            self.note_restored(planned);
         }
         self.forget_settled(&found);
         self.started = true;
@@ -147,10 +148,6 @@ impl Attachments {
             if let Some(interface) = planned.state.interface() {
                 self.failures.note_attempt(interface, planned.mode, result);
             }
-            // To change a mode opens the interface for a moment: that is not done by the clock.
-            if let State::OtherMode { interface, .. } = &planned.state {
-                self.failures.wait_for_change(interface);
-            }
         }
         Ok(acted)
     }
@@ -174,6 +171,14 @@ impl Attachments {
         {
             let error = program.describe(&planned.name);
             self.failures.note(interface, planned.mode, error);
+        }
+    }
+
+    /// To change a mode opens the interface for a moment: that is not done by the clock. An
+    /// interface that lost the old mode over it is not filtered at all, and is tried again.
+    fn note_restored(&mut self, planned: &Planned) {
+        if let State::OtherMode { interface, .. } = &planned.state {
+            self.failures.wait_for_change(interface);
         }
     }
 

@@ -152,3 +152,31 @@ fn other_mode_state() -> State {
         now: XdpMode::Generic,
     }
 }
+
+#[tokio::test]
+async fn a_mode_that_could_not_be_changed_is_left_and_one_that_got_lost_is_tried_again() {
+    let mut attachments = Attachments::default();
+    let interface = interface("wan0");
+    let refused = || Err("no memory for rings".to_owned());
+    let other_mode = State::OtherMode {
+        interface: interface.clone(),
+        link: Link {
+            number: 0,
+            interface: Some(7),
+            program: 9,
+        },
+        now: XdpMode::Native,
+    };
+    attachments
+        .failures
+        .note_attempt(&interface, Mode::Generic, refused());
+    attachments.note_restored(&planned(
+        true,
+        State::Detached {
+            interface: interface.clone(),
+        },
+    ));
+    assert!(attachments.next_attempt().is_some());
+    attachments.note_restored(&planned(true, other_mode));
+    assert_eq!(attachments.next_attempt(), None);
+}

@@ -4,9 +4,9 @@
 //! the file stays, for removing it would let two processes hold two locks of the same name. It
 //! holds the number of the process that has the lock, or that died with it.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -86,15 +86,18 @@ impl Lock {
     }
 }
 
+/// For this user alone: whoever may read the file can hold a lock on it.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
+    let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o644)
+        .mode(0o600)
         .custom_flags(libc::O_NOFOLLOW)
-        .open(path)
+        .open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
 }
 
 fn write_pid(file: &mut File) -> io::Result<()> {
@@ -137,5 +140,15 @@ mod tests {
         second.retire();
         let third = Lock::acquire(directory.path()).unwrap();
         assert_eq!(third.predecessor(), None);
+    }
+    #[test]
+    fn nobody_else_can_open_the_file_and_hold_the_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let _lock = Lock::acquire(directory.path()).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }
