@@ -153,7 +153,7 @@ fn a_rule_that_would_cut_off_a_live_session_is_refused_and_everyone_says_so() {
         daemon.config_path().display(),
     );
     assert!(error.contains(&told), "{error}\nexpected\n{told}");
-    assert!(daemon.log().contains(&told), "{}", daemon.log());
+    daemon.await_log(0, &told);
     assert!(metrics(&hosts).contains("xdp_fw_config_last_reload_successful 0"));
     assert!(
         daemon.status()["errors"]
@@ -173,7 +173,7 @@ fn a_rule_that_would_cut_off_a_live_session_is_refused_and_everyone_says_so() {
     let output = daemon.cli(&["reload", "--force"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(daemon.generation(), generation + 1);
-    assert!(daemon.log().contains(&format!("forced: {told}")));
+    daemon.await_log(0, &format!("forced: {told}"));
     assert!(metrics(&hosts).contains("xdp_fw_config_last_reload_successful 1"));
 }
 
@@ -247,7 +247,7 @@ fn a_guard_that_cannot_see_says_so_and_keeps_nobody_from_an_edit() {
         "{}",
         daemon.log()
     );
-    assert!(daemon.log().contains(told), "{}", daemon.log());
+    daemon.await_log(0, told);
 }
 
 #[test]

@@ -167,11 +167,7 @@ fn a_cold_boot_with_a_broken_file_starts_on_the_last_good_one() {
 
     let mut wire = hosts.wire();
     assert!(!passes(&mut wire, &denied()));
-    assert!(
-        daemon.log().to_lowercase().contains("last good"),
-        "{}",
-        daemon.log()
-    );
+    daemon.await_log(0, "RUNNING THE LAST GOOD CONFIGURATION");
     let status = daemon.status();
     assert_eq!(status.pointer("/last_reload/ok").unwrap(), false);
     assert!(

@@ -170,7 +170,7 @@ fn a_refused_file_leaves_the_old_rules_and_everyone_says_so() {
         );
         let error = status.pointer("/last_reload/error").unwrap().to_string();
         assert!(error.contains("xdp-fw.toml"), "{error}");
-        assert!(daemon.log().contains("xdp-fw.toml"), "{}", daemon.log());
+        daemon.await_log(0, "xdp-fw.toml");
 
         let reload = daemon.cli(&["reload"]);
         assert_eq!(reload.status.code(), Some(2), "{reload:?}");

@@ -230,7 +230,7 @@ fn auto_takes_what_it_gets_and_says_what_that_is() {
     let daemon = Daemon::start(&edge, &text);
     assert_eq!(daemon.interface("br0")["mode"], "generic");
     assert_eq!(daemon.interface("e0")["mode"], "native");
-    assert!(daemon.log().contains("trying generic"), "{}", daemon.log());
+    daemon.await_log(0, "trying generic");
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_start_leaves_the_mode_that_it_finds_and_a_reload_changes_it() {
     let reload = daemon.cli(&["reload"]);
     assert!(reload.status.success(), "{reload:?}");
     assert_eq!(daemon.interface(EDGE_DEVICE)["mode"], "native");
-    assert!(daemon.log().contains("changing mode"), "{}", daemon.log());
+    daemon.await_log(0, "changing mode");
     assert!(!passes(&mut hosts.wire(), &denied()));
 }
 

@@ -116,7 +116,7 @@ fn an_interface_that_comes_to_hide_tags_stays_filtered_and_is_reported_until_it_
     let error = daemon.interface_error(EDGE_DEVICE);
     assert!(error.contains("rule `tagged` asks for `vlan`"), "{error}");
     assert_eq!(daemon.cli(&["status"]).status.code(), Some(1));
-    assert!(daemon.log().contains(&error), "{}", daemon.log());
+    daemon.await_log(0, &error);
     let mut wire = hosts.wire();
     assert!(!passes(&mut wire, &tagged()), "what it does see it filters");
 
