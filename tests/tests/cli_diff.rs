@@ -87,5 +87,5 @@ fn without_anything_in_force_there_is_nothing_to_compare_with() {
     let output = daemon.cli(&["diff"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("no xdp-fw generation is loaded"), "{said}");
+    assert!(said.contains("no filter is in force here"), "{said}");
 }

@@ -290,11 +290,7 @@ fn mistakes_are_told_with_the_exit_codes_of_every_command() {
         ),
         (&["explain"], 2, "required"),
         (&["explain", "arp", "--pcap", "x"], 2, "cannot be used with"),
-        (
-            &["explain", "arp"],
-            1,
-            "no xdp-fw generation is loaded here",
-        ),
+        (&["explain", "arp"], 1, "no filter is in force here"),
         (&["explain", "arp", "--config", file], 2, "has no `action`"),
         (
             &["explain", "arp", "--host", "--config", file],

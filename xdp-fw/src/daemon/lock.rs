@@ -27,7 +27,7 @@ pub enum LockError {
         pid: Option<u32>,
     },
     /// The directory or the file cannot be made.
-    #[error("{}: cannot be locked: {source}", .path.display())]
+    #[error("{}: cannot be locked: {source}; run as root, or give another --run-dir", .path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,

@@ -8,13 +8,13 @@ use crate::fault::Fault;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing is loaded.
-    #[error("{}: no xdp-fw generation is loaded here; start the daemon (`xdp-fw run`)", pins.display())]
+    #[error("{}: no filter is in force here; start it with `systemctl start xdp-fw` or `xdp-fw run`", pins.display())]
     NoGeneration {
         /// The pin directory.
         pins: PathBuf,
     },
     /// A filter runs, but nothing says which.
-    #[error("{}: a filter is in force, but its pins are gone; restart the daemon", pins.display())]
+    #[error("{}: a filter is in force, but its pins are gone; restart the daemon (`systemctl restart xdp-fw`)", pins.display())]
     Lost {
         /// The pin directory.
         pins: PathBuf,

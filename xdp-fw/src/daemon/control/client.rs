@@ -49,7 +49,9 @@ pub enum Error {
     #[error("{}: the daemon does not answer, not even with its status; see its log, and restart it (`systemctl restart xdp-fw`): the filter stays in force meanwhile", .0.display())]
     Silent(PathBuf),
     /// It says something else, or nothing.
-    #[error("the daemon does not answer as it should: {0}; is it of another version?")]
+    #[error(
+        "the daemon does not answer as it should: {0}; restart it if it is of another version (`systemctl restart xdp-fw`)"
+    )]
     Garbled(String),
 }
 
@@ -218,7 +220,7 @@ mod tests {
         (directory, socket, listener)
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_daemon_that_hangs_is_given_up() {
         let (_directory, socket, _listener) = listener();
         // The kernel takes connections for it; nobody answers.
@@ -226,7 +228,8 @@ mod tests {
             pause: Duration::from_millis(1),
             answer: Duration::from_millis(50),
         };
-        silence(&socket, patience).await;
+        let given_up = timeout(Duration::from_secs(60), silence(&socket, patience)).await;
+        given_up.expect("a daemon that says nothing is given up");
     }
 
     #[tokio::test]
