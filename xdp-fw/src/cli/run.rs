@@ -23,7 +23,8 @@ pub(super) struct Run {
     /// The least important message to be logged [default: info, or RUST_LOG]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<Level>,
-    /// Start even if that cuts off a live SSH session, the default gateway or a resolver
+    /// Start even if that cuts off a live SSH session, a new login from its address, the
+    /// default gateway or a resolver
     #[arg(long)]
     force: bool,
 }
