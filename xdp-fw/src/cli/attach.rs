@@ -123,6 +123,14 @@ impl Attach {
     fn attach(&self, places: &Places, mode: Mode) -> Result<(), Failure> {
         let name = &self.interface;
         let (interface, all) = find(name)?;
+        // With --configured it was the configuration that named it, and there is the remedy.
+        if !self.configured
+            && let Some(what) = interfaces::not_ethernet(&interface)
+        {
+            return Err(Failure::failed(format!(
+                "{name}: {what}; xdp-fw filters Ethernet only"
+            )));
+        }
         if let Some(why) = interfaces::why_unfit(&interface, &all) {
             return Err(Failure::failed(format!("{name}: {why}")));
         }
@@ -160,4 +168,30 @@ fn find(name: &str) -> Result<(Interface, Vec<Interface>), Failure> {
         )));
     };
     Ok((interface.clone(), all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_refused_with_a_remedy_for_who_named_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let places = Places {
+            config: None,
+            pin_dir: directory.path().to_owned(),
+            state_dir: directory.path().to_owned(),
+            run_dir: directory.path().to_owned(),
+        };
+        let refused = |configured| {
+            let attach = Attach {
+                interface: "lo".to_owned(),
+                mode: None,
+                configured,
+            };
+            attach.attach(&places, Mode::Native).unwrap_err().message
+        };
+        insta::assert_snapshot!(refused(false), @"xdp-fw: lo: not an Ethernet interface; xdp-fw filters Ethernet only");
+        insta::assert_snapshot!(refused(true), @"xdp-fw: lo: not an Ethernet interface; remove it from `interfaces`");
+    }
 }

@@ -17,7 +17,7 @@ pub use crate::config::pattern::{is_glob, matches};
 pub use ethtool::{Channels, Device, device};
 pub use list::{Error, list};
 pub use netdev::{XdpFeatures, xdp_features};
-pub use stacked::{advice, why_unfit};
+pub use stacked::{advice, not_ethernet, why_unfit};
 pub use tags::hides_tags;
 pub use watch::{Event, Events, watch};
 

@@ -67,11 +67,7 @@ fn lower_advice(
 /// Why an interface cannot be filtered in any mode, and what to do; `None` for one that can.
 #[must_use]
 pub fn why_unfit(interface: &Interface, all: &[Interface]) -> Option<String> {
-    if !interface.ethernet {
-        let what = match &interface.kind {
-            Some(kind) => format!("not an Ethernet interface but {kind}"),
-            None => "not an Ethernet interface".to_owned(),
-        };
+    if let Some(what) = not_ethernet(interface) {
         return Some(format!("{what}; remove it from `interfaces`"));
     }
     let ports = switch_ports(interface, all);
@@ -81,6 +77,15 @@ pub fn why_unfit(interface: &Interface, all: &[Interface]) -> Option<String> {
             "its frames begin with the tag of a switch, behind which no rule sees anything; name \
              the switch's ports ({ports}) in `interfaces` instead, with `mode = \"generic\"`"
         )
+    })
+}
+
+/// What an interface is whose frames have no Ethernet header, as a clause; `None` for others.
+#[must_use]
+pub fn not_ethernet(interface: &Interface) -> Option<String> {
+    (!interface.ethernet).then(|| match &interface.kind {
+        Some(kind) => format!("not an Ethernet interface but {kind}"),
+        None => "not an Ethernet interface".to_owned(),
     })
 }
 
