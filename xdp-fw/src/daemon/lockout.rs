@@ -12,15 +12,26 @@ use crate::guard::{Cause, CutOff};
 /// Most that are named one by one.
 const MOST: usize = 10;
 
-/// How to go on where a daemon runs, and where none does yet.
+/// How to go on where a daemon runs.
 const RELOAD: &str = "xdp-fw reload --force";
-pub(super) const START: &str = "xdp-fw run --force";
+/// Where none does yet: what `START` would start is not the service's.
+const START: &str = "xdp-fw run --force";
+const RESTART: &str = "set `guard = false`, `systemctl restart xdp-fw`, and take it out again";
+
+/// How to try again what was refused before, at a start; `systemd` is whether that runs the host.
+pub(super) fn again(systemd: bool) -> String {
+    if systemd {
+        return RESTART.to_owned();
+    }
+    format!("try it again with `{START}`")
+}
 
 /// Who would be cut off; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockOut {
     cut_off: Vec<Cut>,
-    command: &'static str,
+    /// What puts it into force all the same; `None` if that takes more than a command.
+    command: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,13 +60,13 @@ impl LockOut {
         let cut_off: Vec<Cut> = cut_off.into_iter().map(cut).collect();
         (!cut_off.is_empty()).then_some(Self {
             cut_off,
-            command: RELOAD,
+            command: Some(RELOAD),
         })
     }
 
     /// The same for a start that has nothing to fall back to: no daemon runs that could be told.
-    pub(super) fn at_start(mut self) -> Self {
-        self.command = START;
+    pub(super) fn at_start(mut self, systemd: bool) -> Self {
+        self.command = (!systemd).then_some(START);
         self
     }
 
@@ -99,12 +110,14 @@ impl fmt::Display for LockOut {
         for line in self.lines() {
             writeln!(f, "{line}")?;
         }
-        let command = self.command;
-        write!(
-            f,
-            "let these pass, or put it into force all the same: `{command}`; \
-             `guard = false` switches this check off"
-        )
+        match self.command {
+            Some(command) => write!(
+                f,
+                "let these pass, or put it into force all the same: `{command}`; \
+                 `guard = false` switches this check off"
+            ),
+            None => write!(f, "let these pass; or {RESTART}"),
+        }
     }
 }
 
@@ -173,6 +186,18 @@ mod tests {
         the resolver 192.0.2.53 would be cut off: `default_action` drops its next answer on eth0, which passes today
         let these pass, or put it into force all the same: `xdp-fw reload --force`; `guard = false` switches this check off
         ");
+    }
+
+    #[test]
+    fn at_a_start_the_way_on_is_that_of_who_starts_it() {
+        let told = || {
+            let cause = Cause::Rule("deny".to_owned());
+            lock_out(vec![(session(40_000), "its next acknowledgement", cause)])
+        };
+        let last = |told: LockOut| told.to_string().lines().last().unwrap().to_owned();
+        insta::assert_snapshot!(last(told().at_start(false)), @"let these pass, or put it into force all the same: `xdp-fw run --force`; `guard = false` switches this check off");
+        insta::assert_snapshot!(last(told().at_start(true)), @"let these pass; or set `guard = false`, `systemctl restart xdp-fw`, and take it out again");
+        insta::assert_snapshot!(again(false), @"try it again with `xdp-fw run --force`");
     }
 
     #[test]

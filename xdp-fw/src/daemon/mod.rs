@@ -84,6 +84,7 @@ pub(crate) use refusal::chain;
 pub use refusal::{KernelError, ProblemReport, Refusal};
 pub(crate) use status::counted;
 pub use status::{Interface, LastReload, Listener, Source, State, Status, Trial};
+pub(crate) use systemd::runs_the_host;
 pub(crate) use vlan::rules_on_tags;
 
 /// The tasks that end by themselves: after `unload`, and after a signal to stop.

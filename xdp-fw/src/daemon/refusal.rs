@@ -38,13 +38,13 @@ pub enum Refusal {
     /// It would have cut off who was connected when it was last tried; now they may be gone.
     #[error(
         "{}: this content was refused before, for it would have cut off who was connected, and no \
-         start puts it into force; edit it, or try it again with `{command}`", .path.display()
+         start puts it into force; edit it, or {again}", .path.display()
     )]
     CutOff {
         /// The configuration file.
         path: PathBuf,
-        /// How to try it again.
-        command: &'static str,
+        /// How to have it in force all the same.
+        again: String,
     },
     /// Its rules ask for VLAN tags that an interface does not show them.
     #[error("{0}")]

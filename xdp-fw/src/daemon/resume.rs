@@ -6,7 +6,7 @@ use humantime::format_duration;
 use tracing::{error, info, warn};
 
 use crate::config::Loaded;
-use crate::config::snapshot::Index;
+use crate::config::snapshot::{Content, Index};
 use crate::deadline::Deadline;
 
 use super::admission::Guarding;
@@ -62,67 +62,79 @@ async fn go_on(
             return Ok(None);
         }
     };
-    let trial = |base_number| Trial {
-        until: until.clone(),
-        base: base_number,
-        hash: base.hash(),
-        config: base.config.clone(),
-        named: Vec::new(),
-    };
-    let refusal = match owner.read().await {
-        Ok(file) if file.hash() == base.hash() => {
+    let started = match from_file(owner, &base, &until).await {
+        Ok(Some((loaded, base))) => Some((loaded, base, None)),
+        Ok(None) => {
             info!("the file says what was in force before the trial");
             end(owner, in_force).await?;
             return Ok(None);
         }
-        Ok(file) if owner.would_cut_off(&file) => Err(Refusal::CutOff {
-            path: owner.settings.config.clone(),
-            command: "xdp-fw reload",
+        Err(refusal) => {
+            log_refusal("the configuration cannot be used", &refusal);
+            let copy = from_copy(owner, begun.content.clone(), &until, in_force).await;
+            copy.map(|(loaded, base)| (loaded, base, Some(refusal)))
+        }
+    };
+    let Some((loaded, base_number, refusal)) = started else {
+        fail(owner, begun.content.hash, in_force).await?;
+        return Ok(None);
+    };
+    Ok(Some(Started {
+        loaded,
+        trial: Some(Trial {
+            until,
+            base: base_number,
+            hash: base.hash(),
+            config: base.config,
+            named: Vec::new(),
         }),
-        Ok(file) => {
-            let guarding = Guarding::unless(owner.settings.force);
-            owner
-                .put_on_trial(file, Source::File, &until, guarding)
-                .await
-        }
-        Err(refusal) => Err(refusal),
-    };
-    let refusal = match refusal {
-        Ok((loaded, number)) => {
-            return Ok(Some(Started {
-                loaded,
-                trial: Some(trial(number)),
-                refusal: None,
-            }));
-        }
-        Err(refusal) => refusal,
-    };
-    log_refusal("the configuration cannot be used", &refusal);
-    let copy = match owner.memory.load(begun.content.clone()).await {
+        refusal,
+    }))
+}
+
+/// Puts what the file says on trial, and gives the number of the base, too; `None` if it says
+/// what was in force before.
+async fn from_file(
+    owner: &mut Owner,
+    base: &Loaded,
+    until: &Deadline,
+) -> Result<Option<(Loaded, u64)>, Refusal> {
+    let file = owner.read().await?;
+    if file.hash() == base.hash() {
+        return Ok(None);
+    }
+    if owner.would_cut_off(&file) {
+        return Err(Refusal::CutOff {
+            path: owner.settings.config.clone(),
+            again: "try it again with `xdp-fw reload`".to_owned(),
+        });
+    }
+    let guarding = Guarding::unless(owner.settings.force);
+    let tried = owner.put_on_trial(file, Source::File, until, guarding);
+    tried.await.map(Some)
+}
+
+/// The same with the copy of what was on trial; `None` if that cannot be in force either.
+async fn from_copy(
+    owner: &mut Owner,
+    content: Content,
+    until: &Deadline,
+    in_force: bool,
+) -> Option<(Loaded, u64)> {
+    let copy = match owner.memory.load(content).await {
         Ok(copy) if in_force => {
-            let guarding = Guarding::Off;
-            owner
-                .put_on_trial(copy, Source::Trial, &until, guarding)
-                .await
+            let tried = owner.put_on_trial(copy, Source::Trial, until, Guarding::Off);
+            tried.await
         }
         Ok(_) => Err(Refusal::NothingOnTrial),
         Err(refusal) => Err(refusal),
     };
-    match copy {
-        Ok((loaded, number)) => {
-            warn!("running what was on trial; mend the file, it is read when it changes");
-            Ok(Some(Started {
-                loaded,
-                trial: Some(trial(number)),
-                refusal: Some(refusal),
-            }))
-        }
-        Err(error) => {
-            log_refusal("nor can what was on trial", &error);
-            fail(owner, begun.content.hash, in_force).await?;
-            Ok(None)
-        }
+    if let Err(refusal) = &copy {
+        log_refusal("nor can what was on trial", refusal);
+        return None;
     }
+    warn!("running what was on trial; mend the file, it is read when it changes");
+    copy.ok()
 }
 
 impl Owner {

@@ -72,7 +72,7 @@ async fn from_file(owner: &mut Owner) -> Result<Started, Error> {
         }
         Ok(loaded) if owner.would_cut_off(&loaded) => Err(Refusal::CutOff {
             path: owner.settings.config.clone(),
-            command: "xdp-fw reload",
+            again: "try it again with `xdp-fw reload`".to_owned(),
         }),
         Ok(loaded) => {
             let guarding = Guarding::unless(owner.settings.force);
@@ -106,11 +106,13 @@ async fn fall_back(owner: &mut Owner, refusal: Refusal) -> Result<(Loaded, Refus
         Err(last_good) => Err(Error::Refused {
             configuration: refusal.is_configuration(),
             refusal: match refusal {
-                Refusal::LockOut(lock_out) => lock_out.at_start().to_string(),
+                Refusal::LockOut(lock_out) => {
+                    lock_out.at_start(systemd::runs_the_host()).to_string()
+                }
                 // No daemon runs that could be told to reload.
                 Refusal::CutOff { path, .. } => {
-                    let command = lockout::START;
-                    Refusal::CutOff { path, command }.to_string()
+                    let again = lockout::again(systemd::runs_the_host());
+                    Refusal::CutOff { path, again }.to_string()
                 }
                 refusal => refusal.to_string(),
             },

@@ -4,6 +4,7 @@
 //! nothing but what it is told. Without one all of it does nothing.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::{LazyLock, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -22,6 +23,11 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// What waits for the service manager, in order.
 static OUTBOX: LazyLock<Option<mpsc::Sender<Post>>> = LazyLock::new(open_outbox);
+
+/// Whether systemd runs this host, and so starts its services.
+pub(crate) fn runs_the_host() -> bool {
+    Path::new("/run/systemd/system").exists()
+}
 
 enum Post {
     Message(String),

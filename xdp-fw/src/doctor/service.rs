@@ -7,14 +7,12 @@ use std::process::{Command, Stdio};
 
 use crate::config::Config;
 use crate::daemon::control::client;
-use crate::daemon::{Source, Status, Trial};
+use crate::daemon::{Source, Status, Trial, runs_the_host};
 use crate::datapath;
 
 use super::{AS_ROOT, Finding, Group};
 
 const GROUP: Group = Group("service");
-/// Where systemd says that it runs this host.
-const SYSTEMD: &str = "/run/systemd/system";
 /// Where udev finds rules.
 const UDEV_RULES: [&str; 4] = [
     "/etc/udev/rules.d",
@@ -53,7 +51,7 @@ pub(super) fn look(
         daemon,
         loaded: datapath::is_in_force(pins),
         port: listen.map(|address| (address, TcpListener::bind(address).err())),
-        unit: Path::new(SYSTEMD).exists().then(unit),
+        unit: runs_the_host().then(unit),
         udev: UDEV_RULES
             .iter()
             .any(|directory| Path::new(directory).join(UDEV_RULE).exists()),
