@@ -8,6 +8,7 @@ use clap::Args;
 use crate::daemon::{Settings, counted};
 use crate::doctor::{self, Finding, Level, Report};
 
+use super::wrap::wrapped;
 use super::{Exit, Failure, Places, block_on, output};
 
 /// Width of the text, whatever the terminal's.
@@ -26,7 +27,7 @@ is a problem or something could not be looked at, as without root; warnings do n
 
 Examples:
   xdp-fw doctor
-  xdp-fw doctor --json | jq -r '.findings[] | select(.level == \"problem\") | .fix'")]
+  xdp-fw doctor --json | jq -r '.findings[] | select(.fix) | .fix'")]
 pub(super) struct Doctor {
     /// One JSON document
     #[arg(long)]
@@ -74,10 +75,10 @@ fn told(finding: &Finding, colours: bool) -> String {
     } else {
         word
     };
-    let mut text = format!("  {word} {}\n", wrapped(&finding.what, INDENT));
+    let mut text = format!("  {word} {}\n", wrapped(&finding.what, INDENT, WIDTH));
     if let Some(fix) = &finding.fix {
         let label = "fix: ";
-        let fix = wrapped(fix, INDENT + label.len());
+        let fix = wrapped(fix, INDENT + label.len(), WIDTH);
         let _ = writeln!(text, "{:INDENT$}{label}{fix}", "");
     }
     text
@@ -110,43 +111,6 @@ fn summary(report: &Report) -> String {
         return format!("{verdict}\n");
     }
     format!("{verdict}: {}\n", parts.join(", "))
-}
-
-/// Breaks a text between words so that it fits behind an indentation; what stands in backquotes is
-/// for copying, and stays on one line.
-fn wrapped(text: &str, indent: usize) -> String {
-    let mut lines = String::new();
-    let mut length = 0;
-    for word in words(text) {
-        let width = word.chars().count();
-        if length > 0 && indent + length + 1 + width > WIDTH {
-            let _ = write!(lines, "\n{:indent$}", "");
-            length = 0;
-        } else if length > 0 {
-            lines.push(' ');
-            length += 1;
-        }
-        lines += &word;
-        length += width;
-    }
-    lines
-}
-
-/// Words, of which a command in backquotes is one.
-fn words(text: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut open = false;
-    for part in text.split(' ') {
-        match words.last_mut() {
-            Some(last) if open => {
-                last.push(' ');
-                *last += part;
-            }
-            _ => words.push(part.to_owned()),
-        }
-        open ^= part.matches('`').count() % 2 == 1;
-    }
-    words
 }
 
 #[cfg(test)]

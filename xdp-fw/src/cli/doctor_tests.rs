@@ -81,14 +81,3 @@ fn the_last_line_says_whether_the_host_is_ready() {
     ];
     insta::assert_snapshot!(told.concat());
 }
-
-#[test]
-fn a_command_is_never_broken() {
-    let command = format!("`xdp-loader {}`", "word ".repeat(20).trim());
-    let text = wrapped(
-        &format!("first this, then {command}, and {command} last"),
-        10,
-    );
-    assert_eq!(text.matches(&command).count(), 2, "{text}");
-    assert!(text.contains('\n'));
-}

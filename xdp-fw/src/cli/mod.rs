@@ -21,6 +21,7 @@ mod status;
 mod table;
 mod units;
 mod unload;
+mod wrap;
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +34,7 @@ pub use exit::{Exit, Failure};
 
 /// Filters packets in the network driver, by the rules in a file.
 #[derive(Debug, Parser)]
-#[command(name = "xdp-fw", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "xdp-fw", version, max_term_width = 80, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(flatten)]
     places: Places,
@@ -49,7 +50,7 @@ Examples:
   systemctl start xdp-fw       filter; afterwards saving the file is a reload
   xdp-fw stats                 what has each rule counted?
   xdp-fw status                is it in force, and on which interfaces?
-  xdp-fw reload --confirm 60s  try what the file says; the former rules come back by themselves
+  xdp-fw reload --confirm 60s  try the file; then the former rules come back
   xdp-fw doctor                is anything wrong with this host?
   xdp-fw unload                stop filtering
 

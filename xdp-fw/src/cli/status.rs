@@ -8,7 +8,12 @@ use crate::daemon::control::client;
 use crate::daemon::{self, Interface, LastReload, Source, State, Trial, counted};
 use crate::timestamp::Timestamp;
 
+use super::table::Audience;
+use super::wrap::labelled;
 use super::{Exit, Failure, Places, block_on, output};
+
+/// Where values begin, in columns.
+const MARGIN: usize = 15;
 
 /// Show whether the filter is in force, on which interfaces, and how the last reload went
 #[derive(Debug, Args)]
@@ -32,14 +37,15 @@ impl Status {
         if self.json {
             output::json(&status)?;
         } else {
-            output::print(&text(&status, Timestamp::now()))?;
+            output::print(&text(&status, Timestamp::now(), Audience::of_output()))?;
         }
         let well = status.state != State::Starting && !status.degraded;
         Ok(if well { Exit::Ok } else { Exit::Failed })
     }
 }
 
-fn text(status: &daemon::Status, now: Timestamp) -> String {
+fn text(status: &daemon::Status, now: Timestamp, audience: Audience) -> String {
+    let width = audience.text_width();
     let mut text = format!(
         "xdp-fw {} (pid {}), started {} ago{}\n",
         status.version,
@@ -51,10 +57,7 @@ fn text(status: &daemon::Status, now: Timestamp) -> String {
             (_, false) => "",
         }
     );
-    let mut line = |label: &str, value: &str| {
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{label:<14} {value}");
-    };
+    let mut line = |label: &str, value: &str| text += &labelled(label, MARGIN, value, width);
     line("in force", &in_force(status));
     line("configuration", &configuration(status));
     if let Some(trial) = &status.trial {
@@ -159,19 +162,35 @@ mod tests {
 
     #[test]
     fn all_is_well() {
-        insta::assert_snapshot!(text(&status(), now().into()));
+        insta::assert_snapshot!(text(&status(), now().into(), Audience::Pipe));
     }
 
     #[test]
     fn a_trial_is_told_with_what_ends_it() {
         let mut status = status();
         status.trial = Some(trial());
-        let text = text(&status, now().into());
+        let text = text(&status, now().into(), Audience::Pipe);
         let line = text.lines().find(|line| line.starts_with("ON TRIAL"));
         insta::assert_snapshot!(
             line.unwrap(),
             @"ON TRIAL       until 2027-01-15T08:01:00Z (60s left), then generation 6 comes back; `xdp-fw confirm` keeps it"
         );
+    }
+
+    #[test]
+    fn a_long_error_is_told_within_the_terminal() {
+        let mut status = status();
+        let error = "eth0: cannot attach: the driver has no native XDP; set `mode = \"generic\"` \
+                     for eth0, which is slower, or `mode = \"auto\"` for whatever it takes";
+        status.interfaces[0].mode = None;
+        status.interfaces[0].error = Some(error.to_owned());
+        status.errors = vec![format!("interfaces: {error}")];
+        let text = text(&status, now().into(), Audience::Terminal(80));
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+        insta::assert_snapshot!(text);
     }
 
     #[test]
@@ -207,6 +226,6 @@ mod tests {
             ),
             problems: Vec::new(),
         });
-        insta::assert_snapshot!(text(&status, now().into()));
+        insta::assert_snapshot!(text(&status, now().into(), Audience::Pipe));
     }
 }

@@ -24,6 +24,14 @@ impl Audience {
             Self::Pipe
         }
     }
+
+    /// Columns for text, in a terminal of any use; a line of a pipe is as long as need be.
+    pub(super) fn text_width(self) -> usize {
+        match self {
+            Self::Terminal(width) => usize::from(width).max(40),
+            Self::Pipe => usize::MAX,
+        }
+    }
 }
 
 /// Lays out rows; columns from `right` on are numbers, and stand to the right.

@@ -13,6 +13,11 @@ fn help(verb: Option<&str>) -> String {
         Some(verb) => command.find_subcommand_mut(verb).unwrap(),
         None => &mut command,
     };
+    // What is for copying is not to be broken.
+    let after = command.get_after_help().unwrap().to_string();
+    for example in after.lines().filter(|line| line.starts_with("  ")) {
+        assert!(example.chars().count() <= 80, "{example}");
+    }
     command.render_help().to_string()
 }
 

@@ -33,8 +33,8 @@ docs/reference/packet-notation.md. A frame in hexadecimal is fine, too.
 
 Examples:
   xdp-fw explain 'tcp 203.0.113.9:40000 > 192.0.2.1:22 syn'
-  xdp-fw explain 'udp [2001:db8::1]:53 > [2001:db8::2]:40000 fragment first in eth1'
-  xdp-fw explain 'icmp 192.0.2.1 > 198.51.100.1 echo-request' --config ./new.toml
+  xdp-fw explain 'udp [2001:db8::1] > [2001:db8::2] fragment later in eth1'
+  xdp-fw explain --config new.toml 'icmp 192.0.2.1 > 198.51.100.1 echo-request'
   xdp-fw explain --host --config ./new.toml 'gre 192.0.2.1 > 198.51.100.1'
   tcpdump -i eth0 -c 100 -w - | xdp-fw explain --pcap -")]
 pub(super) struct Explain {

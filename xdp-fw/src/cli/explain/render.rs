@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::table::Audience;
+use crate::cli::wrap::labelled;
 
 use super::report::{Interface, JudgedBy, Named, Report};
 
@@ -11,10 +12,7 @@ const MARGIN: usize = 11;
 
 /// The verdict, what led to it, and every rule that was asked.
 pub(super) fn text(report: &Report, audience: Audience) -> String {
-    let width = match audience {
-        Audience::Terminal(width) => usize::from(width).max(40),
-        Audience::Pipe => usize::MAX,
-    };
+    let width = audience.text_width();
     let mut text = String::new();
     line(&mut text, width, "verdict", &verdict(report));
     let reason = report.reason.unwrap_or("unknown to this version");
@@ -105,39 +103,11 @@ fn rules(report: &Report, width: usize) -> String {
         }
         let shown = step.rule.number.unwrap_or(0);
         let label = format!("{shown:>number$} {:<name$}", step.rule.name);
-        wrapped(&mut text, width, &label, number + name + 3, &step.text);
+        text += &labelled(&label, number + name + 3, &step.text, width);
     }
     text
 }
 
 fn line(text: &mut String, width: usize, label: &str, value: &str) {
-    wrapped(text, width, label, MARGIN, value);
-}
-
-/// A label, and a value behind `margin` columns that goes on below itself.
-fn wrapped(text: &mut String, width: usize, label: &str, margin: usize, value: &str) {
-    let mut column = label.chars().count();
-    text.push_str(label);
-    let pad = |text: &mut String, column: &mut usize| {
-        let spaces = margin.saturating_sub(*column).max(1);
-        text.extend(std::iter::repeat_n(' ', spaces));
-        *column += spaces;
-    };
-    pad(text, &mut column);
-    let mut first = true;
-    for word in value.split(' ') {
-        let length = word.chars().count();
-        if !first && column + 1 + length > width {
-            text.push('\n');
-            column = 0;
-            pad(text, &mut column);
-        } else if !first {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
-        first = false;
-    }
-    text.push('\n');
+    text.push_str(&labelled(label, MARGIN, value, width));
 }
