@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use ipnetwork::IpNetwork;
 use serde::Serialize;
 
-use super::model::{Config, Rule, Set};
+use super::model::{Config, Expectation, Rule, Set};
 use super::print;
 
 /// What changes.
@@ -22,6 +22,19 @@ pub struct Difference {
     pub rules: Vec<RuleChange>,
     /// By name.
     pub sets: Vec<SetChange>,
+    /// Those that go in the former order, then those that come in the new one.
+    pub expectations: Vec<ExpectationChange>,
+}
+
+/// An expectation that comes or goes; one that changes does both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExpectationChange {
+    /// Whether it comes.
+    pub added: bool,
+    /// The packet, as it is written.
+    pub packet: String,
+    /// Its keys, of which each has a value on one side alone.
+    pub keys: Vec<KeyChange>,
 }
 
 /// A key whose value changes; values are TOML.
@@ -74,6 +87,7 @@ impl Difference {
             settings: keys(&written(before), &written(after)),
             rules: rules(&before.rules, &after.rules),
             sets: sets(&before.sets, &after.sets),
+            expectations: expectations(&before.expectations, &after.expectations),
         }
     }
 
@@ -183,6 +197,28 @@ fn keeps_its_order(before: &BTreeMap<&str, (usize, &Rule)>, after: &[Rule]) -> V
         at = links.get(index).copied().flatten();
     }
     stays
+}
+
+fn expectations(before: &[Expectation], after: &[Expectation]) -> Vec<ExpectationChange> {
+    let side = |these: &[Expectation], others: &[Expectation], added: bool| {
+        let others: Vec<_> = others.iter().map(print::expectation).collect();
+        let missing = these.iter().filter_map(move |expectation| {
+            let keys = print::expectation(expectation);
+            (!others.contains(&keys)).then(|| ExpectationChange {
+                added,
+                packet: expectation.text.clone(),
+                keys: if added {
+                    rule_keys(&[], &keys)
+                } else {
+                    rule_keys(&keys, &[])
+                },
+            })
+        });
+        missing.collect::<Vec<_>>()
+    };
+    let mut changes = side(before, after, false);
+    changes.extend(side(after, before, true));
+    changes
 }
 
 fn sets(before: &BTreeMap<String, Set>, after: &BTreeMap<String, Set>) -> Vec<SetChange> {

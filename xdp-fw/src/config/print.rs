@@ -9,8 +9,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::model::{
-    Action, AddressList, Addresses, Config, FragmentEntry, FragmentList, IcmpTypeEntry,
-    IcmpTypeList, InterfaceList, MacList, Mode, NumberList, OnStop, Rule, Set, TcpFlags, VLAN_NONE,
+    Action, AddressList, Addresses, Config, Expectation, FragmentEntry, FragmentList,
+    IcmpTypeEntry, IcmpTypeList, InterfaceList, MacList, Mode, NumberList, OnStop, Rule, Set,
+    TcpFlags, VLAN_NONE,
 };
 use super::parse::{self, FRAGMENTS, TCP_FLAGS, dscp_name};
 use super::{icmp, protocols};
@@ -22,6 +23,12 @@ pub type Written = (&'static str, String);
 #[must_use]
 pub fn rule(rule: &Rule) -> Vec<Written> {
     parse::print_rule(rule)
+}
+
+/// What an expectation says, key by key in the order of the reference.
+#[must_use]
+pub fn expectation(expectation: &Expectation) -> Vec<Written> {
+    parse::print_expectation(expectation)
 }
 
 /// What the top level and its tables say, sets and rules aside; keys are paths such as
@@ -54,7 +61,7 @@ pub fn config(config: &Config) -> String {
         table(&mut text, "[[rule]]", &self::rule(rule));
     }
     for expectation in &config.expectations {
-        let keys = parse::print_expectation(expectation);
+        let keys = self::expectation(expectation);
         table(&mut text, "[[expect]]", &keys);
     }
     table(

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::units::grouped;
-use crate::config::{KeyChange, RuleChange, SetChange};
+use crate::config::{ExpectationChange, KeyChange, RuleChange, SetChange};
 use crate::daemon::counted;
 use crate::timestamp::Timestamp;
 
@@ -32,6 +32,14 @@ pub(super) fn text(report: &Report, full: bool, now: Timestamp) -> String {
     heading(&mut text, "sets", difference.sets.is_empty());
     for set in &difference.sets {
         set_lines(&mut text, set, full);
+    }
+    heading(
+        &mut text,
+        "expectations",
+        difference.expectations.is_empty(),
+    );
+    for expectation in &difference.expectations {
+        expectation_lines(&mut text, expectation);
     }
     push(&mut text, &format!("\n{}", sum(report)));
     text
@@ -73,7 +81,11 @@ fn rule_lines(text: &mut String, rule: &RuleChange, report: &Report, now: Timest
         let _ = write!(line, "; {} packets{seen}", grouped(counted.packets));
     }
     push(text, &line);
-    for key in &rule.keys {
+    key_lines(text, &rule.keys);
+}
+
+fn key_lines(text: &mut String, keys: &[KeyChange]) {
+    for key in keys {
         let side = |sign, value: &Option<String>| {
             let value = value.as_ref()?;
             Some(format!("    {sign} {} = {value}\n", key.key))
@@ -81,6 +93,14 @@ fn rule_lines(text: &mut String, rule: &RuleChange, report: &Report, now: Timest
         text.extend(side('-', &key.before));
         text.extend(side('+', &key.after));
     }
+}
+
+fn expectation_lines(text: &mut String, expectation: &ExpectationChange) {
+    let sign = if expectation.added { '+' } else { '-' };
+    push(text, &format!("{sign} {}", expectation.packet));
+    let is_other = |key: &&KeyChange| key.key != "packet";
+    let keys: Vec<_> = expectation.keys.iter().filter(is_other).cloned().collect();
+    key_lines(text, &keys);
 }
 
 fn set_lines(text: &mut String, set: &SetChange, full: bool) {
@@ -136,11 +156,15 @@ fn sum(report: &Report) -> String {
         ("added", sets.iter().map(|set| set.added.len()).sum()),
         ("removed", sets.iter().map(|set| set.removed.len()).sum()),
     ];
+    let expectations = &report.difference.expectations;
+    let added = expectations.iter().filter(|it| it.added).count();
+    let expectation_counts = [("added", added), ("removed", expectations.len() - added)];
     let settings = report.difference.settings.len();
     let parts = [
         phrase("setting", &[("changed", settings)]),
         phrase("rule", &rule_counts),
         phrase("prefix", &prefix_counts),
+        phrase("expectation", &expectation_counts),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     parts.join("\n")
@@ -241,5 +265,13 @@ mod tests {
     #[test]
     fn nothing_is_said_in_one_line() {
         insta::assert_snapshot!(told(BEFORE, BEFORE, false));
+    }
+    #[test]
+    fn an_expectation_that_changes_goes_and_comes() {
+        let expectation = |verdict: &str| {
+            let packet = "icmp 192.0.2.1 > 198.51.100.1 echo-request";
+            format!("{BEFORE}\n[[expect]]\npacket = '{packet}'\nverdict = '{verdict}'\n")
+        };
+        insta::assert_snapshot!(told(&expectation("pass"), &expectation("drop"), false));
     }
 }
