@@ -505,6 +505,32 @@ fn what_was_refused_does_not_come_into_force_by_a_restart_when_nobody_is_connect
 }
 
 #[test]
+fn what_was_refused_during_a_trial_stays_refused_when_that_is_confirmed() {
+    let hosts = Hosts::new("guard-trial");
+    let _cable = cable(&hosts);
+    let mut daemon = start(&hosts, &config(""));
+    let session = Session::open(&hosts, EDGE, 22);
+    daemon.write_config(&config(&rule("other", "drop", "source = \"192.0.2.9\"")));
+    let tried = daemon.cli(&["reload", "--confirm", "1h"]);
+    assert_eq!(tried.status.code(), Some(0), "{tried:?}");
+    daemon.forget_messages();
+    refused(&mut daemon, &config(&deny_client()));
+    // Neither a start during the trial nor its end has anything to say about that.
+    daemon.kill9();
+    daemon.restart();
+    let confirmed = daemon.cli(&["confirm"]);
+    assert_eq!(confirmed.status.code(), Some(0), "{confirmed:?}");
+    drop(session);
+    daemon.stop();
+    assert!(daemon.cli(&["unload"]).status.success());
+    daemon.restart();
+    let status = daemon.status();
+    assert_eq!(status["config_source"], "last-good", "{status}");
+    let error = status["last_reload"]["error"].as_str().expect("a refusal");
+    assert!(error.contains("was refused before"), "{error}");
+}
+
+#[test]
 fn after_a_boot_the_last_good_configuration_is_what_it_is_compared_with() {
     let hosts = Hosts::new("guard-boot");
     let _cable = cable(&hosts);

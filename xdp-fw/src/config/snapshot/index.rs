@@ -105,7 +105,7 @@ impl Content {
 
 /// The steps; each gives the index as it is to be written next.
 impl Index {
-    /// `content` is in force, and nothing is on trial.
+    /// `content` is in force as the file says, and nothing is on trial.
     #[must_use]
     pub fn in_force(self, content: Content) -> Self {
         let is_same = self.is_last_good(&content.hash);
@@ -127,10 +127,11 @@ impl Index {
     #[must_use]
     pub fn on_trial(self, trial: Trial) -> Self {
         Self {
+            // The file may say that still, and be found again by a start.
+            cut_off: self.cut_off.filter(|hash| *hash != trial.content.hash),
             former: self.trial.map(|former| former.content),
             trial: Some(trial),
             refused: None,
-            cut_off: None,
             ..self
         }
     }
@@ -151,6 +152,7 @@ impl Index {
         match self.trial.take() {
             Some(trial) => Self {
                 refused: self.refused,
+                cut_off: self.cut_off,
                 ..self.in_force(trial.content)
             },
             None => self,
@@ -397,6 +399,19 @@ mod tests {
         assert_eq!(confirmed.previous, Some(content(2)));
         assert_eq!(confirmed.trial, None);
         assert_eq!(before.clone().confirmed(), before);
+    }
+
+    #[test]
+    fn what_the_guard_refused_stays_refused_while_something_else_is_tried_and_confirmed() {
+        let refused = Index {
+            cut_off: Some([4; 32]),
+            ..Index::default().in_force(content(1)).on_trial(trial(3))
+        };
+        assert_eq!(refused.clone().on_trial(trial(3)).cut_off, Some([4; 32]));
+        assert_eq!(refused.clone().confirmed().cut_off, Some([4; 32]));
+        // It was forced, or passes by now; or the file says something else.
+        assert_eq!(refused.clone().on_trial(trial(4)).cut_off, None);
+        assert_eq!(refused.in_force(content(2)).cut_off, None);
     }
 
     #[test]
