@@ -1,6 +1,6 @@
 //! What criterion measured of the host's side: reading a configuration, and compiling it.
 //!
-//! Only collects; `xdp-fw/benches/compile.rs` measures.
+//! Only collects; `bench/benches/compile.rs` measures.
 
 use std::fs;
 use std::path::Path;

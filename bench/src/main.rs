@@ -20,6 +20,7 @@ mod sample;
 mod wire;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -66,8 +67,19 @@ struct Choice {
     quick: bool,
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().operation {
+fn main() -> ExitCode {
+    match run(Arguments::parse().operation) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not `Debug`: whoever exports RUST_BACKTRACE still wants to read what to do.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(operation: Operation) -> Result<()> {
+    match operation {
         Operation::Cost(choice) => measure(&choice, Cpus::One, || cost::measure(choice.quick)),
         Operation::Rate(choice) => measure(&choice, Cpus::One, || rate::measure(choice.quick)),
         Operation::Reload(choice) => measure(&choice, Cpus::All, || reload::measure(choice.quick)),

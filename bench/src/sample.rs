@@ -50,9 +50,9 @@ impl Sample {
     }
 }
 
-/// To two digits behind the point: more is noise.
+/// To three digits behind the point: more is noise.
 fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
+    (value * 1000.0).round() / 1000.0
 }
 
 /// CPU time of this thread, in the kernel too: what others take from the CPU is not in it.

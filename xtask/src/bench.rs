@@ -160,7 +160,7 @@ fn criterion(workspace: &Workspace, target: &Path) -> Result<()> {
     command::run(
         workspace
             .cargo()?
-            .args(["bench", "--quiet", "--locked", "--package", "xdp-fw"])
+            .args(["bench", "--quiet", "--locked", "--package", "xdp-fw-bench"])
             .args(["--bench", "compile"]),
     )
 }

@@ -260,7 +260,7 @@ fn reloads(page: &mut String, reloads: &Reloads, drawn: &[&str]) -> Result<()> {
 fn host_side(page: &mut String, sides: &[HostSide]) -> Result<()> {
     page.push_str(
         "\n## What the host does before the kernel is asked\n\n\
-         By criterion (`xdp-fw/benches/compile.rs`): *read* is text to a checked configuration, *compile* is\n\
+         By criterion (`bench/benches/compile.rs`): *read* is text to a checked configuration, *compile* is\n\
          that to tables.\n\n\
          | rules | prefixes | read, ms | compile, ms |\n|--:|--:|--:|--:|\n",
     );
