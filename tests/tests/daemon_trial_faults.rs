@@ -127,6 +127,35 @@ fn a_second_edit_on_trial_that_dies_keeps_the_base_and_the_deadline() {
 }
 
 #[test]
+fn a_second_edit_that_never_was_in_force_is_not_taken_for_the_first() {
+    for (point, turn) in [
+        (Point::IndexReplaced, 4),
+        (Point::GenerationPinned, 3),
+        (Point::CommitReady, 3),
+    ] {
+        let hosts = Hosts::new("never");
+        let _cable = hosts.cable(1_500);
+        let mut daemon = armed(&hosts, point, "kill", turn);
+        let mut wire = hosts.wire();
+        assert!(try_out(&daemon, 2).status.success());
+        try_out(&daemon, 3);
+        daemon.await_end();
+        // As if the second were refused by now: what was in force stays so, over two starts.
+        daemon.write_config("broken");
+        for _ in 0..2 {
+            daemon.restart();
+            assert_eq!(denied(&mut wire), 2);
+            assert!(is_on_trial(&daemon));
+            daemon.kill9();
+        }
+        daemon.restart();
+        assert!(command(&daemon, &["rollback"]).status.success());
+        assert_eq!(denied(&mut wire), 1);
+        assert_clean(&daemon);
+    }
+}
+
+#[test]
 fn a_confirmation_holds_once_it_is_written_and_not_before() {
     for (point, turn, holds) in [
         (Point::IndexWritten, 4, false),

@@ -147,17 +147,19 @@ impl Owner {
         until: Until,
     ) -> Result<(Loaded, Beginning), Refusal> {
         let base = self.kernel.run(|datapath| {
-            let base = datapath.base().or(datapath.in_force());
-            base.map(|generation| generation.number)
+            let in_force = datapath.in_force();
+            let base = datapath.base().or(in_force)?.number;
+            Some((base, in_force.map(|generation| generation.config)))
         });
-        let base = base.await?.ok_or(Refusal::NothingToComeBack)?;
+        let (base, in_force) = base.await?.ok_or(Refusal::NothingToComeBack)?;
         let (loaded, stored) = self.memory.store(loaded).await?;
         stored?;
-        let index = self.memory.index.clone().on_trial(snapshot::Trial {
+        let trial = snapshot::Trial {
             content: Content::of(&loaded),
             base,
             until: until.clone().deadline()?,
-        });
+        };
+        let index = self.memory.index.clone().on_trial(trial, in_force);
         self.memory.write(index.clone()).await?;
         let beginning = Beginning {
             state_dir: self.memory.state_dir.clone(),

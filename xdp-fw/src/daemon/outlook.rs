@@ -22,8 +22,8 @@ pub(super) enum Outlook {
     GoesOn {
         /// Until then.
         until: Deadline,
-        /// Whether what is on trial is in force; else it was to be.
-        in_force: bool,
+        /// What is in force on trial: not always what was to be, last. `None` for nothing yet.
+        in_force: Option<[u8; 32]>,
     },
     /// It has failed: this content is refused from now on.
     Failed {
@@ -58,16 +58,15 @@ pub(super) fn outlook(index: &Index, is_known: bool, pinned: Pinned) -> Outlook 
         .base
         .or(pinned.in_force)
         .is_some_and(|base| index.is_last_good(&base));
-    let in_force = on_trial.is_some();
     if was_taken_back || is_over || is_gone {
         return Outlook::Failed {
             refused: trial.content.hash,
-            in_force,
+            in_force: on_trial.is_some(),
         };
     }
     Outlook::GoesOn {
         until: trial.until.clone(),
-        in_force,
+        in_force: on_trial,
     }
 }
 
@@ -127,11 +126,11 @@ mod tests {
         let index = index(HOUR);
         let until = index.trial.clone().unwrap().until;
         for (pinned, in_force) in [
-            (pinned(Some(GOOD), None), false),
-            (pinned(Some(GOOD), Some(GOOD)), false),
-            (RUNNING, true),
+            (pinned(Some(GOOD), None), None),
+            (pinned(Some(GOOD), Some(GOOD)), None),
+            (RUNNING, Some(NEW)),
             // A second edit on trial was written down, and not committed.
-            (pinned(Some([3; 32]), Some(GOOD)), true),
+            (pinned(Some([3; 32]), Some(GOOD)), Some([3; 32])),
         ] {
             let until = until.clone();
             let goes_on = Outlook::GoesOn { until, in_force };

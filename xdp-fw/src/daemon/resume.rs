@@ -36,16 +36,20 @@ pub(super) async fn resume(owner: &mut Owner) -> Result<Option<Started>, KernelE
     Ok(None)
 }
 
-/// What the file says by now is on trial, until the same moment. `in_force` is whether what the
-/// former process had on trial is in force.
+/// What the file says by now is on trial, until the same moment. `in_force` is the hash of what is
+/// in force on trial.
 async fn go_on(
     owner: &mut Owner,
     until: Deadline,
-    in_force: bool,
+    in_force: Option<[u8; 32]>,
 ) -> Result<Option<Started>, KernelError> {
-    let Some(begun) = owner.memory.index.trial.clone() else {
+    let index = &owner.memory.index;
+    let Some(begun) = index.trial.clone() else {
         return Ok(None);
     };
+    // What was to be on trial last need not have come into force.
+    let tried = in_force.and_then(|hash| index.tried(&hash).cloned());
+    let in_force = in_force.is_some();
     let left = until.remaining().unwrap_or_default().as_secs();
     info!(
         "a configuration is on trial, for another {}",
@@ -71,7 +75,7 @@ async fn go_on(
         }
         Err(refusal) => {
             log_refusal("the configuration cannot be used", &refusal);
-            let copy = from_copy(owner, begun.content.clone(), &until, in_force).await;
+            let copy = from_copy(owner, tried, &until).await;
             copy.map(|(loaded, base)| (loaded, base, Some(refusal)))
         }
     };
@@ -114,19 +118,22 @@ async fn from_file(
     tried.await.map(Some)
 }
 
-/// The same with the copy of what was on trial; `None` if that cannot be in force either.
+/// The same with the copy of what is in force on trial; `None` if that cannot be used either.
 async fn from_copy(
     owner: &mut Owner,
-    content: Content,
+    tried: Option<Content>,
     until: &Deadline,
-    in_force: bool,
 ) -> Option<(Loaded, u64)> {
-    let copy = match owner.memory.load(content).await {
-        Ok(copy) if in_force => {
+    let copy = match tried {
+        Some(content) => owner.memory.load(content).await,
+        None => Err(Refusal::NothingOnTrial),
+    };
+    let copy = match copy {
+        Ok(copy) => {
+            // It is in force: the guard has let it pass.
             let tried = owner.put_on_trial(copy, Source::Trial, until, Guarding::Off);
             tried.await
         }
-        Ok(_) => Err(Refusal::NothingOnTrial),
         Err(refusal) => Err(refusal),
     };
     if let Err(refusal) = &copy {

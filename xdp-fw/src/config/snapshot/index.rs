@@ -42,7 +42,7 @@ pub struct Index {
     pub previous: Option<Content>,
     /// What is in force until it is confirmed or taken back.
     pub trial: Option<Trial>,
-    /// What was on trial before that, until the commit has replaced it.
+    /// What is in force on trial, until the commit has replaced it.
     pub former: Option<Content>,
     /// What was taken back, or could not be tried: refused until it is asked for.
     pub refused: Option<[u8; 32]>,
@@ -123,13 +123,13 @@ impl Index {
         }
     }
 
-    /// `trial` is about to be put into force.
+    /// `trial` is about to be put into force, and what has the hash `in_force` is until then.
     #[must_use]
-    pub fn on_trial(self, trial: Trial) -> Self {
+    pub fn on_trial(self, trial: Trial, in_force: Option<[u8; 32]>) -> Self {
         Self {
+            former: in_force.and_then(|hash| self.tried(&hash).cloned()),
             // The file may say that still, and be found again by a start.
             cut_off: self.cut_off.filter(|hash| *hash != trial.content.hash),
-            former: self.trial.map(|former| former.content),
             trial: Some(trial),
             refused: None,
             ..self
@@ -167,6 +167,16 @@ impl Index {
             previous: self.last_good,
             ..self
         }
+    }
+
+    /// What is on trial, or was before that, if it has this hash.
+    #[must_use]
+    pub fn tried(&self, hash: &[u8; 32]) -> Option<&Content> {
+        let trial = self.trial.as_ref().map(|trial| &trial.content);
+        let both = [trial, self.former.as_ref()];
+        both.into_iter()
+            .flatten()
+            .find(|content| content.hash == *hash)
     }
 
     /// Whether this is the hash of the last good configuration.
@@ -405,13 +415,35 @@ mod tests {
     fn what_the_guard_refused_stays_refused_while_something_else_is_tried_and_confirmed() {
         let refused = Index {
             cut_off: Some([4; 32]),
-            ..Index::default().in_force(content(1)).on_trial(trial(3))
+            ..Index::default()
+                .in_force(content(1))
+                .on_trial(trial(3), None)
         };
-        assert_eq!(refused.clone().on_trial(trial(3)).cut_off, Some([4; 32]));
+        assert_eq!(
+            refused.clone().on_trial(trial(3), None).cut_off,
+            Some([4; 32])
+        );
         assert_eq!(refused.clone().confirmed().cut_off, Some([4; 32]));
         // It was forced, or passes by now; or the file says something else.
-        assert_eq!(refused.clone().on_trial(trial(4)).cut_off, None);
+        assert_eq!(refused.clone().on_trial(trial(4), None).cut_off, None);
         assert_eq!(refused.in_force(content(2)).cut_off, None);
+    }
+
+    #[test]
+    fn what_is_in_force_on_trial_is_kept_until_another_edit_has_replaced_it() {
+        let second = Index::default()
+            .in_force(content(1))
+            .on_trial(trial(2), Some([1; 32]))
+            .on_trial(trial(3), Some([2; 32]));
+        assert_eq!(second.former, Some(content(2)));
+        // A start tries it again, or what the file says by then.
+        for next in [2, 3, 4] {
+            let retried = second.clone().on_trial(trial(next), Some([2; 32]));
+            assert_eq!(retried.former, Some(content(2)), "{next}");
+            assert_eq!(retried.tried(&[2; 32]), Some(&content(2)), "{next}");
+        }
+        assert_eq!(second.clone().on_trial(trial(4), None).former, None);
+        assert_eq!(second.tried(&[1; 32]), None);
     }
 
     #[test]
