@@ -3,6 +3,8 @@
 //! Pure: what the state directory remembers against what the pins say. Each case is what a process
 //! left that died at some step of a trial, or a reboot: see `docs/adr/0010`.
 
+use std::path::Path;
+
 use crate::config::snapshot::Index;
 use crate::deadline::Deadline;
 
@@ -34,8 +36,9 @@ pub(super) enum Outlook {
     },
 }
 
-/// Compares. `is_known` is whether the state directory could be read.
-pub(super) fn outlook(index: &Index, is_known: bool, pinned: Pinned) -> Outlook {
+/// Compares. `is_known` is whether the state directory could be read, `main` the file that the
+/// start is about.
+pub(super) fn outlook(index: &Index, is_known: bool, pinned: Pinned, main: &Path) -> Outlook {
     // What is on trial never is what the base is.
     let on_trial = match (pinned.in_force, pinned.base) {
         (Some(in_force), Some(base)) if in_force != base => Some(in_force),
@@ -58,7 +61,9 @@ pub(super) fn outlook(index: &Index, is_known: bool, pinned: Pinned) -> Outlook 
         .base
         .or(pinned.in_force)
         .is_some_and(|base| index.is_last_good(&base));
-    if was_taken_back || is_over || is_gone {
+    // Somebody tries a file by hand: nobody is left who could confirm the other one.
+    let is_other = trial.content.belongs_to(main).is_err();
+    if was_taken_back || is_over || is_gone || is_other {
         return Outlook::Failed {
             refused: trial.content.hash,
             in_force: on_trial.is_some(),
@@ -72,14 +77,20 @@ pub(super) fn outlook(index: &Index, is_known: bool, pinned: Pinned) -> Outlook 
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
     use std::time::Duration;
 
-    use super::*;
+    use super::outlook as outlook_for;
+    use super::{Index, Outlook, Pinned};
     use crate::config::snapshot::{Content, Trial};
+    use crate::deadline::Deadline;
 
     const GOOD: [u8; 32] = [1; 32];
     const NEW: [u8; 32] = [2; 32];
+
+    fn outlook(index: &Index, is_known: bool, pinned: Pinned) -> Outlook {
+        outlook_for(index, is_known, pinned, Path::new("/etc/xdp-fw.toml"))
+    }
 
     fn content(hash: [u8; 32]) -> Content {
         Content {
@@ -183,5 +194,13 @@ mod tests {
         assert_eq!(outlook(&Index::default(), false, RUNNING), failed(true));
         let nothing = pinned(Some(GOOD), None);
         assert_eq!(outlook(&Index::default(), false, nothing), Outlook::None);
+    }
+
+    #[test]
+    fn a_start_with_another_file_ends_the_trial() {
+        let test = Path::new("/root/test.toml");
+        let other = |pinned| outlook_for(&index(HOUR), true, pinned, test);
+        assert_eq!(other(RUNNING), failed(true));
+        assert_eq!(other(pinned(Some(GOOD), None)), failed(false));
     }
 }

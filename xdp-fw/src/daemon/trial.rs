@@ -147,7 +147,9 @@ impl Service {
     /// every configuration takes.
     async fn go_back(&mut self) -> Result<(), Refusal> {
         let memory = &self.owner.memory;
+        let file = &self.owner.settings.config;
         let previous = memory.index.previous.clone();
+        let previous = previous.filter(|previous| previous.belongs_to(file).is_ok());
         let previous = memory.load(previous.ok_or(Refusal::NothingBefore)?).await?;
         // What the file says must not come into force by itself again.
         let file = self.owner.read().await.map(|loaded| loaded.hash());

@@ -85,6 +85,10 @@ impl Content {
 }
 
 impl Content {
+    fn main(&self) -> Option<PathBuf> {
+        self.files.first().map(|(_, main)| absolute(main))
+    }
+
     /// Whether it is the configuration of this main file. Who tries a file by hand, with the state
     /// directory of the service, is not to get the rules of the service.
     ///
@@ -92,7 +96,6 @@ impl Content {
     ///
     /// [`SnapshotError::Other`] if it is not.
     pub fn belongs_to(&self, main: &Path) -> Result<(), SnapshotError> {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         match self.files.first() {
             Some((_, own)) if absolute(own) != absolute(main) => Err(SnapshotError::Other {
                 main: own.clone(),
@@ -103,18 +106,23 @@ impl Content {
     }
 }
 
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// The steps; each gives the index as it is to be written next.
 impl Index {
     /// `content` is in force as the file says, and nothing is on trial.
     #[must_use]
     pub fn in_force(self, content: Content) -> Self {
-        let is_same = self.is_last_good(&content.hash);
+        let before = if self.is_last_good(&content.hash) {
+            self.previous
+        } else {
+            self.last_good
+        };
         Self {
-            previous: if is_same {
-                self.previous
-            } else {
-                self.last_good
-            },
+            // Nobody goes back to the rules of another file.
+            previous: before.filter(|before| before.main() == content.main()),
             last_good: Some(content),
             trial: None,
             former: None,
@@ -444,6 +452,17 @@ mod tests {
         }
         assert_eq!(second.clone().on_trial(trial(4), None).former, None);
         assert_eq!(second.tried(&[1; 32]), None);
+    }
+
+    #[test]
+    fn what_another_file_put_into_force_is_not_what_was_before() {
+        let mut other = content(2);
+        other.files[0].1 = PathBuf::from("/root/test.toml");
+        let index = Index::default().in_force(content(1)).in_force(other);
+        assert_eq!(index.previous, None);
+        let index = index.in_force(content(3));
+        assert_eq!(index.previous, None);
+        assert_eq!(index.in_force(content(4)).previous, Some(content(3)));
     }
 
     #[test]
