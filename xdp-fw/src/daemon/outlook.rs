@@ -36,18 +36,18 @@ pub(super) enum Outlook {
     },
 }
 
-/// Compares. `is_known` is whether the state directory could be read, `main` the file that the
-/// start is about.
-pub(super) fn outlook(index: &Index, is_known: bool, pinned: Pinned, main: &Path) -> Outlook {
+/// Compares. An index that could not be read is an empty one; `main` is the file that the start is
+/// about.
+pub(super) fn outlook(index: &Index, pinned: Pinned, main: &Path) -> Outlook {
     // What is on trial never is what the base is.
     let on_trial = match (pinned.in_force, pinned.base) {
         (Some(in_force), Some(base)) if in_force != base => Some(in_force),
         _ => None,
     };
     let Some(trial) = &index.trial else {
-        // Nobody knows whether it was confirmed: then it was not.
+        // A confirmation has made it the last good one. What else nobody remembers was not confirmed.
         return match on_trial {
-            Some(refused) if !is_known => Outlook::Failed {
+            Some(refused) if !index.is_last_good(&refused) => Outlook::Failed {
                 refused,
                 in_force: true,
             },
@@ -88,8 +88,8 @@ mod tests {
     const GOOD: [u8; 32] = [1; 32];
     const NEW: [u8; 32] = [2; 32];
 
-    fn outlook(index: &Index, is_known: bool, pinned: Pinned) -> Outlook {
-        outlook_for(index, is_known, pinned, Path::new("/etc/xdp-fw.toml"))
+    fn outlook(index: &Index, pinned: Pinned) -> Outlook {
+        outlook_for(index, pinned, Path::new("/etc/xdp-fw.toml"))
     }
 
     fn content(hash: [u8; 32]) -> Content {
@@ -145,24 +145,21 @@ mod tests {
         ] {
             let until = until.clone();
             let goes_on = Outlook::GoesOn { until, in_force };
-            assert_eq!(outlook(&index, true, pinned), goes_on, "{pinned:?}");
+            assert_eq!(outlook(&index, pinned), goes_on, "{pinned:?}");
         }
     }
 
     #[test]
     fn a_trial_fails_at_its_deadline_and_with_its_pins() {
         let over = index(None);
-        assert_eq!(outlook(&over, true, RUNNING), failed(true));
-        assert_eq!(
-            outlook(&over, true, pinned(Some(GOOD), None)),
-            failed(false)
-        );
+        assert_eq!(outlook(&over, RUNNING), failed(true));
+        assert_eq!(outlook(&over, pinned(Some(GOOD), None)), failed(false));
         for gone in [
             Pinned::default(),
             pinned(Some(NEW), None),
             pinned(Some(NEW), Some(NEW)),
         ] {
-            assert_eq!(outlook(&index(HOUR), true, gone), failed(false), "{gone:?}");
+            assert_eq!(outlook(&index(HOUR), gone), failed(false), "{gone:?}");
         }
     }
 
@@ -172,34 +169,34 @@ mod tests {
             refused: Some(NEW),
             ..index(HOUR)
         };
-        assert_eq!(outlook(&index, true, RUNNING), failed(true));
+        assert_eq!(outlook(&index, RUNNING), failed(true));
         // The base is in force again, and still kept; then no longer.
         let back = pinned(Some(GOOD), Some(GOOD));
-        assert_eq!(outlook(&index, true, back), failed(false));
-        assert_eq!(
-            outlook(&index, true, pinned(Some(GOOD), None)),
-            failed(false)
-        );
+        assert_eq!(outlook(&index, back), failed(false));
+        assert_eq!(outlook(&index, pinned(Some(GOOD), None)), failed(false));
         let done = Index {
             trial: None,
             ..index
         };
-        assert_eq!(outlook(&done, true, back), Outlook::None);
+        assert_eq!(outlook(&done, back), Outlook::None);
     }
 
     #[test]
     fn a_confirmation_is_finished_and_what_nobody_remembers_goes_back() {
         let confirmed = index(HOUR).confirmed();
-        assert_eq!(outlook(&confirmed, true, RUNNING), Outlook::None);
-        assert_eq!(outlook(&Index::default(), false, RUNNING), failed(true));
+        assert_eq!(outlook(&confirmed, RUNNING), Outlook::None);
+        // The state directory was emptied, or is damaged, or tells of something else.
+        assert_eq!(outlook(&Index::default(), RUNNING), failed(true));
+        let other = Index::default().in_force(content([3; 32]));
+        assert_eq!(outlook(&other, RUNNING), failed(true));
         let nothing = pinned(Some(GOOD), None);
-        assert_eq!(outlook(&Index::default(), false, nothing), Outlook::None);
+        assert_eq!(outlook(&Index::default(), nothing), Outlook::None);
     }
 
     #[test]
     fn a_start_with_another_file_ends_the_trial() {
         let test = Path::new("/root/test.toml");
-        let other = |pinned| outlook_for(&index(HOUR), true, pinned, test);
+        let other = |pinned| outlook_for(&index(HOUR), pinned, test);
         assert_eq!(other(RUNNING), failed(true));
         assert_eq!(other(pinned(Some(GOOD), None)), failed(false));
     }

@@ -27,13 +27,7 @@ pub(super) async fn resume(owner: &mut Owner) -> Result<Option<Started>, KernelE
         base: datapath.base().map(|generation| generation.config),
     });
     let pinned = pinned.await?;
-    let is_known = owner.memory.damage.is_none();
-    match outlook(
-        &owner.memory.index,
-        is_known,
-        pinned,
-        &owner.settings.config,
-    ) {
+    match outlook(&owner.memory.index, pinned, &owner.settings.config) {
         Outlook::GoesOn { until, in_force } => return go_on(owner, until, in_force).await,
         Outlook::Failed { refused, in_force } => fail(owner, refused, in_force).await?,
         Outlook::None => end(owner, false).await?,
