@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 
 use nix::sys::signal::Signal;
@@ -208,6 +209,28 @@ fn rollback_goes_back_at_once_on_trial_and_without_one() {
     daemon.restart();
     assert!(is_denied(&mut wire, 4));
     assert_eq!(daemon.status().pointer("/last_reload/ok").unwrap(), true);
+}
+
+#[test]
+fn rollback_of_what_could_not_be_stored_goes_back_one_step_and_not_two() {
+    let hosts = Hosts::new("one-step");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    let mut wire = hosts.wire();
+    let store = daemon.state_dir().join("last-good");
+    let mode = |mode| fs::set_permissions(&store, fs::Permissions::from_mode(mode)).unwrap();
+    save(&mut daemon, &mut wire, &deny(2), 2);
+    mode(0o777);
+    save(&mut daemon, &mut wire, &deny(3), 3);
+    mode(0o700);
+    succeeds(&command(&daemon, &["rollback"]));
+    assert!(is_denied(&mut wire, 2));
+    daemon.kill9();
+    daemon.restart();
+    assert!(is_denied(&mut wire, 2));
+    assert!(last_error(&daemon).contains("rolled back"));
+    succeeds(&command(&daemon, &["rollback"]));
+    assert!(is_denied(&mut wire, 1));
 }
 
 #[test]

@@ -148,7 +148,13 @@ impl Service {
     async fn go_back(&mut self) -> Result<(), Refusal> {
         let memory = &self.owner.memory;
         let file = &self.owner.settings.config;
-        let previous = memory.index.previous.clone();
+        // What could not be stored has not pushed anything back.
+        let is_stored = memory.index.is_last_good(&self.hash);
+        let previous = if is_stored {
+            memory.index.previous.clone()
+        } else {
+            memory.index.last_good.clone()
+        };
         let previous = previous.filter(|previous| previous.belongs_to(file).is_ok());
         let previous = memory.load(previous.ok_or(Refusal::NothingBefore)?).await?;
         // What the file says must not come into force by itself again.
@@ -159,9 +165,11 @@ impl Service {
         let loaded = self.owner.put_into_force(previous, entry).await?;
         self.hash = loaded.hash();
         self.config = loaded.config;
+        let index = self.owner.memory.index.clone();
+        let index = if is_stored { index.swapped() } else { index };
         let index = Index {
             refused: (refused != self.hash).then_some(refused),
-            ..self.owner.memory.index.clone().swapped()
+            ..index
         };
         self.owner.remember(index).await?;
         self.listen().await;
