@@ -255,6 +255,23 @@ fn a_second_edit_that_fails_leaves_the_trial_as_it_was() {
 }
 
 #[test]
+fn a_base_that_the_index_does_not_name_yet_is_stored_when_a_trial_begins() {
+    let hosts = Hosts::new("unnamed");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = armed(&hosts, Point::IndexWritten, "error", 2);
+    let mut wire = hosts.wire();
+    daemon.edit(&deny(2));
+    assert_eq!(denied(&mut wire), 2);
+    assert!(try_out(&daemon, 3).status.success());
+    daemon.kill9();
+    // A reboot: what comes back is what was stored.
+    xdp_fw::datapath::unload(daemon.pin_dir()).unwrap();
+    daemon.restart();
+    assert_eq!(denied(&mut wire), 2);
+    assert_clean(&daemon);
+}
+
+#[test]
 fn a_full_disk_keeps_a_confirmation_from_being_one_and_nothing_from_going_back() {
     let hosts = Hosts::new("full");
     let _cable = hosts.cable(1_500);

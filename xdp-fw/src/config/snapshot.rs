@@ -93,7 +93,8 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Snap
     }
 }
 
-/// Stores the files of a configuration, for an index that names them: see [`write_index`].
+/// Stores the files of a configuration, for an index that names them: see [`write_index`]. What
+/// `index` names stays: it is to be written too, and may have failed to be so far.
 ///
 /// Returns once they have reached the disk. Blocks.
 ///
@@ -101,11 +102,17 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Snap
 ///
 /// When the directory is not this user's alone, or on an error of the file system; the former
 /// state is then still complete.
-pub fn write_contents(state_dir: &Path, loaded: &Loaded) -> Result<(), SnapshotError> {
+pub fn write_contents(
+    state_dir: &Path,
+    loaded: &Loaded,
+    index: &Index,
+) -> Result<(), SnapshotError> {
     let directory = state_dir.join(DIRECTORY);
     prepare(state_dir, &directory)?;
-    let kept = index_names(&directory)?;
-    sweep(&directory, |name| kept.contains(name))?;
+    let (present, wanted) = (index_names(&directory)?, names(index));
+    sweep(&directory, |name| {
+        present.contains(name) || wanted.contains(name)
+    })?;
     for file in &loaded.files {
         write_content(&directory, &content_name(&file.text), file.text.as_bytes())?;
     }

@@ -53,9 +53,9 @@ impl Memory {
         &self,
         loaded: Loaded,
     ) -> Result<(Loaded, Result<(), SnapshotError>), KernelError> {
-        let state_dir = self.state_dir.clone();
+        let (state_dir, index) = (self.state_dir.clone(), self.index.clone());
         blocking(move || {
-            let stored = snapshot::write_contents(&state_dir, &loaded);
+            let stored = snapshot::write_contents(&state_dir, &loaded, &index);
             (loaded, stored)
         })
         .await

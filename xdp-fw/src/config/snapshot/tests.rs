@@ -69,7 +69,7 @@ impl Host {
 }
 
 fn store(state: &Path, index: &Index, new: Option<&Loaded>) -> Result<(), SnapshotError> {
-    new.map_or(Ok(()), |loaded| write_contents(state, loaded))?;
+    new.map_or(Ok(()), |loaded| write_contents(state, loaded, index))?;
     write_index(state, index)
 }
 
