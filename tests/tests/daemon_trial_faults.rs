@@ -201,6 +201,25 @@ fn going_back_is_finished_at_the_next_start() {
 }
 
 #[test]
+fn a_base_that_could_not_come_back_at_a_start_is_not_that_of_the_next_trial() {
+    let hosts = Hosts::new("stale");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = armed(&hosts, Point::RevertReady, "kill", 1);
+    let mut wire = hosts.wire();
+    assert!(try_out(&daemon, 2).status.success());
+    command(&daemon, &["rollback"]);
+    daemon.await_end();
+    daemon.write_config(&deny(3));
+    daemon.arm(format!("{}:error:1", Point::RevertReady.name()));
+    daemon.restart();
+    assert_eq!(denied(&mut wire), 3);
+    assert!(try_out(&daemon, 4).status.success());
+    assert!(command(&daemon, &["rollback"]).status.success());
+    assert_eq!(denied(&mut wire), 3);
+    assert_clean(&daemon);
+}
+
+#[test]
 fn a_trial_that_cannot_begin_is_refused_and_can_be_tried_again() {
     for (point, turn) in [
         (Point::IndexWritten, 2),

@@ -20,7 +20,7 @@ use super::candidate;
 use super::commit::{Beginning, Committed, Step, Until};
 use super::kernel::blocking;
 use super::owner::{Files, Owner};
-use super::refusal::{KernelError, Refusal};
+use super::refusal::{KernelError, Refusal, chain};
 use super::status::Source;
 use super::vlan;
 
@@ -146,7 +146,14 @@ impl Owner {
         loaded: Loaded,
         until: Until,
     ) -> Result<(Loaded, Beginning), Refusal> {
-        let base = self.kernel.run(|datapath| {
+        let is_first = self.memory.index.trial.is_none();
+        let base = self.kernel.run(move |datapath| {
+            if is_first && datapath.base().is_some() {
+                // It could not come back at the end of its trial, and something else did.
+                if let Err(error) = datapath.forget_base() {
+                    warn!("{}", chain(&error));
+                }
+            }
             let in_force = datapath.in_force();
             let base = datapath.base().or(in_force)?.number;
             Some((base, in_force.map(|generation| generation.config)))
