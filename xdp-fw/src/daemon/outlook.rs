@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_start_with_another_file_ends_the_trial() {
-        let test = Path::new("/root/test.toml");
+        let test = Path::new("/srv/test.toml");
         let other = |pinned| outlook_for(&index(HOUR), pinned, test);
         assert_eq!(other(RUNNING), failed(true));
         assert_eq!(other(pinned(Some(GOOD), None)), failed(false));

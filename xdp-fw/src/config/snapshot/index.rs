@@ -457,7 +457,7 @@ mod tests {
     #[test]
     fn what_another_file_put_into_force_is_not_what_was_before() {
         let mut other = content(2);
-        other.files[0].1 = PathBuf::from("/root/test.toml");
+        other.files[0].1 = PathBuf::from("/srv/test.toml");
         let index = Index::default().in_force(content(1)).in_force(other);
         assert_eq!(index.previous, None);
         let index = index.in_force(content(3));
