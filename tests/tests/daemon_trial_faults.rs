@@ -57,10 +57,16 @@ fn assert_clean(daemon: &Daemon<'_>) {
     assert!(fs::symlink_metadata(daemon.pin_dir().join("base")).is_err());
 }
 
-/// A daemon that denies port 1, and has its fault before it.
+/// A daemon that denies port 1, has its fault before it, and reloads only when it is asked to: the
+/// turns of a fault are counted.
 fn armed<'a>(hosts: &'a Hosts, point: Point, effect: &str, turn: u32) -> Daemon<'a> {
-    println!("{}:{effect}:{turn}", point.name());
     let mut daemon = Daemon::prepare(&hosts.edge, &deny(1));
+    daemon.without_watches();
+    arm(daemon, point, effect, turn)
+}
+
+fn arm<'a>(mut daemon: Daemon<'a>, point: Point, effect: &str, turn: u32) -> Daemon<'a> {
+    println!("{}:{effect}:{turn}", point.name());
     daemon.arm(format!("{}:{effect}:{turn}", point.name()));
     daemon.restart();
     daemon
@@ -230,12 +236,14 @@ fn a_trial_that_cannot_begin_is_refused_and_can_be_tried_again() {
     ] {
         let hosts = Hosts::new("refused");
         let _cable = hosts.cable(1_500);
-        let mut daemon = armed(&hosts, point, "error", turn);
+        let daemon = Daemon::prepare(&hosts.edge, &deny(1));
+        let mut daemon = arm(daemon, point, "error", turn);
         let mut wire = hosts.wire();
         let refused = try_out(&daemon, 2);
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-        // Nor does the watcher put it into force to stay.
-        daemon.edit(&deny(2));
+        // Nor does the watcher put it into force to stay, which sees it a moment later.
+        daemon.await_reload();
+        daemon.await_reload();
         assert_eq!(denied(&mut wire), 1);
         assert!(last_error(&daemon).contains("could not be put on trial"));
         assert_clean(&daemon);
@@ -277,7 +285,8 @@ fn a_second_edit_that_fails_leaves_the_trial_as_it_was() {
 fn a_base_that_the_index_does_not_name_yet_is_stored_when_a_trial_begins() {
     let hosts = Hosts::new("unnamed");
     let _cable = hosts.cable(1_500);
-    let mut daemon = armed(&hosts, Point::IndexWritten, "error", 2);
+    let daemon = Daemon::prepare(&hosts.edge, &deny(1));
+    let mut daemon = arm(daemon, Point::IndexWritten, "error", 2);
     let mut wire = hosts.wire();
     daemon.edit(&deny(2));
     assert_eq!(denied(&mut wire), 2);

@@ -8,16 +8,35 @@ use std::process::Command;
 
 /// Has `socket(AF_NETLINK, …, family)` fail with `EPERM` in the command.
 pub(super) fn deny_netlink(command: &mut Command, family: u32) {
-    let filter = [
-        load(0),
-        jump_unless(libc::SYS_socket as u32, 5),
-        load(argument(0)),
-        jump_unless(libc::AF_NETLINK as u32, 3),
-        load(argument(2)),
-        jump_unless(family, 1),
-        answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
-        answer(libc::SECCOMP_RET_ALLOW),
-    ];
+    deny(
+        command,
+        [
+            load(0),
+            jump_unless(libc::SYS_socket as u32, 5),
+            load(argument(0)),
+            jump_unless(libc::AF_NETLINK as u32, 3),
+            load(argument(2)),
+            jump_unless(family, 1),
+            answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+            answer(libc::SECCOMP_RET_ALLOW),
+        ],
+    );
+}
+
+/// Has `inotify_init1` fail in the command, as where all instances are used up: `EMFILE`.
+pub(super) fn deny_inotify(command: &mut Command) {
+    deny(
+        command,
+        [
+            load(0),
+            jump_unless(libc::SYS_inotify_init1 as u32, 1),
+            answer(libc::SECCOMP_RET_ERRNO | libc::EMFILE as u32),
+            answer(libc::SECCOMP_RET_ALLOW),
+        ],
+    );
+}
+
+fn deny<const N: usize>(command: &mut Command, filter: [libc::sock_filter; N]) {
     let install = move || {
         let program = libc::sock_fprog {
             len: filter.len() as u16,

@@ -37,6 +37,7 @@ pub struct Daemon<'a> {
     process: Option<Process>,
     host_files: Option<HostFiles>,
     denied_netlink: Option<u32>,
+    watches: bool,
     confined: bool,
     /// Arguments of `run` beside the places.
     arguments: Vec<String>,
@@ -83,6 +84,7 @@ impl<'a> Daemon<'a> {
             process: None,
             host_files: None,
             denied_netlink: None,
+            watches: true,
             confined: false,
             arguments: Vec::new(),
             last_log: String::new(),
@@ -114,6 +116,9 @@ impl<'a> Daemon<'a> {
         }
         if let Some(family) = self.denied_netlink {
             denied::deny_netlink(&mut command, family);
+        }
+        if !self.watches {
+            denied::deny_inotify(&mut command);
         }
         if self.confined {
             unit::confine(&mut command);
@@ -154,6 +159,12 @@ impl<'a> Daemon<'a> {
     /// From its next start on it gets no netlink socket of this family: `EPERM`.
     pub fn without_netlink(&mut self, family: u32) {
         self.denied_netlink = Some(family);
+    }
+
+    /// From its next start on it does not notice edits: a reload is one that a test asks for, and
+    /// no other comes between.
+    pub fn without_watches(&mut self) {
+        self.watches = false;
     }
 
     /// Arguments for `xdp-fw run` at its next starts.
