@@ -281,8 +281,7 @@ fn maps_that_do_not_fit_into_the_memory_limit_refuse_the_reload_and_the_daemon_l
     assert_eq!(status.pointer("/generation"), Some(&generation.into()));
     assert!(denies(&mut wire, 1));
 
-    daemon.write_config(&deny(2));
-    daemon.await_reload();
+    daemon.edit(&deny(2));
     assert!(denies(&mut wire, 2));
     daemon.stop();
     drop(limit);

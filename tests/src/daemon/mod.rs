@@ -17,6 +17,7 @@ use std::process::{ExitStatus, Output};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use nix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use xdp_fw::fault;
 
@@ -28,6 +29,9 @@ use crate::netns::Netns;
 
 /// How long a start or a reload may take: loading and verifying are seconds on a slow machine.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What the daemon's watcher waits for after a write, at least.
+const WATCHER_QUIET: Duration = Duration::from_millis(50);
 
 /// A daemon under test. Its CLI works whether or not it runs.
 #[derive(Debug)]
@@ -181,8 +185,13 @@ impl<'a> Daemon<'a> {
     /// or refused it. Gives its last message: `READY=1`, with the outcome in `STATUS`.
     pub fn edit(&mut self, config: &str) -> Message {
         self.places.notify.drain();
+        // Whatever begins earlier was due before, and may not have seen this.
+        let due = monotonic() + WATCHER_QUIET;
         self.write_config(config);
-        self.await_reload()
+        let begins = |message: &Message| {
+            message.has("RELOADING", "1") && message.moment().is_some_and(|moment| moment >= due)
+        };
+        self.await_reload_that(begins)
     }
 
     /// Replaces the configuration by an atomic rename, and waits for nothing.
@@ -192,8 +201,12 @@ impl<'a> Daemon<'a> {
 
     /// Waits for `RELOADING=1`, and then for the `READY=1` that ends it.
     pub fn await_reload(&mut self) -> Message {
+        self.await_reload_that(|message| message.has("RELOADING", "1"))
+    }
+
+    fn await_reload_that(&mut self, begins: impl Fn(&Message) -> bool) -> Message {
         let done = self
-            .await_message(|message| message.has("RELOADING", "1"))
+            .await_message(begins)
             .and_then(|_| self.await_message(|message| message.has("READY", "1")));
         done.unwrap_or_else(|failure| panic!("no reload: {failure}"))
     }
@@ -415,4 +428,10 @@ impl Drop for Daemon<'_> {
         }
         // The directories go with `places`, whatever unload left there.
     }
+}
+
+/// Since boot, as messages to the service manager tell it.
+fn monotonic() -> Duration {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("a clock that every kernel has");
+    now.into()
 }

@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The assignments of one datagram: `READY=1`, `STATUS=…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,12 @@ impl Message {
     /// Whether `value` was assigned to `key`.
     pub fn has(&self, key: &str, value: &str) -> bool {
         self.get(key) == Some(value)
+    }
+
+    /// When it was sent, of those that tell: since boot.
+    pub(super) fn moment(&self) -> Option<Duration> {
+        let microseconds = self.get("MONOTONIC_USEC")?.parse().ok()?;
+        Some(Duration::from_micros(microseconds))
     }
 
     fn parse(datagram: &[u8]) -> Self {
