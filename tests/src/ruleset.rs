@@ -9,6 +9,7 @@ mod lists;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 use xdp_fw::config::{Action, Config, Metrics, Mode, OnStop, Position, Rule, Set};
@@ -49,7 +50,7 @@ pub fn sets<'a>(sets: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeMap<
 /// A set of these prefixes, from no file.
 pub fn set(prefixes: impl IntoIterator<Item = IpNetwork>) -> Set {
     Set {
-        prefixes: prefixes.into_iter().collect(),
+        prefixes: Arc::new(prefixes.into_iter().collect()),
         files: Vec::new(),
         position: nowhere(),
     }

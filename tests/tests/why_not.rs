@@ -1,5 +1,7 @@
 //! Why a rule did not decide: what `explain` reads from the configuration is what the core decided.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use xdp_fw::config::Config;
 use xdp_fw::explain::{Outcome, Subject, steps};
@@ -25,8 +27,9 @@ fn judgement(said: &Said) -> xdp_fw::explain::Judgement {
 /// Sets as the parser leaves them: sorted, and none of their prefixes lies inside another.
 fn merged(mut config: Config) -> Config {
     for set in config.sets.values_mut() {
-        set.prefixes.sort_unstable();
-        set.prefixes.dedup_by(|next, kept| kept.contains(next.ip()));
+        let mut prefixes: Vec<_> = set.prefixes.iter().collect();
+        prefixes.dedup_by(|next, kept| kept.contains(next.ip()));
+        set.prefixes = Arc::new(prefixes.into_iter().collect());
     }
     config
 }

@@ -290,7 +290,8 @@ fn a_long_chain_of_sets_is_filled_and_a_long_circle_is_found() {
     let head = "interfaces = \"eth0\"\n";
     let text = format!("{head}[set.s0]\nprefixes = \"::1\"\n{chain}");
     let config = parsed(&text).unwrap().config;
-    assert_eq!(config.sets["s19999"].prefixes, ["::1".parse().unwrap()]);
+    let prefixes: Vec<_> = config.sets["s19999"].prefixes.iter().collect();
+    assert_eq!(prefixes, ["::1".parse().unwrap()]);
     let problems = parsed(&format!("{head}{}{chain}", set(0, 19_999))).unwrap_err();
     assert_eq!(problems.problems.len(), 1);
 }

@@ -68,12 +68,9 @@ pub fn set_file(feed: &[u8]) {
 }
 
 fn holds_every_prefix(loaded: &Loaded, feed: &[u8]) {
-    let prefixes = loaded
-        .config
-        .sets
-        .get("s")
-        .map_or(&[][..], |set| &set.prefixes);
-    for prefix in prefixes {
+    let set = loaded.config.sets.get("s");
+    let prefixes: Vec<_> = set.map_or_else(Vec::new, |set| set.prefixes.iter().collect());
+    for prefix in &prefixes {
         assert_eq!(prefix.ip(), prefix.network(), "host bits in {prefix}");
     }
     let Ok(text) = str::from_utf8(feed) else {

@@ -153,9 +153,11 @@ fn without_impossible_destination(rule: Rule, sets: &BTreeMap<String, Set>) -> R
 fn families(list: &AddressList, sets: &BTreeMap<String, Set>) -> [bool; 2] {
     let mut families = [false, false];
     for entry in list.0.iter().filter(|entry| !entry.negated) {
-        let prefixes = match &entry.addresses {
-            Addresses::Prefix(prefix) => std::slice::from_ref(prefix),
-            Addresses::Set(name) => sets.get(name).map_or(&[][..], |set| &set.prefixes),
+        let prefixes: Vec<_> = match &entry.addresses {
+            Addresses::Prefix(prefix) => vec![*prefix],
+            Addresses::Set(name) => sets
+                .get(name)
+                .map_or_else(Vec::new, |set| set.prefixes.iter().collect()),
         };
         families[0] |= prefixes.iter().any(IpNetwork::is_ipv4);
         families[1] |= prefixes.iter().any(IpNetwork::is_ipv6);

@@ -107,7 +107,7 @@ fn address(
             Addresses::Prefix(prefix) => prefix_holds(prefix, address),
             Addresses::Set(name) => sets.get(name).is_some_and(|set| {
                 let mut prefixes = set.prefixes.iter();
-                prefixes.any(|prefix| prefix_holds(prefix, address))
+                prefixes.any(|prefix| prefix_holds(&prefix, address))
             }),
         };
         (entry.negated, named)

@@ -6,11 +6,13 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 use serde::Serialize;
 
 use super::model::{Config, Expectation, Rule, Set};
+use super::prefixes::Prefixes;
 use super::print;
 
 /// What changes.
@@ -227,7 +229,8 @@ fn sets(before: &BTreeMap<String, Set>, after: &BTreeMap<String, Set>) -> Vec<Se
     names.dedup();
     let change = |name: &String| {
         let (old, new) = (before.get(name), after.get(name));
-        let prefixes = |set: Option<&Set>| set.map_or_else(Vec::new, |set| set.prefixes.clone());
+        let prefixes =
+            |set: Option<&Set>| set.map_or_else(Arc::default, |set| set.prefixes.clone());
         let (removed, added) = apart(&prefixes(old), &prefixes(new));
         let changes = old.is_none() != new.is_none() || !added.is_empty() || !removed.is_empty();
         changes.then(|| SetChange {
@@ -241,8 +244,8 @@ fn sets(before: &BTreeMap<String, Set>, after: &BTreeMap<String, Set>) -> Vec<Se
     names.into_iter().filter_map(change).collect()
 }
 
-/// What only the one and only the other has, of two sorted lists.
-fn apart(before: &[IpNetwork], after: &[IpNetwork]) -> (Vec<IpNetwork>, Vec<IpNetwork>) {
+/// What only the one and only the other has.
+fn apart(before: &Prefixes, after: &Prefixes) -> (Vec<IpNetwork>, Vec<IpNetwork>) {
     let (mut removed, mut added) = (Vec::new(), Vec::new());
     let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
     loop {
@@ -256,13 +259,13 @@ fn apart(before: &[IpNetwork], after: &[IpNetwork]) -> (Vec<IpNetwork>, Vec<IpNe
             && let Some(prefix) = old.next()
             && order == Ordering::Less
         {
-            removed.push(*prefix);
+            removed.push(prefix);
         }
         if order != Ordering::Less
             && let Some(prefix) = new.next()
             && order == Ordering::Greater
         {
-            added.push(*prefix);
+            added.push(prefix);
         }
     }
 }

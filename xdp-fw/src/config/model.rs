@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnetwork::IpNetwork;
@@ -15,6 +16,7 @@ use ipnetwork::IpNetwork;
 use crate::packet;
 
 use super::pattern::matches;
+use super::prefixes::Prefixes;
 
 /// A place in a configuration file, both counted from 1; columns count characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,8 +137,8 @@ pub enum OnStop {
 /// `[set.NAME]`: inline prefixes, those of its files and of the sets in it, as one list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Set {
-    /// Every prefix, canonical (no host bits) and sorted; none lies inside another.
-    pub prefixes: Vec<IpNetwork>,
+    /// Every prefix; none lies inside another. Shared with whoever compiles them.
+    pub prefixes: Arc<Prefixes>,
     /// Its own files, globs resolved.
     pub files: Vec<PathBuf>,
     /// Where the set is defined.

@@ -135,7 +135,8 @@ pub(super) fn listen(address: Option<SocketAddr>) -> String {
 
 /// The prefixes of a set.
 pub(super) fn prefixes(set: &Set) -> Option<String> {
-    list(&set.prefixes, |prefix| quoted(prefix)).filter(|_| !set.prefixes.is_empty())
+    let prefixes: Vec<_> = set.prefixes.iter().collect();
+    list(&prefixes, |prefix| quoted(prefix)).filter(|_| !prefixes.is_empty())
 }
 
 /// Names or globs.

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
-use ipnetwork::IpNetwork;
 use serde::Serialize;
 use xdp_fw_common::packet::Mac;
 
@@ -184,7 +183,7 @@ impl Reading<'_> {
             Addresses::Prefix(prefix) => prefix.contains(address),
             Addresses::Set(name) => {
                 let set = self.sets.get(name);
-                set.is_some_and(|set| contains(&set.prefixes, address))
+                set.is_some_and(|set| set.prefixes.contains(address))
             }
         };
         let members = list.0.iter().map(|it| (it.negated, has(&it.addresses)));
@@ -257,13 +256,6 @@ fn station(list: Option<&MacList>, address: Option<Mac>) -> Answer {
         .iter()
         .map(|entry| (entry.negated, entry.address == bytes));
     Some((mac(address), membership(members)))
-}
-
-/// Whether a sorted list, in which no prefix lies inside another, has an address.
-fn contains(prefixes: &[IpNetwork], address: IpAddr) -> bool {
-    let behind = prefixes.partition_point(|prefix| prefix.ip() <= address);
-    let before = behind.checked_sub(1).and_then(|at| prefixes.get(at));
-    before.is_some_and(|prefix| prefix.contains(address))
 }
 
 /// The entries of a value as TOML writes it: of words, numbers and addresses.

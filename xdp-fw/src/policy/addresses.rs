@@ -12,13 +12,13 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use ipnetwork::IpNetwork;
 use xdp_fw_common::tables::CLASS_OUTSIDE;
 
 use super::criteria::{Membership, insert, words};
 use super::intern::Interner;
 use super::model::AddressList;
 use super::tables::AddressTable;
+use crate::config::Prefixes;
 
 /// The classes of one dimension.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Classified {
 /// Classifies all addresses by the lists that they lie in. Classes are numbered from
 /// [`CLASS_OUTSIDE`] in order of first encounter, IPv4 before IPv6. There is a row for each: whoever
 /// checks that rows can be numbered in 32 bits has checked classes too.
-pub(super) fn classify(lists: &[&AddressList], groups: &[Arc<[IpNetwork]>]) -> Classified {
+pub(super) fn classify(lists: &[&AddressList], groups: &[Arc<Prefixes>]) -> Classified {
     let mut states = States::new(lists, groups.len());
     let (v4, v6) = prefixes(&states, groups);
     let table = AddressTable {
@@ -52,24 +52,28 @@ type Prefix<A> = (A, u8, usize);
 /// The prefixes of all groups that a list uses, in order and each once per group.
 fn prefixes(
     states: &States,
-    groups: &[Arc<[IpNetwork]>],
+    groups: &[Arc<Prefixes>],
 ) -> (Vec<Prefix<Ipv4Addr>>, Vec<Prefix<Ipv6Addr>>) {
     let (mut v4, mut v6) = (Vec::new(), Vec::new());
     for (group, prefixes) in groups.iter().enumerate() {
         if !states.is_used(group) {
             continue;
         }
-        for prefix in prefixes.iter() {
-            match prefix {
-                IpNetwork::V4(prefix) => v4.push((prefix.network(), prefix.prefix(), group)),
-                IpNetwork::V6(prefix) => v6.push((prefix.network(), prefix.prefix(), group)),
-            }
-        }
+        v4.extend(
+            prefixes
+                .v4()
+                .iter()
+                .map(|&(at, length)| (at, length, group)),
+        );
+        v6.extend(
+            prefixes
+                .v6()
+                .iter()
+                .map(|&(at, length)| (at, length, group)),
+        );
     }
     v4.sort_unstable();
-    v4.dedup();
     v6.sort_unstable();
-    v6.dedup();
     (v4, v6)
 }
 
@@ -226,8 +230,8 @@ mod tests {
     const OUTSIDE: u32 = CLASS_OUTSIDE;
 
     /// A group per string of prefixes, separated by spaces.
-    fn groups(groups: &[&str]) -> Vec<Arc<[IpNetwork]>> {
-        let group = |text: &&str| text.split(' ').map(|p| p.parse().unwrap()).collect();
+    fn groups(groups: &[&str]) -> Vec<Arc<Prefixes>> {
+        let group = |text: &&str| Arc::new(text.split(' ').map(|p| p.parse().unwrap()).collect());
         groups.iter().map(group).collect()
     }
 
@@ -241,7 +245,7 @@ mod tests {
     }
 
     /// The table as text, and the first word of each membership.
-    fn classified(lists: &[AddressList], groups: &[Arc<[IpNetwork]>]) -> (Vec<String>, Vec<u64>) {
+    fn classified(lists: &[AddressList], groups: &[Arc<Prefixes>]) -> (Vec<String>, Vec<u64>) {
         let lists: Vec<_> = lists.iter().collect();
         let Classified { table, memberships } = classify(&lists, groups);
         let v4 = table.v4.iter().map(|(a, l, c)| format!("{a}/{l} {c}"));

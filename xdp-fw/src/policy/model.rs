@@ -11,7 +11,7 @@ use xdp_fw_common::Verdict;
 
 use super::intern::Interner;
 use super::rule::Rule;
-use crate::config::{self, Action, Addresses, Config};
+use crate::config::{self, Action, Addresses, Config, Prefixes};
 
 /// The semantic form of a configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,9 +29,9 @@ pub struct Policy {
     /// The address lists of those rules, each once; a rule names one by its index.
     pub lists: Vec<AddressList>,
     /// The prefixes that the lists are made of; a list names them by their index. A named set is
-    /// one group, as read; the prefixes written in one list, plain or negated, are another,
-    /// sorted and each once.
-    pub groups: Vec<Arc<[IpNetwork]>>,
+    /// one group, shared with the configuration; the prefixes written in one list, plain or
+    /// negated, are another.
+    pub groups: Vec<Arc<Prefixes>>,
 }
 
 /// A set: the union of the plain entries (with none: everything) minus the union of the negated
@@ -108,9 +108,9 @@ type Term = (bool, usize);
 /// Gives lists and groups their indices, in order of first use.
 struct Resolver<'a> {
     config: &'a Config,
-    groups: Vec<Arc<[IpNetwork]>>,
+    groups: Vec<Arc<Prefixes>>,
     sets: HashMap<&'a str, usize>,
-    inline: HashMap<Arc<[IpNetwork]>, usize>,
+    inline: HashMap<Arc<Prefixes>, usize>,
     lists: Interner<Term>,
 }
 
@@ -157,15 +157,13 @@ impl<'a> Resolver<'a> {
         let Self { config, groups, .. } = self;
         *self.sets.entry(name).or_insert_with(|| {
             let set = config.sets.get(name);
-            groups.push(set.map_or_else(Arc::default, |set| set.prefixes.as_slice().into()));
+            groups.push(set.map_or_else(Arc::default, |set| Arc::clone(&set.prefixes)));
             groups.len() - 1
         })
     }
 
-    fn inline(&mut self, mut prefixes: Vec<IpNetwork>) -> usize {
-        prefixes.sort_unstable();
-        prefixes.dedup();
-        let prefixes: Arc<[IpNetwork]> = prefixes.into();
+    fn inline(&mut self, prefixes: Vec<IpNetwork>) -> usize {
+        let prefixes: Arc<Prefixes> = Arc::new(prefixes.into_iter().collect());
         *self.inline.entry(prefixes).or_insert_with_key(|prefixes| {
             self.groups.push(Arc::clone(prefixes));
             self.groups.len() - 1

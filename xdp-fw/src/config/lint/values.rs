@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
@@ -205,7 +206,7 @@ impl<'a> Values<'a> {
         let (mut plain, mut negated) = (Vec::new(), Vec::new());
         for entry in &list.0 {
             let pair = match &entry.addresses {
-                Addresses::Prefix(prefix) => Rc::new(ranges(std::slice::from_ref(prefix))),
+                Addresses::Prefix(prefix) => Rc::new(ranges([*prefix])),
                 Addresses::Set(name) => self.set(name)?,
             };
             if entry.negated {
@@ -231,10 +232,10 @@ impl<'a> Values<'a> {
         if let Some(known) = self.set_ranges.get(name) {
             return known.clone();
         }
-        let prefixes = self.sets.get(name).map(|set| set.prefixes.as_slice());
-        let prefixes = prefixes.unwrap_or_default();
+        let set = self.sets.get(name);
+        let prefixes = set.map_or_else(Arc::default, |set| Arc::clone(&set.prefixes));
         let fits = prefixes.len() <= self.ranges_left;
-        let pair = fits.then(|| Rc::new(ranges(prefixes)));
+        let pair = fits.then(|| Rc::new(ranges(prefixes.iter())));
         let pair = pair.filter(|pair| self.take(pair).is_some());
         self.set_ranges.insert(name, pair.clone());
         pair
@@ -252,12 +253,10 @@ fn last(bits: u8) -> u128 {
     u128::MAX >> (128 - u32::from(bits.clamp(1, 128)))
 }
 
-fn ranges(prefixes: &[IpNetwork]) -> Pair {
-    let of = |v6: bool| {
-        let prefixes = prefixes.iter().filter(move |prefix| prefix.is_ipv6() == v6);
-        Ranges::union(prefixes.map(ends))
-    };
-    (of(false), of(true))
+fn ranges(prefixes: impl IntoIterator<Item = IpNetwork>) -> Pair {
+    let (v4, v6): (Vec<_>, Vec<_>) = prefixes.into_iter().partition(IpNetwork::is_ipv4);
+    let of = |prefixes: Vec<IpNetwork>| Ranges::union(prefixes.iter().map(ends));
+    (of(v4), of(v6))
 }
 
 /// The first and the last address of a prefix.

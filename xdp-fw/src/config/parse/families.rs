@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use ipnetwork::IpNetwork;
 
 use crate::config::model::{AddressEntry, AddressList, Addresses, Set};
+use crate::config::prefixes::Prefixes;
 
 /// Some of IPv4 and IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +24,17 @@ impl Families {
     };
     pub(super) const BOTH: Self = Self { v4: true, v6: true };
 
-    fn of(prefixes: &[IpNetwork]) -> Self {
+    fn of(prefix: &IpNetwork) -> Self {
         Self {
-            v4: prefixes.iter().any(IpNetwork::is_ipv4),
-            v6: prefixes.iter().any(IpNetwork::is_ipv6),
+            v4: prefix.is_ipv4(),
+            v6: prefix.is_ipv6(),
+        }
+    }
+
+    fn of_all(prefixes: &Prefixes) -> Self {
+        Self {
+            v4: !prefixes.v4().is_empty(),
+            v6: !prefixes.v6().is_empty(),
         }
     }
 
@@ -77,9 +85,9 @@ impl<'a> SetFamilies<'a> {
             let reached = if set.prefixes.is_empty() {
                 Families::BOTH
             } else {
-                Families::of(&set.prefixes)
+                Families::of_all(&set.prefixes)
             };
-            let covered = covered(&set.prefixes);
+            let covered = covered(set.prefixes.iter());
             (name.as_str(), OfSet { reached, covered })
         };
         Self(sets.iter().map(entry).collect())
@@ -88,14 +96,14 @@ impl<'a> SetFamilies<'a> {
     /// The families in which a list has an address left.
     pub(super) fn left(&self, list: &AddressList) -> Families {
         let reached = |entry: &AddressEntry| match &entry.addresses {
-            Addresses::Prefix(prefix) => Families::of(std::slice::from_ref(prefix)),
+            Addresses::Prefix(prefix) => Families::of(prefix),
             Addresses::Set(name) => self
                 .0
                 .get(name.as_str())
                 .map_or(Families::BOTH, |set| set.reached),
         };
         let covered = |entry: &AddressEntry| match &entry.addresses {
-            Addresses::Prefix(prefix) => covered(std::slice::from_ref(prefix)),
+            Addresses::Prefix(prefix) => covered([*prefix]),
             Addresses::Set(name) => self
                 .0
                 .get(name.as_str())
@@ -113,12 +121,7 @@ impl<'a> SetFamilies<'a> {
     }
 }
 
-fn covered(prefixes: &[IpNetwork]) -> Families {
-    let whole = |prefix: &&IpNetwork| prefix.prefix() == 0;
-    prefixes
-        .iter()
-        .filter(whole)
-        .fold(Families::NONE, |all, prefix| {
-            all.or(Families::of(std::slice::from_ref(prefix)))
-        })
+fn covered(prefixes: impl IntoIterator<Item = IpNetwork>) -> Families {
+    let whole = prefixes.into_iter().filter(|prefix| prefix.prefix() == 0);
+    whole.fold(Families::NONE, |all, prefix| all.or(Families::of(&prefix)))
 }

@@ -5,16 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 use toml::Spanned;
 
-use super::merge::merged;
+use super::merge;
 use super::report::Report;
 use super::set::SetDraft;
 use super::set_file::{Shelf, Shelved};
 use super::{Document, words};
 use crate::config::model::{Position, Set};
+use crate::config::prefixes::{Merged, Prefixes, Unsorted};
 use crate::config::source::Files;
 
 /// A set on its way: what it has by itself, and which sets it waits for.
@@ -24,13 +26,15 @@ struct Filling {
     /// Byte offset of its table there.
     offset: usize,
     position: Position,
-    /// `None` when some of it could not be read.
-    prefixes: Option<Vec<IpNetwork>>,
+    /// What it lists itself and what its files list; `None` when some could not be read.
+    parts: Option<Vec<Merged>>,
     files: Vec<PathBuf>,
     members: Vec<Spanned<String>>,
 }
 
 type Fillings = BTreeMap<String, Filling>;
+/// The sets that are filled; `None` for one that cannot be.
+type Full = BTreeMap<String, Option<Arc<Prefixes>>>;
 
 /// Every set of all documents. One that cannot be filled completely comes out empty, so that the
 /// checks of the rules that use it claim nothing.
@@ -48,7 +52,7 @@ pub(super) fn sets<F: Files>(
             fillings.entry(name).or_insert(filling);
         }
     }
-    let mut full: BTreeMap<String, Option<Vec<IpNetwork>>> = BTreeMap::new();
+    let mut full = Full::new();
     for name in in_order(&fillings) {
         if let Some(filling) = fillings.get_mut(&name) {
             let prefixes = filling.finish(&name, &full, documents);
@@ -100,11 +104,7 @@ fn in_order(fillings: &Fillings) -> Vec<String> {
 }
 
 /// Reports each circle among the sets that still wait for each other, once.
-fn report_circles(
-    all: &Fillings,
-    full: &BTreeMap<String, Option<Vec<IpNetwork>>>,
-    documents: &mut [Document<'_>],
-) {
+fn report_circles(all: &Fillings, full: &Full, documents: &mut [Document<'_>]) {
     let waiting = all.iter().filter(|(name, _)| !full.contains_key(*name));
     let waiting: BTreeMap<&str, &Filling> = waiting
         .map(|(name, filling)| (name.as_str(), filling))
@@ -155,15 +155,18 @@ impl Filling {
     fn finish(
         &mut self,
         name: &str,
-        full: &BTreeMap<String, Option<Vec<IpNetwork>>>,
+        full: &Full,
         documents: &mut [Document<'_>],
-    ) -> Option<Vec<IpNetwork>> {
-        let mut all = self.prefixes.take()?;
+    ) -> Option<Arc<Prefixes>> {
+        let mut parts = self.parts.take()?;
         for member in self.members() {
-            all.extend_from_slice(full.get(member)?.as_ref()?);
+            parts.push(Merged {
+                prefixes: full.get(member)?.clone()?,
+                ..Merged::default()
+            });
         }
-        let merged = merged(all);
-        if let Some(what) = merged.what()
+        let merged = Merged::union(&parts);
+        if let Some(what) = merge::what(merged.repeated)
             && let Some(document) = documents.get_mut(self.document)
         {
             let message = format!("set {}: {what}", words::quoted(name));
@@ -171,6 +174,15 @@ impl Filling {
         }
         Some(merged.prefixes)
     }
+}
+
+/// The prefixes of a list, each of which was warned of where it is repeated.
+fn listed(prefixes: Vec<IpNetwork>) -> Vec<Merged> {
+    let mut unsorted = Unsorted::default();
+    prefixes
+        .into_iter()
+        .for_each(|prefix| unsorted.push(prefix));
+    vec![unsorted.merged()]
 }
 
 impl SetDraft {
@@ -186,7 +198,7 @@ impl SetDraft {
             document,
             offset: self.offset,
             position: report.position(self.offset),
-            prefixes: self.prefixes,
+            parts: self.prefixes.map(listed),
             files: Vec::new(),
             members: self.members,
         };
@@ -200,7 +212,7 @@ impl SetDraft {
                 Ok(paths) => paths,
                 Err(why) => {
                     wrong(why);
-                    filling.prefixes = None;
+                    filling.parts = None;
                     continue;
                 }
             };
@@ -229,18 +241,18 @@ impl Filling {
     ) {
         let shown = path.display();
         match shelf.prefixes(path) {
-            Shelved::Prefixes([]) if !allow_empty => wrong(format!(
+            Shelved::Prefixes(none) if none.prefixes.is_empty() && !allow_empty => wrong(format!(
                 "{shown} has no prefix; expected one, or `allow_empty = true`"
             )),
             Shelved::Prefixes(more) => {
-                let all = self.prefixes.iter_mut();
-                all.for_each(|all| all.extend_from_slice(more));
+                let parts = self.parts.iter_mut();
+                parts.for_each(|parts| parts.push(more.clone()));
             }
             Shelved::Unreadable(why) => {
                 wrong(format!("{shown} {why}"));
-                self.prefixes = None;
+                self.parts = None;
             }
-            Shelved::Faulty => self.prefixes = None,
+            Shelved::Faulty => self.parts = None,
         }
     }
 }

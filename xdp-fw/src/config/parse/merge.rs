@@ -1,72 +1,44 @@
-//! Merges prefixes that are there twice or lie inside others.
+//! What is said of prefixes that are there twice or lie inside others.
 //!
-//! Owns the count of what was merged. Never joins neighbours: that would be another list than
-//! the operator's.
+//! Owns the words. Never looks at a prefix.
 
-use ipnetwork::IpNetwork;
+use crate::config::prefixes::Repeated;
 
-/// Prefixes without those that add nothing, and how many these were.
-pub(super) struct Merged {
-    /// Sorted; none lies inside another.
-    pub(super) prefixes: Vec<IpNetwork>,
-    duplicates: usize,
-    inside: usize,
-}
-
-/// Sorts and merges canonical prefixes.
-pub(super) fn merged(mut prefixes: Vec<IpNetwork>) -> Merged {
-    // By family, then by address, the shortest prefix of an address first: what lies inside a
-    // prefix follows it, with nothing in between that does not.
-    if !prefixes.is_sorted() {
-        prefixes.sort_unstable();
-    }
-    let (mut duplicates, mut inside) = (0, 0);
-    prefixes.dedup_by(|next, kept| {
-        let is_same = next == kept;
-        let is_inside = !is_same && kept.contains(next.ip());
-        duplicates += usize::from(is_same);
-        inside += usize::from(is_inside);
-        is_same || is_inside
-    });
-    Merged {
-        prefixes,
-        duplicates,
-        inside,
-    }
-}
-
-impl Merged {
-    /// What was merged, if anything.
-    pub(super) fn what(&self) -> Option<String> {
-        let duplicates = match self.duplicates {
-            0 => None,
-            1 => Some("1 duplicate".to_owned()),
-            count => Some(format!("{count} duplicates")),
-        };
-        let inside = match self.inside {
-            0 => None,
-            1 => Some("1 prefix inside another".to_owned()),
-            count => Some(format!("{count} prefixes inside others")),
-        };
-        let parts: Vec<String> = duplicates.into_iter().chain(inside).collect();
-        let verb = if self.duplicates + self.inside == 1 {
-            "is"
-        } else {
-            "are"
-        };
-        (!parts.is_empty()).then(|| format!("{} {verb} merged", parts.join(" and ")))
-    }
+/// What was merged, if anything.
+pub(super) fn what(repeated: Repeated) -> Option<String> {
+    let Repeated { duplicates, inside } = repeated;
+    let duplicates = match duplicates {
+        0 => None,
+        1 => Some("1 duplicate".to_owned()),
+        count => Some(format!("{count} duplicates")),
+    };
+    let inside = match inside {
+        0 => None,
+        1 => Some("1 prefix inside another".to_owned()),
+        count => Some(format!("{count} prefixes inside others")),
+    };
+    let verb = if repeated.duplicates + repeated.inside == 1 {
+        "is"
+    } else {
+        "are"
+    };
+    let parts: Vec<String> = duplicates.into_iter().chain(inside).collect();
+    (!parts.is_empty()).then(|| format!("{} {verb} merged", parts.join(" and ")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::prefixes::{Merged, Unsorted};
 
     fn merge(prefixes: &str) -> (String, Option<String>) {
-        let parse = |text: &str| text.parse().unwrap();
-        let merged = merged(prefixes.split(' ').map(parse).collect());
-        let text: Vec<_> = merged.prefixes.iter().map(ToString::to_string).collect();
-        (text.join(" "), merged.what())
+        let mut unsorted = Unsorted::default();
+        for text in prefixes.split(' ') {
+            unsorted.push(text.parse().unwrap());
+        }
+        let Merged { prefixes, repeated } = unsorted.merged();
+        let text: Vec<_> = prefixes.iter().map(|prefix| prefix.to_string()).collect();
+        (text.join(" "), what(repeated))
     }
 
     #[test]

@@ -6,8 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use ipnetwork::IpNetwork;
-
 use super::address::{explain, prefix};
 use super::range::{self, Bad};
 use super::words::quoted;
@@ -15,14 +13,15 @@ use crate::config::defaults::MAX_PROBLEMS_PER_FILE;
 use crate::config::load::ReadFile;
 use crate::config::model::Position;
 use crate::config::pattern::glob_directory;
+use crate::config::prefixes::{Merged, Unsorted};
 use crate::config::problem::{Place, Problem};
 use crate::config::source::{FileError, Files, Role};
 
 /// What came of a set file.
 #[derive(Clone, Copy)]
 pub(super) enum Shelved<'a> {
-    /// Its prefixes, in order; may repeat and overlap.
-    Prefixes(&'a [IpNetwork]),
+    /// Its prefixes.
+    Prefixes(&'a Merged),
     /// It could not be read: why, to follow the file's name.
     Unreadable(&'a str),
     /// It has problems, which are reported already.
@@ -32,7 +31,7 @@ pub(super) enum Shelved<'a> {
 /// The set files that were read so far.
 pub(super) struct Shelf<'f, F> {
     pub(super) files: &'f F,
-    parsed: BTreeMap<PathBuf, Result<Vec<IpNetwork>, Option<String>>>,
+    parsed: BTreeMap<PathBuf, Result<Merged, Option<String>>>,
     /// What was read, in the order of reading.
     pub(super) read: Vec<ReadFile>,
     /// What is wrong inside the files.
@@ -89,7 +88,7 @@ impl<'f, F: Files> Shelf<'f, F> {
         }
     }
 
-    fn load(&mut self, path: &Path) -> Result<Vec<IpNetwork>, Option<String>> {
+    fn load(&mut self, path: &Path) -> Result<Merged, Option<String>> {
         let text = match self.files.read(path, Role::Set) {
             Ok(text) => text,
             Err(error @ FileError::NotUtf8 { line, column, .. }) => {
@@ -118,14 +117,18 @@ impl<'f, F: Files> Shelf<'f, F> {
         });
         let faulty = !problems.is_empty();
         self.problems.extend(problems);
-        if faulty { Err(None) } else { Ok(prefixes) }
+        if faulty {
+            Err(None)
+        } else {
+            Ok(prefixes.merged())
+        }
     }
 }
 
 /// The prefixes of a set file and the first of its problems. Allocates for the result and for
 /// problems alone.
-fn parse(file: &Path, text: &str) -> (Vec<IpNetwork>, Vec<Problem>) {
-    let mut prefixes = Vec::new();
+fn parse(file: &Path, text: &str) -> (Unsorted, Vec<Problem>) {
+    let mut prefixes = Unsorted::default();
     let mut problems = Vec::new();
     let mut faults: usize = 0;
     for (index, line) in text.trim_start_matches('\u{feff}').split('\n').enumerate() {
@@ -138,7 +141,7 @@ fn parse(file: &Path, text: &str) -> (Vec<IpNetwork>, Vec<Problem>) {
             continue;
         }
         if let Ok(range) = range::prefixes(content) {
-            prefixes.extend(range);
+            range.into_iter().for_each(|prefix| prefixes.push(prefix));
             continue;
         }
         faults += 1;
@@ -202,9 +205,16 @@ fn wording(content: &str) -> String {
 mod tests {
     use super::*;
 
+    /// The prefixes in their order, those of IPv4 first, and the problems.
     fn parsed(text: &str) -> (Vec<String>, Vec<String>) {
-        let (prefixes, problems) = parse(Path::new("set.txt"), text);
-        let prefixes = prefixes.iter().map(ToString::to_string).collect();
+        let (Unsorted { v4, v6 }, problems) = parse(Path::new("set.txt"), text);
+        let v4 = v4
+            .iter()
+            .map(|(address, length)| format!("{address}/{length}"));
+        let v6 = v6
+            .iter()
+            .map(|(address, length)| format!("{address}/{length}"));
+        let prefixes = v4.chain(v6).collect();
         (prefixes, problems.iter().map(ToString::to_string).collect())
     }
 
@@ -213,7 +223,7 @@ mod tests {
         let text =
             "\u{feff}192.0.2.0/24 # office\r\n\r\n;x\n \t2001:db8::1;SBL1\n# end\n10.0.0.0/8";
         let (prefixes, problems) = parsed(text);
-        assert_eq!(prefixes, ["192.0.2.0/24", "2001:db8::1/128", "10.0.0.0/8"]);
+        assert_eq!(prefixes, ["192.0.2.0/24", "10.0.0.0/8", "2001:db8::1/128"]);
         assert_eq!(problems, [""; 0]);
     }
 
@@ -230,11 +240,11 @@ mod tests {
             [
                 "1.10.16.0/20",
                 "0.0.0.0/8",
-                "2001:db8:bad::/48",
                 "203.0.113.7/32",
                 "198.51.100.0/24",
                 "192.0.2.1/32",
                 "192.0.2.2/32",
+                "2001:db8:bad::/48",
                 "2001:db8::10/124",
             ]
         );
@@ -269,7 +279,7 @@ mod tests {
         let start = std::time::Instant::now();
         let (prefixes, problems) = parse(Path::new("set.txt"), &text);
         let took = start.elapsed();
-        assert_eq!((prefixes.len(), problems.len()), (1_000_000, 0));
+        assert_eq!((prefixes.v4.len(), problems.len()), (1_000_000, 0));
         // Generous: unoptimized, on a busy machine. An optimized build takes a tenth.
         assert!(took.as_secs() < 10, "{took:?}");
     }

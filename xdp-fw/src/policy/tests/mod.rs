@@ -14,6 +14,7 @@ mod scale;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::{
     Action, AddressEntry, AddressList, Addresses, Config, Metrics, Mode, NumberEntry, NumberList,
@@ -50,7 +51,7 @@ fn config(rules: Vec<Rule>) -> Config {
 
 fn with_set(mut config: Config, name: &str, prefixes: &[&str]) -> Config {
     let set = Set {
-        prefixes: prefixes.iter().map(|p| p.parse().unwrap()).collect(),
+        prefixes: Arc::new(prefixes.iter().map(|p| p.parse().unwrap()).collect()),
         files: Vec::new(),
         position: position(),
     };

@@ -341,7 +341,7 @@ fn prefixes_are_counted_once_per_set_and_once_per_list_that_they_are_written_in(
     let config = with_set(
         config(rules),
         "a",
-        &["192.0.2.0/24", "192.0.2.0/24", "::/0"],
+        &["192.0.2.0/24", "198.51.100.0/24", "::/0"],
     );
     let config = with_set(config, "unused", &["203.0.113.0/24"]);
     assert_eq!(compiled(&config).prefixes, 3 + 1 + 2);

@@ -1,6 +1,7 @@
 //! Policies as large as they get; that these tests end in no time is part of what they say.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 use xdp_fw_common::packet::protocol::TCP;
@@ -131,7 +132,7 @@ fn blocklist(prefixes: u32, rules: u16) -> Config {
     let mut config = with_set(config((0..rules).map(one).collect()), "blocklist", &[]);
     let prefix = |number| IpNetwork::new(host(number * 3).into(), 32).unwrap();
     let set = config.sets.get_mut("blocklist").unwrap();
-    set.prefixes = (0..prefixes).rev().map(prefix).collect();
+    set.prefixes = Arc::new((0..prefixes).rev().map(prefix).collect());
     config
 }
 
