@@ -1,9 +1,10 @@
 //! How many packets a second are dropped on a veth: live frames from one end, a filter on the
 //! other, both on one CPU.
 //!
-//! What sending costs is in it, and so is what the stack does before a filter sees a packet.
+//! What sending costs is in it, and so is what the stack does before a filter sees a packet. What
+//! the kernel needs to begin and to end a run is not: it waits then, for tens of milliseconds.
 
-use std::time::Instant;
+use std::mem;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::contestants::{Installed, all};
 use crate::flood::Flood;
 use crate::generator::{self, End};
 use crate::policy::Family;
-use crate::sample::Sample;
+use crate::sample::{PacketClock, Sample};
 use crate::wire::Wire;
 
 /// What one contestant drops.
@@ -22,7 +23,7 @@ pub(crate) struct Rate {
     pub(crate) contestant: String,
     #[serde(flatten)]
     pub(crate) flood: Flood,
-    /// Packets dropped per second.
+    /// Packets dropped per second of CPU time.
     pub(crate) rate: Sample,
 }
 
@@ -47,38 +48,28 @@ const RUNS: usize = 5;
 const SECONDS: f64 = 0.25;
 const SECONDS_QUICK: f64 = 0.05;
 
-/// Measures every contestant with every policy it can have.
+/// Measures every contestant with every policy it can have. They take turns: what slows the
+/// machine down for a while slows them all.
 ///
 /// # Errors
 /// If frames cannot be sent. A contestant that does not load is left out by name.
 pub(crate) fn measure(quick: bool) -> Result<Rates> {
     let mut measured = Rates::default();
     let seconds = if quick { SECONDS_QUICK } else { SECONDS };
+    let clock = PacketClock::here()?;
     for flood in floods(quick) {
-        for contestant in all() {
-            let name = contestant.name();
-            let mut leave_out = |why: String| {
-                eprintln!("rate: {name}, {flood:?}: left out: {why}");
-                measured.absent.push(Absent {
-                    contestant: name.to_owned(),
-                    flood,
-                    why,
-                });
-            };
-            if let Some(why) = contestant.unable(flood) {
-                leave_out(why.to_owned());
-                continue;
+        let mut runners = start(flood, &mut measured.absent)?;
+        for runner in &mut runners {
+            runner.calibrate(&clock, seconds)?;
+        }
+        for _ in 0..RUNS {
+            for runner in &mut runners {
+                runner.run(&clock)?;
             }
-            let wire = Wire::fresh()?;
-            let in_force = match contestant.install(flood, &wire) {
-                Ok(in_force) => in_force,
-                Err(error) => {
-                    leave_out(format!("{error:#}"));
-                    continue;
-                }
-            };
-            let rate = one(flood, &wire, &*in_force.installed, seconds)
-                .with_context(|| format!("{name}, {flood:?}"))?;
+        }
+        for mut runner in runners {
+            let (name, rates) = (runner.name, mem::take(&mut runner.rates));
+            let rate = Sample::of(rates).context("nothing was measured")?;
             eprintln!("rate: {name}, {flood:?}: {:.3} Mpps", rate.median / 1e6);
             measured.rates.push(Rate {
                 contestant: name.to_owned(),
@@ -90,21 +81,94 @@ pub(crate) fn measure(quick: bool) -> Result<Rates> {
     Ok(measured)
 }
 
-fn one(flood: Flood, wire: &Wire, installed: &dyn Installed, seconds: f64) -> Result<Sample> {
-    /// Enough to see how fast it goes; also the warm-up.
-    const FEW: u32 = 20_000;
-    let frame = Flood::frame()?;
-    let sources = flood.sources();
-    let sender = generator::load(Family::V4, sources, &frame, &End::Transmitted, false)?;
-    let run = |count: u32| send(&sender, &frame, wire, installed, count);
-    let first = run(FEW)?;
-    let count = (first * seconds).clamp(f64::from(FEW), 1e9) as u32;
-    let rates: Result<Vec<f64>> = (0..RUNS).map(|_| run(count)).collect();
-    Sample::of(rates?).context("nothing was measured")
+/// A contestant on a wire of its own, with its policy in force.
+struct Runner {
+    name: &'static str,
+    // Dropped before its wire, which it needs for that.
+    installed: Box<dyn Installed>,
+    wire: Wire,
+    sender: Program,
+    frame: Vec<u8>,
+    /// Frames of a run.
+    count: u32,
+    /// Drops per second of each run.
+    rates: Vec<f64>,
 }
 
-/// Sends so many frames; drops per second.
+/// Puts the policy into force with every contestant that can have it.
+fn start(flood: Flood, absent: &mut Vec<Absent>) -> Result<Vec<Runner>> {
+    let mut runners = Vec::new();
+    for contestant in all() {
+        let name = contestant.name();
+        let wire = Wire::fresh()?;
+        let installed = match contestant.unable(flood) {
+            Some(why) => Err(why.to_owned()),
+            None => (contestant.install(flood, &wire)).map_err(|error| format!("{error:#}")),
+        };
+        let installed = match installed {
+            Ok(in_force) => in_force.installed,
+            Err(why) => {
+                eprintln!("rate: {name}, {flood:?}: left out: {why}");
+                absent.push(Absent {
+                    contestant: name.to_owned(),
+                    flood,
+                    why,
+                });
+                continue;
+            }
+        };
+        let frame = Flood::frame()?;
+        let sources = flood.sources();
+        runners.push(Runner {
+            name,
+            installed,
+            wire,
+            sender: generator::load(Family::V4, sources, &frame, &End::Transmitted, false)?,
+            frame,
+            count: 0,
+            rates: Vec::new(),
+        });
+    }
+    Ok(runners)
+}
+
+impl Runner {
+    /// Finds out how many frames take so many seconds.
+    fn calibrate(&mut self, clock: &PacketClock, seconds: f64) -> Result<()> {
+        /// Enough to see how fast it goes; also the warm-up.
+        const FEW: u32 = 20_000;
+        self.count = FEW;
+        self.run(clock)?;
+        let first = self.rates.pop().context("it was just measured")?;
+        self.count = (first * seconds).clamp(f64::from(FEW), 1e9) as u32;
+        Ok(())
+    }
+
+    fn run(&mut self, clock: &PacketClock) -> Result<()> {
+        self.wire.enter()?;
+        let rate = send(
+            clock,
+            &self.sender,
+            &self.frame,
+            &self.wire,
+            &*self.installed,
+            self.count,
+        );
+        self.rates.push(rate.context(self.name)?);
+        Ok(())
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        // What counts is taken out of force where it is; else it goes with the namespace.
+        let _ = self.wire.enter();
+    }
+}
+
+/// Sends so many frames; drops per second of CPU time.
 fn send(
+    clock: &PacketClock,
     sender: &Program,
     frame: &[u8],
     wire: &Wire,
@@ -112,9 +176,9 @@ fn send(
     count: u32,
 ) -> Result<f64> {
     let before = installed.dropped()?;
-    let start = Instant::now();
+    let start = clock.now()?;
     sender.run_live(frame, wire.sender, count)?;
-    let seconds = start.elapsed().as_secs_f64();
+    let seconds = (clock.now()? - start).as_secs_f64();
     let dropped = installed.dropped()? - before;
     // The rest was lost where the receiver's ring was full, or passed a filter that does not work.
     if dropped < u64::from(count) / 2 {

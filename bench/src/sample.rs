@@ -1,9 +1,13 @@
 //! Several runs of one measurement, and what is told of them.
 
-use anyhow::Result;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use nix::sched::sched_getcpu;
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// Smallest, middle and largest of several runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -63,6 +67,48 @@ pub(crate) fn cpu_time() -> Result<Duration> {
     Ok(Duration::from(clock_gettime(
         ClockId::CLOCK_THREAD_CPUTIME_ID,
     )?))
+}
+
+/// CPU time that packets take which this thread sends: its own, and that of the kernel thread that
+/// takes over where softirqs are many.
+#[derive(Debug)]
+pub(crate) struct PacketClock {
+    /// Its run time; `None` where it cannot be seen, as in a container.
+    softirqs: Option<PathBuf>,
+}
+
+impl PacketClock {
+    /// That of the CPU on which this thread is, and stays.
+    ///
+    /// # Errors
+    /// If `/proc` cannot be read.
+    pub(crate) fn here() -> Result<Self> {
+        let name = format!("ksoftirqd/{}", sched_getcpu()?);
+        let is_it = |process: &PathBuf| {
+            let comm = fs::read_to_string(process.join("comm"));
+            comm.is_ok_and(|comm| comm.trim_end() == name)
+        };
+        let mut processes = fs::read_dir("/proc")?.flatten().map(|entry| entry.path());
+        Ok(Self {
+            softirqs: processes.find(is_it).map(|path| path.join("schedstat")),
+        })
+    }
+
+    /// What was used so far.
+    ///
+    /// # Errors
+    /// If the kernel thread has ended, which it never does.
+    pub(crate) fn now(&self) -> Result<Duration> {
+        let softirqs = match &self.softirqs {
+            Some(path) => {
+                let text = fs::read_to_string(path)?;
+                let nanoseconds = text.split(' ').next().context("schedstat is empty")?;
+                Duration::from_nanos(nanoseconds.parse()?)
+            }
+            None => Duration::ZERO,
+        };
+        Ok(cpu_time()? + softirqs)
+    }
 }
 
 #[cfg(test)]

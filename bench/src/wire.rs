@@ -1,9 +1,10 @@
 //! Two ends of a veth in a network namespace of its own: one sends, the other is filtered.
 
-use std::fs;
+use std::fs::{self, File};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use nix::sched::{CloneFlags, setns};
 
 use crate::isolation;
 
@@ -18,6 +19,7 @@ pub(crate) struct Wire {
     pub(crate) sender: u32,
     /// Interface index of the filtered end.
     pub(crate) filtered: u32,
+    namespace: File,
 }
 
 impl Wire {
@@ -51,7 +53,16 @@ impl Wire {
         Ok(Self {
             sender: nix::net::if_::if_nametoindex(SENDER)?,
             filtered: nix::net::if_::if_nametoindex(FILTERED)?,
+            namespace: File::open("/proc/thread-self/ns/net")?,
         })
+    }
+
+    /// Moves this thread to where the wire is.
+    ///
+    /// # Errors
+    /// If this is not root.
+    pub(crate) fn enter(&self) -> Result<()> {
+        setns(&self.namespace, CloneFlags::CLONE_NEWNET).context("cannot enter a namespace")
     }
 }
 

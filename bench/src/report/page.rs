@@ -170,7 +170,7 @@ fn rates(page: &mut String, rates: &Rates, drawn: &[&str]) -> Result<()> {
          source is drawn evenly from the hosts of the rules or the prefixes of the set, so that filters which\n\
          go through their rules go through half of them. A rule is a host, UDP and a port; xdp-filter and\n\
          ipset match the host alone. All count what they drop. The rate is what the filter counted over the\n\
-         time that sending took, which costs some of it.\n",
+         CPU time that sending, the veth and the filter took together; the contestants take turns.\n",
     );
     pictures(page, &["rate-rules", "rate-prefixes"], drawn)?;
     page.push_str("\n| rules | prefixes | | Mpps | ns/packet |\n|--:|--:|---|--:|--:|\n");
