@@ -42,7 +42,8 @@ fn work(point: Point) -> Work {
     match point {
         Point::RootPinned | Point::LinkMade | Point::LinkPinned => Work::FirstStart,
         Point::Adopted => Work::Restart,
-        Point::GenerationLoaded
+        Point::TablesPinned
+        | Point::GenerationLoaded
         | Point::ProgramsPinned
         | Point::GenerationPinned
         | Point::CountersZeroed
@@ -169,8 +170,14 @@ impl<'a> Host<'a> {
         let generation = self.daemon.generation().to_string();
         let generations = pins.join("generations");
         assert_eq!(names(&generations), *std::slice::from_ref(&generation));
-        let pieces = ["filter", "gone", "info", "probe", "result", "rules"];
-        assert_eq!(names(&generations.join(generation)), pieces);
+        let (maps, pieces): (Vec<_>, Vec<_>) = names(&generations.join(generation))
+            .into_iter()
+            .partition(|name| name.starts_with(char::is_uppercase));
+        let all = [
+            "filter", "gone", "info", "probe", "result", "rules", "tables",
+        ];
+        assert_eq!(pieces, all);
+        assert_eq!(maps.len(), 12, "{maps:?}");
     }
 }
 

@@ -56,7 +56,11 @@ mod heavy {
                 let name = path.file_name().and_then(|name| name.to_str());
                 match name.expect("pins have names") {
                     "root" | "filter" | "probe" => objects.add_program(&path),
-                    "entry" | "counters" | "rules" | "gone" | "info" | "result" => {
+                    "entry" | "counters" | "rules" | "gone" | "info" | "result" | "tables" => {
+                        let map = MapInfo::from_pin(&path).expect("a map is pinned there");
+                        objects.maps.insert(map.id());
+                    }
+                    map if map.starts_with(char::is_uppercase) => {
                         let map = MapInfo::from_pin(&path).expect("a map is pinned there");
                         objects.maps.insert(map.id());
                     }

@@ -44,7 +44,9 @@ points! {
     RootPinned = "open.root-pinned",
     /// The pins of a former process are adopted and swept.
     Adopted = "open.adopted",
-    /// A generation is loaded and verified, and nothing of it is pinned.
+    /// The address maps of a generation are pinned, and nothing is in those that are new.
+    TablesPinned = "generation.tables-pinned",
+    /// It is loaded and verified, and nothing else of it is pinned.
     GenerationLoaded = "generation.loaded",
     /// Its programs are pinned, and what describes it is not.
     ProgramsPinned = "generation.programs-pinned",

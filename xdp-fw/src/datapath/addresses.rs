@@ -2,6 +2,8 @@
 //!
 //! Owns their names and how each is filled. Which of them holds what, the policy has decided.
 
+use std::net::Ipv6Addr;
+
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
 use aya::maps::{LpmTrie, Map};
@@ -11,105 +13,134 @@ use xdp_fw_common::index::{V4_PACK, V6_PACK};
 use super::Error;
 use super::fill::{fill_hash, map, refused};
 use super::mapping::Mapping;
-use crate::policy::{IndexV4, Tables};
+use crate::policy::{Content, IndexV4, Tables};
 
-/// The maps of one dimension.
-pub(super) struct Maps {
-    dimension: Dimension,
-    v4: Family,
-    v6: Family,
+/// A family of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    V4,
+    V6,
 }
 
-/// The maps of one family.
-struct Family {
+/// The table of one family in one dimension: the prefixes that are carried over together, or not.
+pub(super) struct Table {
+    dimension: Dimension,
+    family: Family,
     trie: &'static str,
     index: &'static str,
     long: &'static str,
 }
 
-/// The maps of every dimension that classifies addresses.
-pub(super) const ADDRESSES: [Maps; 2] = [
-    Maps {
+/// Maps of a table.
+pub(super) const MAPS: usize = 3;
+
+/// Every table of addresses.
+pub(super) const TABLES: [Table; 4] = [
+    Table {
         dimension: Dimension::Source,
-        v4: Family {
-            trie: "SOURCE_V4",
-            index: "SOURCE_V4_INDEX",
-            long: "SOURCE_V4_LONG",
-        },
-        v6: Family {
-            trie: "SOURCE_V6",
-            index: "SOURCE_V6_INDEX",
-            long: "SOURCE_V6_LONG",
-        },
+        family: Family::V4,
+        trie: "SOURCE_V4",
+        index: "SOURCE_V4_INDEX",
+        long: "SOURCE_V4_LONG",
     },
-    Maps {
+    Table {
+        dimension: Dimension::Source,
+        family: Family::V6,
+        trie: "SOURCE_V6",
+        index: "SOURCE_V6_INDEX",
+        long: "SOURCE_V6_LONG",
+    },
+    Table {
         dimension: Dimension::Destination,
-        v4: Family {
-            trie: "DESTINATION_V4",
-            index: "DESTINATION_V4_INDEX",
-            long: "DESTINATION_V4_LONG",
-        },
-        v6: Family {
-            trie: "DESTINATION_V6",
-            index: "DESTINATION_V6_INDEX",
-            long: "DESTINATION_V6_LONG",
-        },
+        family: Family::V4,
+        trie: "DESTINATION_V4",
+        index: "DESTINATION_V4_INDEX",
+        long: "DESTINATION_V4_LONG",
+    },
+    Table {
+        dimension: Dimension::Destination,
+        family: Family::V6,
+        trie: "DESTINATION_V6",
+        index: "DESTINATION_V6_INDEX",
+        long: "DESTINATION_V6_LONG",
     },
 ];
 
-/// Each map and its number of entries; those that are not used are as small as can be.
-pub(super) fn sizes(maps: &Maps, tables: &Tables) -> [(&'static str, usize); 6] {
-    let table = tables.addresses(maps.dimension);
-    let v4 = match tables.index_v4(maps.dimension) {
-        None => [table.v4.len(), 0, 0],
-        Some(index) => [0, IndexV4::ENTRIES / V4_PACK, index.long().count()],
-    };
-    let v6 = match tables.index_v6(maps.dimension) {
-        None => [table.v6.len(), 0, 0],
-        Some(index) => [
-            index.short().count(),
-            index.entries() / V6_PACK,
-            index.long().count(),
-        ],
-    };
-    let names = |family: &Family| [family.trie, family.index, family.long];
-    let [a, b, c] = names(&maps.v4);
-    let [d, e, f] = names(&maps.v6);
-    let [[u, v, w], [x, y, z]] = [v4, v6];
-    [(a, u), (b, v), (c, w), (d, x), (e, y), (f, z)]
-}
+impl Table {
+    /// The names of its maps.
+    pub(super) const fn maps(&self) -> [&'static str; MAPS] {
+        [self.trie, self.index, self.long]
+    }
 
-/// Fills them.
-pub(super) fn fill(ebpf: &mut Ebpf, maps: &Maps, tables: &Tables) -> Result<(), Error> {
-    let table = tables.addresses(maps.dimension);
-    match tables.index_v4(maps.dimension) {
-        None => {
-            let entries = table.v4.iter();
-            let entries = entries.map(|(address, length, class)| (address.octets(), length, class));
-            fill_trie(ebpf, maps.v4.trie, entries)?;
-        }
-        Some(index) => {
-            index.write(mapping(ebpf, maps.v4.index, IndexV4::ENTRIES)?.values());
-            fill_hash(ebpf, maps.v4.long, index.long())?;
+    /// What identifies its content.
+    pub(super) fn content(&self, tables: &Tables) -> Content {
+        match self.family {
+            Family::V4 => tables.content_v4(self.dimension),
+            Family::V6 => tables.content_v6(self.dimension),
         }
     }
-    match tables.index_v6(maps.dimension) {
-        None => fill_v6(ebpf, maps, table.v6.iter()),
-        Some(index) => {
-            index.write(mapping(ebpf, maps.v6.index, index.entries())?.values());
-            fill_hash(ebpf, maps.v6.long, index.long())?;
-            fill_v6(ebpf, maps, index.short())
+
+    /// The number of entries of each map; one that is not used is as small as can be.
+    pub(super) fn sizes(&self, tables: &Tables) -> [usize; MAPS] {
+        let table = tables.addresses(self.dimension);
+        match self.family {
+            Family::V4 => match tables.index_v4(self.dimension) {
+                None => [table.v4.len(), 0, 0],
+                Some(index) => [0, IndexV4::ENTRIES / V4_PACK, index.long().count()],
+            },
+            Family::V6 => match tables.index_v6(self.dimension) {
+                None => [table.v6.len(), 0, 0],
+                Some(index) => [
+                    index.short().count(),
+                    index.entries() / V6_PACK,
+                    index.long().count(),
+                ],
+            },
+        }
+    }
+
+    /// Fills the maps.
+    pub(super) fn fill(&self, ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
+        match self.family {
+            Family::V4 => self.fill_v4(ebpf, tables),
+            Family::V6 => self.fill_v6(ebpf, tables),
+        }
+    }
+
+    fn fill_v4(&self, ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
+        match tables.index_v4(self.dimension) {
+            None => {
+                let entries = tables.addresses(self.dimension).v4.iter();
+                let entries =
+                    entries.map(|(address, length, class)| (address.octets(), length, class));
+                fill_trie(ebpf, self.trie, entries)
+            }
+            Some(index) => {
+                index.write(mapping(ebpf, self.index, IndexV4::ENTRIES)?.values());
+                fill_hash(ebpf, self.long, index.long())
+            }
+        }
+    }
+
+    fn fill_v6(&self, ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
+        match tables.index_v6(self.dimension) {
+            None => {
+                let entries = tables.addresses(self.dimension).v6.iter();
+                fill_trie(ebpf, self.trie, octets_v6(entries))
+            }
+            Some(index) => {
+                index.write(mapping(ebpf, self.index, index.entries())?.values());
+                fill_hash(ebpf, self.long, index.long())?;
+                fill_trie(ebpf, self.trie, octets_v6(index.short()))
+            }
         }
     }
 }
 
-fn fill_v6<'a>(
-    ebpf: &mut Ebpf,
-    maps: &Maps,
-    entries: impl Iterator<Item = &'a (std::net::Ipv6Addr, u8, u32)>,
-) -> Result<(), Error> {
-    let entries = entries.map(|(address, length, class)| (address.octets(), length, class));
-    fill_trie(ebpf, maps.v6.trie, entries)
+fn octets_v6<'a>(
+    entries: impl Iterator<Item = &'a (Ipv6Addr, u8, u32)>,
+) -> impl Iterator<Item = ([u8; 16], &'a u8, &'a u32)> {
+    entries.map(|(address, length, class)| (address.octets(), length, class))
 }
 
 fn fill_trie<'a, A: aya::Pod>(

@@ -19,6 +19,7 @@ pub(super) const SHAPE: Shape = Shape {
     key: 4,
     value: size_of::<Counter>() as u32,
     entries: Some(COUNTER_SLOTS),
+    flags: 0,
 };
 
 /// The pinned counter array.

@@ -3,40 +3,34 @@
 //! Owns which table goes into which map of the object. Loads no program and pins nothing.
 
 use aya::maps::{Array, HashMap, Map, MapError};
-use aya::{Ebpf, EbpfLoader, Pod};
+use aya::{Ebpf, Pod};
 use xdp_fw_common::tables::Rule;
 use xdp_fw_common::wire::Settings;
 
 use super::Error;
-use super::addresses::{self, ADDRESSES};
+use super::addresses::TABLES;
 use super::generation::Slot;
-use super::object::{Kernel, OBJECT};
-use super::pins::Pins;
+use super::loader::Loader;
+use super::object::Kernel;
+use super::reuse::Reused;
 use crate::policy::Tables;
 
-/// Creates the maps at the size of their data. Nothing is loaded yet. What generations share comes
-/// from `pins`; without them, it is fresh too.
-pub(super) fn create(pins: Option<&Pins>, kernel: Kernel, tables: &Tables) -> Result<Ebpf, Error> {
+/// Creates the maps at the size of their data. Nothing is loaded yet.
+pub(super) fn create(loader: &mut Loader, kernel: Kernel, tables: &Tables) -> Result<Ebpf, Error> {
     let settings = Settings {
         coarse_clock: u32::from(kernel.coarse_clock),
         ..tables.settings
     };
-    let mut loader = EbpfLoader::new();
-    loader.override_global("SETTINGS", &settings, true);
-    if let Some(pins) = pins {
-        loader.map_pin_path("COUNTERS", pins.counters());
-        loader.map_pin_path("ENTRY", pins.entry());
-    }
     for (map, length) in sizes(tables) {
         let length = u32::try_from(length).map_err(|_| Error::Kernel {
             action: format!("create map {map}"),
             cause: format!("{length} entries"),
             remedy: "use fewer or shorter prefix lists".to_owned(),
         })?;
-        loader.map_max_entries(map, length.max(1));
+        loader.size(map, length.max(1));
     }
     loader
-        .load(OBJECT)
+        .load(&settings)
         .map_err(|error| Error::kernel("create the rule maps", &error))
 }
 
@@ -50,16 +44,23 @@ fn sizes(tables: &Tables) -> Vec<(&'static str, usize)> {
         ("ROWS", tables.rows.len()),
         ("RULES", tables.rules.len()),
     ];
-    for maps in &ADDRESSES {
-        sizes.extend(addresses::sizes(maps, tables));
+    for table in &TABLES {
+        sizes.extend(table.maps().into_iter().zip(table.sizes(tables)));
     }
     sizes
 }
 
-/// Fills the maps.
-pub(super) fn fill(ebpf: &mut Ebpf, tables: &Tables, rules: &[Slot]) -> Result<(), Error> {
-    for maps in &ADDRESSES {
-        addresses::fill(ebpf, maps, tables)?;
+/// Fills the maps, but for those of the address tables that are `reused`.
+pub(super) fn fill(
+    ebpf: &mut Ebpf,
+    tables: &Tables,
+    rules: &[Slot],
+    reused: &Reused,
+) -> Result<(), Error> {
+    for (table, reused) in TABLES.iter().zip(reused) {
+        if reused.is_none() {
+            table.fill(ebpf, tables)?;
+        }
     }
     fill_hash(ebpf, "INTERFACES", tables.interfaces.iter().copied())?;
     fill_hash(ebpf, "SOURCE_MACS", tables.source_macs.iter().copied())?;

@@ -15,9 +15,12 @@ use bytemuck::Zeroable as _;
 use xdp_fw_common::wire::{Counter, GenerationInfo, RULE_NAME_MAX, RuleEntry};
 use xdp_fw_common::{Dimension, Verdict};
 
+use super::addresses::{TABLES, Table};
+use super::loader::Loader;
 use super::object::{self, EntryPoint, Kernel};
 use super::pins::{Pins, Shape, check_map};
 use super::predecessor::Predecessor;
+use super::reuse::{self, Contents, Reused};
 use super::{Error, Generation, fill};
 use crate::fault::{self, Point};
 use crate::policy::Tables;
@@ -32,10 +35,18 @@ pub(super) mod pin {
     pub(crate) const RULES: &str = "rules";
     /// A [`super::RuleEntry`] per rule that the commit removed.
     pub(crate) const GONE: &str = "gone";
+    /// What its address maps hold, which are pinned by their names in the object.
+    pub(crate) const TABLES: &str = "tables";
     /// The [`super::GenerationInfo`]; pinned last, so what has it is whole.
     pub(crate) const INFO: &str = "info";
+
     /// Every one of them, `info` first: without it the others are nothing.
-    pub(crate) const ALL: [&str; 6] = [INFO, FILTER, PROBE, RESULT, RULES, GONE];
+    pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+        let maps = super::TABLES.iter().flat_map(super::Table::maps);
+        [INFO, FILTER, PROBE, RESULT, RULES, GONE, TABLES]
+            .into_iter()
+            .chain(maps)
+    }
 }
 
 /// What of a generation its pins tell.
@@ -66,36 +77,59 @@ pub(super) struct Built {
     pub(super) probe: &'static str,
     /// The generation that was in force when it was built.
     pub(super) follows: Option<u64>,
-    pins: Pins,
-    kept: bool,
+    contents: Contents,
+    reused: Reused,
+    place: Place,
 }
 
 impl Built {
     /// Where its pins are.
     pub(super) fn directory(&self) -> PathBuf {
-        self.pins.generation(self.described.generation.number)
+        self.place.directory()
     }
 
     /// From now on the pins stay.
     pub(super) fn keep(mut self) -> Described {
-        self.kept = true;
-        self.described.clone()
+        self.place.kept = true;
+        self.described
     }
 }
 
-impl Drop for Built {
+/// The directory of a new generation; dropped before it is kept, it goes with all that is pinned there.
+struct Place {
+    pins: Pins,
+    number: u64,
+    kept: bool,
+}
+
+impl Place {
+    fn make(pins: &Pins, number: u64) -> Result<Self, Error> {
+        make_directory(&pins.generation(number))?;
+        Ok(Self {
+            pins: pins.clone(),
+            number,
+            kept: false,
+        })
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.pins.generation(self.number)
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         if !self.kept {
             // What cannot be removed now is swept at the next start.
-            let number = self.described.generation.number;
-            let _ = self.pins.remove_generation(number);
+            let _ = self.pins.remove_generation(self.number);
         }
     }
 }
 
-/// Builds, fills and verifies a generation. It is not pinned yet.
+/// Builds, fills and verifies a generation. Of its pins there are only the address maps.
 pub(super) fn build(
     pins: &Pins,
+    loader: &mut Loader,
     kernel: Kernel,
     tables: &Tables,
     config: [u8; 32],
@@ -105,8 +139,18 @@ pub(super) fn build(
     let rules = before.assign(&tables.rules)?;
     let gone = before.gone(&rules);
 
-    let mut ebpf = fill::create(Some(pins), kernel, tables)?;
-    fill::fill(&mut ebpf, tables, &rules)?;
+    let place = Place::make(pins, number)?;
+    let contents = reuse::contents(loader, tables);
+    let former: Vec<PathBuf> = [before.in_force, before.base]
+        .into_iter()
+        .flatten()
+        .map(|former| pins.generation(former.generation.number))
+        .collect();
+    let reused = reuse::take(loader, &former, &place.directory(), &contents);
+    loader.pin_addresses(&place.directory());
+    let mut ebpf = fill::create(loader, kernel, tables)?;
+    fault::point(Point::TablesPinned)?;
+    fill::fill(&mut ebpf, tables, &rules, &reused)?;
     let filter = kernel.program_name(filter(tables));
     let probe = kernel.program_name(EntryPoint::Probe);
     object::load(&mut ebpf, filter)?;
@@ -124,8 +168,9 @@ pub(super) fn build(
         filter,
         probe,
         follows: before.in_force.map(|before| before.generation.number),
-        pins: pins.clone(),
-        kept: false,
+        contents,
+        reused,
+        place,
     })
 }
 
@@ -187,6 +232,7 @@ fn pin_copy(from: &Path, to: &Path, number: u64, described: &mut Described) -> R
         .map_err(|e| refused(result.clone(), &e))?
         .pin(to.join(pin::RESULT))
         .map_err(|e| refused(result.clone(), &e))?;
+    reuse::pin_again(from, to);
     pin_array(&to.join(pin::RULES), &entries(&described.rules))?;
     pin_array(&to.join(pin::GONE), &entries(&described.gone))?;
     let info = GenerationInfo {
@@ -236,7 +282,6 @@ fn now() -> u64 {
 /// Pins each piece, `info` last.
 fn pin_pieces(built: &mut Built, info: &GenerationInfo) -> Result<(), Error> {
     let directory = built.directory();
-    make_directory(&directory)?;
     for (name, pin) in [(built.filter, pin::FILTER), (built.probe, pin::PROBE)] {
         let path = directory.join(pin);
         object::program(&mut built.ebpf, name)?
@@ -255,6 +300,7 @@ fn pin_pieces(built: &mut Built, info: &GenerationInfo) -> Result<(), Error> {
         &entries(&built.described.rules),
     )?;
     pin_array(&directory.join(pin::GONE), &entries(&built.described.gone))?;
+    reuse::record(&directory, &built.contents, &built.reused)?;
     pin_array(&directory.join(pin::INFO), &[*info])?;
     fault::point(Point::GenerationPinned)?;
     Ok(())
@@ -351,6 +397,7 @@ pub(super) fn read_array<V: Pod>(path: &Path, entries: Option<u32>) -> Result<Ve
         key: 4,
         value: size_of::<V>() as u32,
         entries,
+        flags: 0,
     };
     let refused = |error: &(dyn std::error::Error + 'static)| {
         Error::kernel(format!("read {}", path.display()), error)

@@ -167,6 +167,7 @@ const fn counters_shape<C>() -> Shape {
         key: 4,
         value: size_of::<C>() as u32,
         entries: None,
+        flags: 0,
     }
 }
 

@@ -3,15 +3,18 @@
 use std::fs::{self, File};
 use std::path::Path;
 
+use aya::Ebpf;
 use aya::maps::{Map, MapData, MapType, ProgramArray};
 use aya::programs::{ProgramInfo, Xdp};
-use aya::{Ebpf, EbpfLoader};
+use bytemuck::Zeroable as _;
 use nix::fcntl::Flock;
+use xdp_fw_common::wire::Settings;
 
 use super::counters::{self, Counters};
 use super::generation::{self, Built, Described};
 use super::layout::Former;
-use super::object::{self, EntryPoint, Kernel, OBJECT};
+use super::loader::Loader;
+use super::object::{self, EntryPoint, Kernel};
 use super::pins::{Pins, Shape, check_map};
 use super::predecessor::Predecessor;
 use super::{AttachMode, Error, Generation, Link, Probe, base, links, migrate, snapshot};
@@ -24,11 +27,13 @@ pub(super) const ENTRY: Shape = Shape {
     key: 4,
     value: 4,
     entries: Some(1),
+    flags: 0,
 };
 
 /// The pin directory of a running daemon: one owner, all writes.
 pub struct Datapath {
     pub(super) pins: Pins,
+    loader: Loader,
     kernel: Kernel,
     root: Xdp,
     pub(super) root_id: u32,
@@ -94,7 +99,8 @@ impl Datapath {
         check_map(&pins.entry(), &ENTRY)?;
         let former = Former::all(&pins)?.into_iter().next();
         let kernel = Kernel::probe()?;
-        let root = adopt_root(&pins, kernel)?;
+        let mut loader = Loader::sharing(&pins)?;
+        let root = adopt_root(&pins, &mut loader, kernel)?;
         let missing = |what: &Path| Error::pin(what, "vanished", "try again");
         let counters =
             Counters::open(&pins.counters())?.ok_or_else(|| missing(&pins.counters()))?;
@@ -108,6 +114,7 @@ impl Datapath {
             entry: open_entry(&pins)?,
             root_id: program_id(&root)?,
             pins,
+            loader,
             kernel,
             root,
             counters,
@@ -151,7 +158,9 @@ impl Datapath {
             in_force: self.in_force.as_ref(),
             base: self.base.as_ref(),
         };
-        let mut built = generation::build(&self.pins, self.kernel, tables, config, &before)?;
+        let loader = &mut self.loader;
+        let mut built =
+            generation::build(&self.pins, loader, self.kernel, tables, config, &before)?;
         let mut retired = self.counters.retire_after_grace(&before)?;
         let inheritance = self.inheritance()?;
         if let Some(counted) = &inheritance {
@@ -290,13 +299,10 @@ impl Datapath {
 
 /// The pinned root if it is the one of this version over the maps that are pinned; else a new one
 /// in its place.
-fn adopt_root(pins: &Pins, kernel: Kernel) -> Result<Xdp, Error> {
+fn adopt_root(pins: &Pins, loader: &mut Loader, kernel: Kernel) -> Result<Xdp, Error> {
     let name = kernel.program_name(EntryPoint::Root);
-    let mut loader = EbpfLoader::new();
-    loader.map_pin_path("COUNTERS", pins.counters());
-    loader.map_pin_path("ENTRY", pins.entry());
     let mut ebpf = loader
-        .load(OBJECT)
+        .load(&Settings::zeroed())
         .map_err(|error| Error::kernel("create the shared maps", &error))?;
     let shared = [map_id(&ebpf, "COUNTERS")?, map_id(&ebpf, "ENTRY")?];
     let fresh = object::load(&mut ebpf, name)?;

@@ -31,6 +31,8 @@ pub(super) struct Shape {
     pub(super) value: u32,
     /// `None` where the size follows the data.
     pub(super) entries: Option<u32>,
+    /// As it was created (`BPF_F_…`).
+    pub(super) flags: u32,
 }
 
 impl Pins {
@@ -231,7 +233,7 @@ impl Pins {
     /// its directory stays, and the directory with it.
     pub(super) fn remove_generation(&self, number: u64) -> io::Result<()> {
         let directory = self.generation(number);
-        for name in pin::ALL {
+        for name in pin::all() {
             remove(&directory.join(name))?;
         }
         remove_directory(&directory)
@@ -335,7 +337,7 @@ pub(super) fn check_map(path: &Path, shape: &Shape) -> Result<bool, Error> {
         ("key size", info.key_size(), Some(shape.key)),
         ("value size", info.value_size(), Some(shape.value)),
         ("entries", info.max_entries(), shape.entries),
-        ("flags", info.map_flags(), Some(0)),
+        ("flags", info.map_flags(), Some(shape.flags)),
     ];
     for (what, found, expected) in found {
         if expected.is_some_and(|expected| expected != found) {

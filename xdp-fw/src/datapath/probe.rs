@@ -13,9 +13,10 @@ use xdp_fw_common::wire::{NO_RULE, ProbeResult, REASON_SLOTS};
 use xdp_fw_common::{Reason, Verdict};
 
 use super::generation::{Slot, describe, filter, pin};
+use super::loader::Loader;
 use super::object::{self, EntryPoint, Kernel};
 use super::pins::{Pins, exists};
-use super::{Error, Generation, fill, snapshot};
+use super::{Error, Generation, fill, reuse, snapshot};
 use crate::policy::Tables;
 
 /// How long another process may take for one packet before it counts as stuck: it takes
@@ -229,8 +230,8 @@ impl Probe {
                 shadow: rule.shadow,
             })
             .collect();
-        let mut ebpf = fill::create(None, kernel, tables)?;
-        fill::fill(&mut ebpf, tables, &rules)?;
+        let mut ebpf = fill::create(&mut Loader::new()?, kernel, tables)?;
+        fill::fill(&mut ebpf, tables, &rules, &reuse::NOTHING)?;
         if with_filter {
             object::load(&mut ebpf, kernel.program_name(filter(tables)))?;
         }

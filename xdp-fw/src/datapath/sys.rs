@@ -13,6 +13,7 @@ use std::path::Path;
 const BPF_MAP_LOOKUP_ELEM: libc::c_int = 1;
 const BPF_OBJ_GET: libc::c_int = 7;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+const BPF_MAP_FREEZE: libc::c_int = 22;
 const BPF_LINK_DETACH: libc::c_int = 34;
 const BPF_LINK_TYPE_XDP: u32 = 6;
 
@@ -94,6 +95,13 @@ pub(super) fn program_in_slot(map: BorrowedFd<'_>, index: u32) -> io::Result<Opt
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// From now on no process changes what is in a map (5.2). Nobody may have it in memory to write to.
+pub(super) fn freeze(map: BorrowedFd<'_>) -> io::Result<()> {
+    let mut argument = map.as_raw_fd() as u32;
+    // SAFETY: BPF_MAP_FREEZE takes the descriptor alone.
+    unsafe { bpf(BPF_MAP_FREEZE, &mut argument) }.map(drop)
 }
 
 /// What an XDP link that is pinned at `path` is attached to.

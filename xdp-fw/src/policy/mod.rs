@@ -10,11 +10,13 @@
 //! - `criteria`: the distinct lists of a dimension, and the rows of its classes
 //! - `addresses`, `numbers`, `keys`: values to classes
 //! - `engine`: tries and indexes for addresses
+//! - `content`: what identifies a table of addresses
 //! - [`mod@compile`]: the assembly
 //! - `tables`, `host`: the result, and how it answers on the host
 
 mod addresses;
 pub mod compile;
+mod content;
 mod criteria;
 mod engine;
 mod host;
@@ -30,6 +32,7 @@ mod tests;
 mod values;
 
 pub use compile::{CompileError, compile, compile_with};
+pub use content::Content;
 pub use engine::{IndexV4, IndexV6, Thresholds};
 pub use host::HostTables;
 pub use model::{AddressList, List, Policy};

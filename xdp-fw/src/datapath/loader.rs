@@ -1,0 +1,133 @@
+//! Makes the maps of the compiled object, again and again.
+//!
+//! Owns aya's loader. It reads the kernel's own type information whenever one is made, which takes
+//! 7 ms and 20 MB, and which nothing in the object refers to: so one is made, and kept. Loads no program.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use aya::maps::{MapError, MapType};
+use aya::{Ebpf, EbpfError, EbpfLoader};
+use aya_obj::Object;
+use aya_obj::generated::bpf_map_type;
+use bytemuck::Zeroable as _;
+use sha2::{Digest as _, Sha256};
+use xdp_fw_common::wire::Settings;
+
+use super::Error;
+use super::addresses::{TABLES, Table};
+use super::object::OBJECT;
+use super::pins::{Pins, Shape};
+
+/// The global that [`Settings`] are in.
+const SETTINGS: &str = "SETTINGS";
+
+/// Stands in it while nothing is loaded.
+static NOTHING: LazyLock<Settings> = LazyLock::new(Settings::zeroed);
+
+/// The object, ready to be loaded with other settings and sizes each time.
+pub(super) struct Loader {
+    inner: EbpfLoader<'static>,
+    shapes: HashMap<&'static str, Shape>,
+    version: [u8; 32],
+}
+
+impl Loader {
+    /// Of an object whose maps are all fresh.
+    pub(super) fn new() -> Result<Self, Error> {
+        let mut inner = EbpfLoader::new();
+        inner.btf(None);
+        Ok(Self {
+            inner,
+            shapes: shapes()?,
+            version: version(),
+        })
+    }
+
+    /// Of one that shares what generations share.
+    pub(super) fn sharing(pins: &Pins) -> Result<Self, Error> {
+        let mut loader = Self::new()?;
+        loader.inner.map_pin_path("COUNTERS", pins.counters());
+        loader.inner.map_pin_path("ENTRY", pins.entry());
+        Ok(loader)
+    }
+
+    /// How the object wants an address map, whose size follows its data.
+    pub(super) fn shape(&self, map: &str) -> Option<&Shape> {
+        self.shapes.get(map)
+    }
+
+    /// Identifies the programs that read the maps, and what writes them: another version may
+    /// understand the same bytes otherwise.
+    pub(super) fn version(&self) -> [u8; 32] {
+        self.version
+    }
+
+    /// From now on address maps are those that are pinned in `directory`; those that are not, are
+    /// made and pinned there.
+    pub(super) fn pin_addresses(&mut self, directory: &Path) {
+        for map in TABLES.iter().flat_map(Table::maps) {
+            self.inner.map_pin_path(map, directory.join(map));
+        }
+    }
+
+    /// Makes the map `name` for so many entries from now on.
+    pub(super) fn size(&mut self, name: &'static str, entries: u32) {
+        self.inner.map_max_entries(name, entries);
+    }
+
+    /// Makes the maps, and the programs for these settings; none of them is loaded yet.
+    pub(super) fn load(&mut self, settings: &Settings) -> Result<Ebpf, EbpfError> {
+        // SAFETY: the loader looks at what it borrows in `load` alone, and borrows something else
+        // before `settings` may go. Should `load` panic, nobody has the loader any more.
+        let borrowed: &'static Settings = unsafe { &*std::ptr::from_ref(settings) };
+        self.inner.override_global(SETTINGS, borrowed, true);
+        let loaded = self.inner.load(OBJECT);
+        self.inner.override_global(SETTINGS, &*NOTHING, true);
+        loaded
+    }
+}
+
+fn version() -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(env!("CARGO_PKG_VERSION"));
+    hash.update(OBJECT);
+    hash.finalize().into()
+}
+
+fn shapes() -> Result<HashMap<&'static str, Shape>, Error> {
+    let broken = |error: &(dyn std::error::Error + 'static)| {
+        Error::kernel("read the BPF object of this build", error)
+    };
+    let object = Object::parse(OBJECT).map_err(|e| broken(&e))?;
+    let mut shapes = HashMap::new();
+    for name in TABLES.iter().flat_map(Table::maps) {
+        let missing = std::io::Error::other(format!("map {name} is not in it"));
+        let map = object.maps.get(name).ok_or_else(|| broken(&missing))?;
+        let shape = Shape {
+            kind: kind(map.map_type()).map_err(|e| broken(&e))?,
+            key: map.key_size(),
+            value: map.value_size(),
+            entries: None,
+            flags: map.map_flags(),
+        };
+        shapes.insert(name, shape);
+    }
+    Ok(shapes)
+}
+
+fn kind(number: u32) -> Result<MapType, MapError> {
+    MapType::try_from(bpf_map_type::try_from(number)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_the_object_refers_to_types_of_the_kernel() {
+        let object = Object::parse(OBJECT).unwrap();
+        assert!(!object.has_btf_relocations());
+    }
+}

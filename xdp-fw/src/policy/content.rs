@@ -1,0 +1,118 @@
+//! What identifies an address table: two that hold the same have the same hash.
+//!
+//! Owns what the hash is over. It outlives the process that made it, and decides whether a filter goes
+//! on with maps that another one filled: so it is one that nobody can forge (SHA-256).
+
+use sha2::{Digest as _, Sha256};
+use xdp_fw_common::Dimension;
+
+use super::tables::Tables;
+
+/// The hash of a table's content.
+pub type Content = [u8; 32];
+
+/// Bytes that are hashed at a time.
+const CHUNK: usize = 1 << 16;
+
+impl Tables {
+    /// Of the IPv4 prefixes of a dimension, which is source or destination: their classes, and the
+    /// kind of table that holds them.
+    #[must_use]
+    pub fn content_v4(&self, dimension: Dimension) -> Content {
+        let settings = &self.settings;
+        let at = dimension as usize & 1;
+        let kind = settings.index_v4.get(at).map(|index| index.to_be_bytes());
+        let entries = self.addresses(dimension).v4.iter();
+        let entries = entries.map(|&(address, length, class)| (address.octets(), length, class));
+        hash(b"v4", kind.as_ref().map_or(&[], |kind| kind), entries)
+    }
+
+    /// The same of its IPv6 prefixes.
+    #[must_use]
+    pub fn content_v6(&self, dimension: Dimension) -> Content {
+        let settings = &self.settings;
+        let at = dimension as usize & 1;
+        let numbers = [settings.index_v6, settings.index_bits, settings.short_v6];
+        let mut kind: Vec<u8> = Vec::new();
+        for number in numbers.iter().filter_map(|numbers| numbers.get(at)) {
+            kind.extend(number.to_be_bytes());
+        }
+        kind.extend(settings.lengths_v6.get(at).into_iter().flatten());
+        let entries = self.addresses(dimension).v6.iter();
+        let entries = entries.map(|&(address, length, class)| (address.octets(), length, class));
+        hash(b"v6", &kind, entries)
+    }
+}
+
+fn hash<const N: usize>(
+    family: &[u8],
+    kind: &[u8],
+    entries: impl Iterator<Item = ([u8; N], u8, u32)>,
+) -> Content {
+    let mut hash = Sha256::new();
+    hash.update(family);
+    hash.update(kind);
+    let mut chunk: Vec<u8> = Vec::new();
+    for (address, length, class) in entries {
+        chunk.extend(address);
+        chunk.push(length);
+        chunk.extend(class.to_be_bytes());
+        if chunk.len() >= CHUNK {
+            hash.update(&chunk);
+            chunk.clear();
+        }
+    }
+    hash.update(&chunk);
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+    use crate::daemon::testing::config;
+    use crate::policy::{Policy, compile};
+
+    fn empty() -> Tables {
+        compile(&Policy::from_config(&config(&["eth0"])), &[]).unwrap()
+    }
+
+    #[test]
+    fn whatever_a_packet_could_tell_apart_has_another_hash() {
+        let of = |change: fn(&mut Tables)| {
+            let mut tables = empty();
+            tables.source.v4.push((Ipv4Addr::new(192, 0, 2, 0), 24, 2));
+            tables.source.v6.push((Ipv6Addr::UNSPECIFIED, 64, 2));
+            change(&mut tables);
+            let v4 = tables.content_v4(Dimension::Source);
+            (v4, tables.content_v6(Dimension::Source))
+        };
+        let (v4, v6) = of(|_| ());
+        assert_eq!(of(|_| ()), (v4, v6));
+        assert_ne!(v4, v6);
+        for change in [
+            (|tables| tables.source.v4[0].0 = Ipv4Addr::new(192, 0, 3, 0)) as fn(&mut Tables),
+            |tables| tables.source.v4[0].1 = 25,
+            |tables| tables.source.v4[0].2 = 3,
+            |tables| tables.source.v4.clear(),
+            |tables| tables.settings.index_v4[0] = 1,
+        ] {
+            assert_ne!(of(change).0, v4);
+            assert_eq!(of(change).1, v6);
+        }
+        for change in [
+            (|tables| tables.source.v6[0].1 = 65) as fn(&mut Tables),
+            |tables| tables.source.v6[0].2 = 3,
+            |tables| tables.settings.index_v6[0] = 1,
+            |tables| tables.settings.index_bits[0] = 1,
+            |tables| tables.settings.short_v6[0] = 1,
+            |tables| tables.settings.lengths_v6[0][1] = 1,
+        ] {
+            assert_ne!(of(change).1, v6);
+            assert_eq!(of(change).0, v4);
+        }
+        // What belongs to the other dimension changes nothing.
+        assert_eq!(of(|tables| tables.settings.index_v4[1] = 1), (v4, v6));
+    }
+}
