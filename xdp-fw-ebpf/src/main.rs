@@ -24,13 +24,13 @@ use maps::{COUNTERS, ENTRY, Maps, PROBE, setting};
 /// What the links hold. Reloads never change it: it only jumps to the generation in force.
 #[xdp]
 pub fn root(ctx: XdpContext) -> u32 {
-    enter(&ctx, Buffers::<false>(&ctx).length())
+    enter::<false>(&ctx)
 }
 
 /// [`root`] for frames of several buffers.
 #[xdp(frags)]
 pub fn root_frags(ctx: XdpContext) -> u32 {
-    enter(&ctx, Buffers::<true>(&ctx).length())
+    enter::<true>(&ctx)
 }
 
 /// A generation: decides and counts.
@@ -70,10 +70,11 @@ pub fn probe_frags(ctx: XdpContext) -> u32 {
 }
 
 #[inline(always)]
-fn enter(ctx: &XdpContext, length: usize) -> u32 {
+fn enter<const FRAGS: bool>(ctx: &XdpContext) -> u32 {
     // SAFETY: the map is a program array and the context is the one that was handed in.
     unsafe { ENTRY.tail_call(ctx, 0) };
     // Only reached if the slot is empty, which no commit leaves behind.
+    let length = Buffers::<FRAGS>(ctx).length();
     count(reason_slot(Reason::Internal, Verdict::Drop), length);
     xdp_action::XDP_DROP
 }
