@@ -6,7 +6,7 @@
 use crate::decide::Ingress;
 use crate::packet::{Address, MAC_UNKNOWN, Mac, Network, Transport, protocol};
 use crate::tables::{CLASS_ABSENT, ROW_WORDS, Row, Rule, SHADOW_RULES_MAX, icmp_value};
-use crate::verifier::{bit_index, forget};
+use crate::verifier::{bit_index, forget, opaque};
 use crate::{Dimension, Packet, Tables};
 
 /// What the rules say of a packet.
@@ -196,7 +196,9 @@ fn class<T: Tables>(
         _ => number(packet, dimension),
     };
     if present {
-        tables.class_number(dimension, value)
+        // Of a packet's number LLVM may know more than the verifier (a protocol that is one of two),
+        // and drops the bounds of its look-up.
+        tables.class_number(dimension, opaque(value))
     } else {
         Some(CLASS_ABSENT)
     }

@@ -45,7 +45,22 @@ pub struct Ingress {
 /// Decides over one frame.
 #[inline(always)]
 pub fn decide<F: Frame + ?Sized, T: Tables>(frame: &F, ingress: &Ingress, tables: &T) -> Decision {
-    let mut packet = Packet::parse(frame, ingress.length);
+    let packet = match Packet::parse_plain(frame, ingress.length) {
+        Some(packet) if tables.is_basic() => return judge(packet, frame, ingress, tables),
+        Some(packet) => packet.without_path(ingress.length),
+        None => Packet::parse(frame, ingress.length),
+    };
+    judge(packet, frame, ingress, tables)
+}
+
+/// Decides over what was read.
+#[inline(always)]
+fn judge<F: Frame + ?Sized, T: Tables>(
+    mut packet: Packet,
+    frame: &F,
+    ingress: &Ingress,
+    tables: &T,
+) -> Decision {
     match packet.malformed {
         // Under any policy. The stack takes off any number of tags with VLAN id 0, so more of them
         // than we walk would carry any address past the rules.

@@ -15,6 +15,29 @@ pub trait Frame {
     /// Headers are read as structures rather than byte arrays: LLVM keeps an array's bytes in a
     /// register each, and the 512 bytes of a BPF stack do not hold that.
     fn load<H: Pod>(&self, offset: usize) -> Option<H>;
+
+    /// The first [`START`] bytes, if they can be had at once: reads from them need no further check.
+    fn start(&self) -> Option<impl Frame>;
+}
+
+/// Bytes of [`Frame::start`]: Ethernet, IPv4 without options, ports.
+pub const START: usize = 14 + 20 + 4;
+
+impl<F: Frame + ?Sized> Frame for &F {
+    #[inline(always)]
+    fn length(&self) -> usize {
+        (**self).length()
+    }
+
+    #[inline(always)]
+    fn load<H: Pod>(&self, offset: usize) -> Option<H> {
+        (**self).load(offset)
+    }
+
+    #[inline(always)]
+    fn start(&self) -> Option<impl Frame> {
+        (**self).start()
+    }
 }
 
 impl Frame for [u8] {
@@ -25,6 +48,10 @@ impl Frame for [u8] {
     fn load<H: Pod>(&self, offset: usize) -> Option<H> {
         let bytes = self.get(offset..offset.checked_add(size_of::<H>())?)?;
         Some(bytemuck::pod_read_unaligned(bytes))
+    }
+
+    fn start(&self) -> Option<impl Frame> {
+        self.first_chunk::<START>().map(<[u8; START]>::as_slice)
     }
 }
 

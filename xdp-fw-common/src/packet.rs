@@ -113,11 +113,9 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// Nothing is read yet. The zeros are no constants to the verifier, which would tell paths
-    /// apart that set a field from those that do not.
+    /// Nothing is read yet.
     #[inline(always)]
-    fn unread(length: usize) -> Self {
-        let zero = forget(0, length) as u16;
+    fn blank() -> Self {
         Self {
             malformed: None,
             network: Network::Unknown,
@@ -126,17 +124,34 @@ impl Packet {
             source_mac: MAC_UNKNOWN,
             destination_mac: MAC_UNKNOWN,
             vlan: VLAN_NONE,
+            length: 0,
+            dscp: 0,
+            hop_limit: 0,
+            extended: false,
+            fragment: 0,
+            protocol: protocol::UNKNOWN,
+            transport: Transport::Absent,
+            source_port: 0,
+            destination_port: 0,
+            transport_at: 0,
+            tcp_flags: 0,
+        }
+    }
+
+    /// The same, but the zeros are no constants to the verifier, which would tell paths apart that
+    /// set a field from those that do not.
+    #[inline(always)]
+    fn unread(length: usize) -> Self {
+        let zero = forget(0, length) as u16;
+        Self {
             length: zero,
             dscp: zero as u8,
             hop_limit: zero as u8,
-            extended: false,
             fragment: zero as u8,
-            protocol: protocol::UNKNOWN,
-            transport: Transport::Absent,
             source_port: zero,
             destination_port: zero,
             transport_at: usize::from(zero),
-            tcp_flags: 0,
+            ..Self::blank()
         }
     }
 
@@ -149,14 +164,13 @@ impl Packet {
             packet.protocol = protocol::UNKNOWN;
             packet.transport = Transport::Absent;
         }
-        packet.forget_path(length);
-        packet
+        packet.without_path(length)
     }
 
     /// All paths through the parser meet here. What is decided by from here on must not tell the
     /// verifier on which of them it is, or it walks all that follows once for each.
     #[inline(always)]
-    fn forget_path(&mut self, length: usize) {
+    pub(crate) fn without_path(mut self, length: usize) -> Self {
         self.malformed = forget_byte(self.malformed, length);
         self.network = forget_byte(self.network, length);
         self.transport = forget_byte(self.transport, length);
@@ -165,6 +179,7 @@ impl Packet {
         self.fragment = forget_byte(self.fragment, length);
         self.source_port = forget(usize::from(self.source_port), length) as u16;
         self.destination_port = forget(usize::from(self.destination_port), length) as u16;
+        self
     }
 
     #[inline(always)]

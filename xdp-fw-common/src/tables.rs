@@ -206,6 +206,9 @@ pub trait Tables {
     /// Whether any rule is a shadow rule; then a dimension is in use, whose rows say where the
     /// rules end.
     fn has_shadow_rules(&self) -> bool;
+    /// Whether only dimensions that are [basic](Dimension::is_basic) can be in use, and no shadow
+    /// rules: what follows the parser is so short then that the verifier takes it twice.
+    fn is_basic(&self) -> bool;
     /// Whether any rule has a criterion on `dimension`.
     fn uses(&self, dimension: Dimension) -> bool;
 

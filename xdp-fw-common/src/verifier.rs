@@ -10,16 +10,23 @@
 /// mask; behind it, both know.
 #[inline(always)]
 pub(crate) fn bit_index(index: u32) -> u32 {
+    opaque(index) & 63
+}
+
+/// `value`, of which LLVM knows nothing afterwards: it keeps every bound that is put to it, and
+/// the verifier sees it.
+#[inline(always)]
+pub(crate) fn opaque(value: u32) -> u32 {
     #[cfg(target_arch = "bpf")]
-    let index = {
-        let mut index = u64::from(index);
+    let value = {
+        let mut value = u64::from(value);
         // SAFETY: one register onto itself.
         unsafe {
-            core::arch::asm!("{0} = {0}", inout(reg) index, options(pure, nomem, nostack));
+            core::arch::asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack));
         }
-        index as u32
+        value as u32
     };
-    index & 63
+    value
 }
 
 /// `value`, of which the verifier knows nothing afterwards; `unknown` is any value that it does
@@ -75,16 +82,8 @@ pub(crate) fn forget_byte<T: Copy>(value: T, unknown: usize) -> T {
 /// doubles the paths of the verifier.
 #[inline(always)]
 pub(crate) fn differ(a: u8, b: u8) -> usize {
-    let difference = usize::from(a ^ b);
-    #[cfg(target_arch = "bpf")]
-    let difference = {
-        let mut difference = difference as u64;
-        // SAFETY: one register onto itself; LLVM would turn what follows back into a branch.
-        unsafe {
-            core::arch::asm!("{0} = {0}", inout(reg) difference, options(pure, nomem, nostack));
-        }
-        difference as usize
-    };
+    // LLVM would turn what follows back into a branch.
+    let difference = opaque(u32::from(a ^ b)) as usize;
     // Borrows into the top bit only if there is no difference.
     (difference.wrapping_sub(1) >> (usize::BITS - 1)).wrapping_sub(1)
 }

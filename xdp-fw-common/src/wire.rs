@@ -74,6 +74,15 @@ pub struct Settings {
     pub lengths_v6: [[u8; V6_LENGTHS]; 2],
 }
 
+impl Settings {
+    /// Whether only basic dimensions are in use, and no shadow rules.
+    #[must_use]
+    pub fn is_basic(&self) -> bool {
+        let mut used = Dimension::ALL.into_iter().zip(self.used);
+        self.shadow == 0 && used.all(|(dimension, used)| used == 0 || dimension.is_basic())
+    }
+}
+
 /// A rule of a generation, in file order: what `stats` needs to name a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]

@@ -2,7 +2,7 @@
 
 use aya_ebpf::{EbpfContext as _, helpers, programs::XdpContext};
 use bytemuck::Pod;
-use xdp_fw_common::Frame;
+use xdp_fw_common::{Frame, frame::START};
 
 /// No header that is read begins beyond this: Ethernet, two tags, IPv6 and eight extension
 /// headers of 2,048 bytes end below it. The verifier needs a bound on what is added to a packet
@@ -119,6 +119,36 @@ impl<const FRAGS: bool> Frame for Buffers<'_, FRAGS> {
             return None;
         }
         self.load_across(offset)
+    }
+
+    #[inline(always)]
+    fn start(&self) -> Option<impl Frame> {
+        let at = self.0.data();
+        (at + START <= self.0.data_end()).then_some(Start(at))
+    }
+}
+
+/// The start of a frame, which was found to be there.
+struct Start(usize);
+
+impl Frame for Start {
+    #[inline(always)]
+    fn length(&self) -> usize {
+        START
+    }
+
+    #[inline(always)]
+    fn load<H: Pod>(&self, offset: usize) -> Option<H> {
+        if offset + size_of::<H>() > START {
+            return None;
+        }
+        // SAFETY: it lies within the start.
+        Some(unsafe { read(self.0 + offset) })
+    }
+
+    #[inline(always)]
+    fn start(&self) -> Option<impl Frame> {
+        None::<Self>
     }
 }
 

@@ -145,6 +145,11 @@ impl<const COUNT: bool, const FULL: bool> Tables for Maps<COUNT, FULL> {
     }
 
     #[inline(always)]
+    fn is_basic(&self) -> bool {
+        !FULL
+    }
+
+    #[inline(always)]
     fn uses(&self, dimension: Dimension) -> bool {
         (FULL || dimension.is_basic()) && setting!(used[dimension as usize]) == 1
     }

@@ -48,6 +48,9 @@ impl Tables for Counted<'_> {
     fn has_shadow_rules(&self) -> bool {
         self.tables.has_shadow_rules()
     }
+    fn is_basic(&self) -> bool {
+        self.tables.is_basic()
+    }
     fn uses(&self, dimension: Dimension) -> bool {
         self.tables.uses(dimension)
     }

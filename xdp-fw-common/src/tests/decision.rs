@@ -359,6 +359,10 @@ impl Frame for Failing<'_> {
         self.reads.set(self.reads.get().checked_sub(1)?);
         self.bytes.load(offset)
     }
+
+    fn start(&self) -> Option<impl Frame> {
+        None::<&[u8]>
+    }
 }
 
 fn ingress(frame: &impl Frame) -> Ingress {

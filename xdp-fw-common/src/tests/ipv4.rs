@@ -1,6 +1,8 @@
 //! IPv4 headers, and the transport headers behind them.
 
-use super::stack::{Ipv4, eth, icmp, ipv4, tcp, udp, upper, with_ports};
+use super::stack::{
+    Ipv4, Stack, eth, icmp, ipv4, ipv4_fragment, ipv6, tcp, udp, upper, vlan, with_ports,
+};
 use super::{assert_addresses, parse, parse_bytes};
 use crate::packet::protocol::{AH, DCCP, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE, UNKNOWN};
 use crate::packet::{Network, Packet, Transport};
@@ -32,6 +34,29 @@ fn addresses_protocol_ttl_and_ports_are_read() {
     assert_eq!(packet.transport, Transport::Ports);
     assert_eq!((packet.source_port, packet.destination_port), (40_000, 443));
     assert_eq!((packet.fragment, packet.extended), (0, false));
+}
+
+/// Whether a frame is read at once.
+fn is_plain(stack: &Stack) -> bool {
+    let frame = stack.bytes();
+    Packet::parse_plain(frame.as_slice(), frame.len()).is_some()
+}
+
+#[test]
+fn untagged_whole_tcp_and_udp_without_options_are_read_at_once_and_nothing_else() {
+    for top in [tcp(1, 2), udp(1, 2)] {
+        assert!(is_plain(&(eth() / ipv4() / top.clone())));
+        assert!(!is_plain(&(eth() / vlan(7) / ipv4() / top.clone())));
+        assert!(!is_plain(
+            &(eth() / Ipv4 { words: 6, ..ipv4() } / top.clone())
+        ));
+        assert!(!is_plain(&(eth() / ipv4_fragment(0, true) / top.clone())));
+        assert!(!is_plain(&(eth() / ipv4_fragment(9, false) / top.clone())));
+        assert!(!is_plain(&(eth() / lying(27) / top.clone())));
+        assert!(!is_plain(&(eth() / lying(2_000) / top.clone())));
+        assert!(!is_plain(&(eth() / ipv6() / top)));
+    }
+    assert!(!is_plain(&(eth() / ipv4() / icmp(8, 0))));
 }
 
 #[test]

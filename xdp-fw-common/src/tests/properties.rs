@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::stack::{
-    Ipv4, Layer, Stack, eth, extension, fragment, icmp, icmp6, ipv4_fragment, ipv6, service_vlan,
-    tcp, udp, upper, vlan, with_ports,
+    Ipv4, Layer, Stack, eth, extension, fragment, icmp, icmp6, ipv4, ipv4_fragment, ipv6,
+    service_vlan, tcp, udp, upper, vlan, with_ports,
 };
 use super::tables::{Plain, default_drop};
 use super::{decide_bytes, parse_bytes};
@@ -76,6 +76,26 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
             frame
         });
     prop_oneof![4 => odd, 1 => prop::collection::vec(any::<u8>(), 0..120)]
+}
+
+/// Plain packets, and frames that differ from one in a few bytes.
+fn nearly_plain() -> impl Strategy<Value = Vec<u8>> {
+    let top = any::<(u16, u16, bool)>().prop_map(|(from, to, is_tcp)| match is_tcp {
+        true => tcp(from, to),
+        false => udp(from, to),
+    });
+    let noise = prop::collection::vec((12..60_usize, any::<u8>()), 0..3);
+    (top, noise, any::<Option<Index>>()).prop_map(|(top, noise, end)| {
+        let mut frame = (eth() / ipv4() / top).bytes();
+        for (at, value) in noise {
+            if let Some(byte) = frame.get_mut(at) {
+                *byte = value;
+            }
+        }
+        let end = end.map_or(frame.len(), |end| end.index(frame.len() + 1));
+        frame.truncate(end);
+        frame
+    })
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
@@ -180,6 +200,15 @@ proptest! {
         check_packet(&parse_bytes(&frame))?;
         let decision = decide_bytes(&frame, &tables);
         check(&decision, &tables)?;
+    }
+
+    #[test]
+    fn what_is_read_at_once_is_what_the_parser_reads(
+        frame in prop_oneof![nearly_plain(), any_frame()],
+    ) {
+        if let Some(plain) = Packet::parse_plain(frame.as_slice(), frame.len()) {
+            prop_assert_eq!(plain, parse_bytes(&frame));
+        }
     }
 
     #[test]

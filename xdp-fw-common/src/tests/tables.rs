@@ -103,6 +103,13 @@ impl Tables for Plain {
         self.has_shadow_rules
     }
 
+    fn is_basic(&self) -> bool {
+        !self.has_shadow_rules
+            && Dimension::ALL
+                .iter()
+                .all(|it| it.is_basic() || !self.used[*it as usize])
+    }
+
     fn uses(&self, dimension: Dimension) -> bool {
         self.used[dimension as usize]
     }

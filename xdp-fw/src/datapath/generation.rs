@@ -12,8 +12,8 @@ use aya::maps::{Array, Map, MapData, MapType};
 use aya::programs::Xdp;
 use aya::{Ebpf, Pod};
 use bytemuck::Zeroable as _;
+use xdp_fw_common::Verdict;
 use xdp_fw_common::wire::{Counter, GenerationInfo, RULE_NAME_MAX, RuleEntry};
-use xdp_fw_common::{Dimension, Verdict};
 
 use super::addresses::{TABLES, Table};
 use super::loader::Loader;
@@ -248,9 +248,7 @@ fn pin_copy(from: &Path, to: &Path, number: u64, described: &mut Described) -> R
 
 /// The smallest filter that has what the tables need: see `docs/adr/0008`.
 pub(super) fn filter(tables: &Tables) -> EntryPoint {
-    let settings = &tables.settings;
-    let mut used = Dimension::ALL.into_iter().zip(settings.used);
-    if settings.shadow == 0 && used.all(|(dimension, used)| used == 0 || dimension.is_basic()) {
+    if tables.settings.is_basic() {
         EntryPoint::BasicFilter
     } else {
         EntryPoint::Filter

@@ -78,6 +78,10 @@ impl tables::Tables for HostTables<'_> {
         self.tables.settings.shadow == 1
     }
 
+    fn is_basic(&self) -> bool {
+        self.tables.settings.is_basic()
+    }
+
     fn uses(&self, dimension: Dimension) -> bool {
         Self::setting(&self.tables.settings.used, dimension) == Some(1)
     }
