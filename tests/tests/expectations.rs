@@ -124,7 +124,13 @@ fn a_last_good_configuration_that_fails_its_expectations_filters_all_the_same_an
     // As if an earlier version had found that it does what it expects.
     let loaded = config::load(daemon.config_path(), &Disk).unwrap();
     let index = Index::default().in_force(Content::of(&loaded));
-    snapshot::write_contents(daemon.state_dir(), &loaded, &index).unwrap();
+    snapshot::write_contents(
+        daemon.state_dir(),
+        &loaded,
+        &index,
+        &snapshot::Whole::default(),
+    )
+    .unwrap();
     snapshot::write_index(daemon.state_dir(), &index).unwrap();
     daemon.write_config("nonsense");
     daemon.restart();

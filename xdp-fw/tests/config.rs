@@ -90,12 +90,15 @@ fn each_good_configuration_becomes_a_model() {
             config,
             warnings,
             files,
+            set_files,
             watched,
             ..
         } = loaded;
+        let files = files.iter().map(|file| &file.path);
+        let set_files = set_files.iter().map(|(path, _)| path);
         let files: Vec<_> = files
-            .iter()
-            .map(|file| file.path.display().to_string())
+            .chain(set_files)
+            .map(|path| path.display().to_string())
             .collect();
         let rendered = format!("{}\n{files:?}\n{watched:?}\n{config:#?}", lines(&warnings));
         assert_beside(&folder, &path, &rendered);

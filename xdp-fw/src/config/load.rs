@@ -4,14 +4,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::model::{Config, Position};
 use super::parse;
 use super::pattern::glob_directory;
 use super::problem::{Place, Problem, Problems};
-use super::source::{FileError, Files, Role};
+use super::set_file::{Digest, SetFile};
+use super::source::{FileError, Files, Role, stream};
 
 /// A file, exactly as it was parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,35 +32,66 @@ pub struct Loaded {
     pub config: Config,
     /// What is allowed but probably not meant, in the order of the files.
     pub warnings: Vec<Problem>,
-    /// The main file, the included ones in their order, then the set files, each once.
+    /// The main file, and the included ones in their order, each once.
     pub files: Vec<ReadFile>,
+    /// The set files by their paths, written as those of the others, each once.
+    pub set_files: Vec<(PathBuf, Arc<SetFile>)>,
     /// What to watch for a change: every file that is named, the missing ones too, and the
     /// directory of every glob, where a new file may match.
     pub watched: Vec<PathBuf>,
-    /// Over `files`; a gigabyte takes seconds, and so it is done once, where reading blocks, too.
+    /// Over both.
     pub(crate) hash: [u8; 32],
 }
 
 impl Loaded {
-    /// SHA-256 over the paths and the contents: the identity of this content, under which it is
+    /// SHA-256 over the paths and the digests of the contents: the identity of this content, under which it is
     /// remembered as rolled back.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
         self.hash
     }
-}
 
-pub(super) fn hash(files: &[ReadFile]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for file in files {
-        for bytes in [
-            file.path.as_os_str().as_encoded_bytes(),
-            file.text.as_bytes(),
-        ] {
-            // Lengths keep a path from running into a content.
+    /// The same as versions before this one reckoned it, over the contents themselves, from files
+    /// that are what they were. Blocks.
+    pub(crate) fn former_hash(&self) -> Option<Digest> {
+        let mut hash = Sha256::new();
+        let files = self
+            .files
+            .iter()
+            .map(|file| (&file.path, file.text.len() as u64));
+        let sets = self.set_files.iter().map(|(path, file)| (path, file.size));
+        let texts = self.files.iter().map(|file| Some(&file.text));
+        let texts = texts.chain(std::iter::repeat(None));
+        for ((path, size), text) in files.chain(sets).zip(texts) {
+            let bytes = path.as_os_str().as_encoded_bytes();
             hash.update((bytes.len() as u64).to_be_bytes());
             hash.update(bytes);
+            hash.update(size.to_be_bytes());
+            match text {
+                Some(text) => hash.update(text),
+                None => stream(path, |piece| hash.update(piece)).ok()?,
+            }
         }
+        Some(hash.finalize().into())
+    }
+}
+
+impl ReadFile {
+    pub(super) fn digest(&self) -> Digest {
+        Sha256::digest(&self.text).into()
+    }
+}
+
+pub(super) fn hash(files: &[ReadFile], set_files: &[(PathBuf, Arc<SetFile>)]) -> Digest {
+    let mut hash = Sha256::new();
+    let files = files.iter().map(|file| (&file.path, file.digest()));
+    let set_files = set_files.iter().map(|(path, file)| (path, file.digest));
+    for (path, digest) in files.chain(set_files) {
+        let path = path.as_os_str().as_encoded_bytes();
+        // The length keeps a path from running into a digest.
+        hash.update((path.len() as u64).to_be_bytes());
+        hash.update(path);
+        hash.update(digest);
     }
     hash.finalize().into()
 }
@@ -127,6 +160,11 @@ impl<F: Files> Files for Noting<'_, F> {
         text.inspect_err(|error| self.note(path, error))
     }
 
+    fn set(&self, path: &Path) -> Result<Arc<SetFile>, FileError> {
+        let file = self.files.set(path);
+        file.inspect_err(|error| self.note(path, error))
+    }
+
     fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
         let paths = self.files.glob(pattern);
         let directory = glob_directory(pattern).unwrap_or_default();
@@ -154,24 +192,47 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_hash_of_versions_before_is_that_of_paths_and_contents() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("set.txt");
+        std::fs::write(&path, "::1\n").unwrap();
+        let main = "interfaces = \"eth0\"\n[set.a]\nfiles = \"set.txt\"\n";
+        std::fs::write(dir.path().join("fw.toml"), main).unwrap();
+        let loaded = load(&dir.path().join("fw.toml"), &super::super::Disk).unwrap();
+        let mut expected = Sha256::new();
+        for (path, text) in [("fw.toml", main), ("set.txt", "::1\n")] {
+            let path = dir.path().join(path);
+            for bytes in [path.as_os_str().as_encoded_bytes(), text.as_bytes()] {
+                expected.update((bytes.len() as u64).to_be_bytes());
+                expected.update(bytes);
+            }
+        }
+        assert_eq!(loaded.former_hash(), Some(expected.finalize().into()));
+    }
+
+    #[test]
     fn the_hash_covers_paths_and_contents_of_every_file() {
         let file = |path: &str, text: &str| ReadFile {
             path: path.into(),
             text: text.to_owned(),
         };
-        let files = vec![file("fw.toml", "a"), file("set.txt", "b")];
-        let mut hashes = BTreeSet::from([hash(&files)]);
-        assert!(!hashes.insert(hash(&files.clone())));
-        for index in 0..files.len() {
-            let mut other = files.clone();
-            other[index].text.push('#');
-            assert!(hashes.insert(hash(&other)));
-            let mut other = files.clone();
-            other[index].path.set_extension("x");
-            assert!(hashes.insert(hash(&other)));
+        let set = |path: &str, text: &str| {
+            let file = SetFile::parse(Path::new(path), text.as_bytes()).unwrap();
+            (PathBuf::from(path), Arc::new(file))
+        };
+        let (files, sets) = ([file("fw.toml", "a")], [set("set.txt", "::1")]);
+        let mut hashes = BTreeSet::from([hash(&files, &sets)]);
+        assert!(!hashes.insert(hash(&files.clone(), &sets.clone())));
+        for other in [
+            file("fw.toml", "a#"),
+            file("fw.x", "a"),
+            file("fw.tomla", ""),
+        ] {
+            assert!(hashes.insert(hash(&[other], &sets)));
         }
-        // No path runs into a content.
-        let moved = [file("fw.tomla", ""), file("set.txt", "b")];
-        assert!(hashes.insert(hash(&moved)));
+        for other in [set("set.txt", "::1 "), set("set.x", "::1")] {
+            assert!(hashes.insert(hash(&files, &[other])));
+        }
+        assert!(hashes.insert(hash(&files, &[])));
     }
 }

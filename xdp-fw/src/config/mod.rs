@@ -4,6 +4,7 @@
 //! a [`Config`], or every [`Problem`] at once. `check` and the daemon both call it. Never
 //! decides what a rule means for a packet: that is the policy's work.
 
+mod cache;
 mod confirm;
 pub mod defaults;
 mod difference;
@@ -19,9 +20,11 @@ pub mod print;
 mod problem;
 pub mod protocols;
 mod ranges;
+mod set_file;
 pub mod snapshot;
 mod source;
 
+pub use cache::Cache;
 pub use confirm::{bound_confirm, parse_confirm};
 pub use difference::{Difference, ExpectationChange, KeyChange, RuleChange, SetChange};
 pub use load::{Loaded, ReadFile, load};
@@ -30,4 +33,5 @@ pub(crate) use parse::{DSCP_NAMES, OTHER_ICMP_WORDS, TCP_FLAGS, dscp_name, mac_a
 pub use parse::{Key, Packets, Presence, Section, Shape, reference};
 pub use prefixes::Prefixes;
 pub use problem::{Place, Problem, Problems};
+pub use set_file::SetFile;
 pub use source::{Disk, FileError, Files, Role};

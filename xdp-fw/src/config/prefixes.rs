@@ -113,7 +113,7 @@ impl Unsorted {
 }
 
 /// Prefixes of which none lies inside another, and what was left out for that.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Merged {
     pub(super) prefixes: Arc<Prefixes>,
     pub(super) repeated: Repeated,

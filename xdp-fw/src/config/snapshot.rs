@@ -14,6 +14,7 @@
 //! One daemon writes at a time; its lock file sees to that.
 
 mod index;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -21,18 +22,21 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::unistd::Uid;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use crate::fault::{self, Point};
 
 use super::load::Loaded;
 use super::pattern::matches_path;
-use super::source::{FileError, Files, Role, utf8};
+use super::set_file::{Digest, Lines, SetFile};
+use super::source::{FileError, Files, Role, stream, utf8};
 use index::hexadecimal;
 
 pub use index::{Content, Index, Trial};
+pub use whole::Whole;
 
 /// The directory of all that, below the state directory.
 const DIRECTORY: &str = "last-good";
@@ -93,7 +97,7 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Snap
     }
 }
 
-/// Stores the files of a configuration, for an index that names them: see [`write_index`]. What
+/// Stores the files of a configuration, those that are not `whole` there, for an index that names them: see [`write_index`]. What
 /// `index` names stays: it is to be written too, and may have failed to be so far.
 ///
 /// Returns once they have reached the disk. Blocks.
@@ -106,6 +110,7 @@ pub fn write_contents(
     state_dir: &Path,
     loaded: &Loaded,
     index: &Index,
+    whole: &Whole,
 ) -> Result<(), SnapshotError> {
     let directory = state_dir.join(DIRECTORY);
     prepare(state_dir, &directory)?;
@@ -114,7 +119,14 @@ pub fn write_contents(
         present.contains(name) || wanted.contains(name)
     })?;
     for file in &loaded.files {
-        write_content(&directory, &content_name(&file.text), file.text.as_bytes())?;
+        write_content(&directory, &file.digest(), whole, |place| {
+            place.write_all(file.text.as_bytes())
+        })?;
+    }
+    for (path, file) in &loaded.set_files {
+        write_content(&directory, &file.digest, whole, |place| {
+            copy(path, file, place)
+        })?;
     }
     // The contents must be there before the index can name them.
     sync_directory(&directory)?;
@@ -135,7 +147,8 @@ pub fn write_index(state_dir: &Path, index: &Index) -> Result<(), SnapshotError>
     sweep(&directory, |name| {
         before.contains(name) || after.contains(name)
     })?;
-    write_in_place(&directory, INDEX, index.text().as_bytes())?;
+    let text = index.text();
+    write_in_place(&directory, INDEX, |file| file.write_all(text.as_bytes()))?;
     sync_directory(&directory)?;
     struck(&directory, Point::IndexReplaced)?;
     sweep(&directory, |name| after.contains(name))
@@ -216,15 +229,44 @@ fn sweep(directory: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<(), Snaps
 }
 
 /// Writes a content unless it is there already, whole.
-fn write_content(directory: &Path, name: &str, content: &[u8]) -> Result<(), SnapshotError> {
-    if fs::read(directory.join(name)).is_ok_and(|present| present == content) {
+fn write_content(
+    directory: &Path,
+    digest: &Digest,
+    whole: &Whole,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), SnapshotError> {
+    let name = hexadecimal(digest);
+    if whole.has(&directory.join(&name), digest) {
         return Ok(());
     }
-    write_in_place(directory, name, content)
+    write_in_place(directory, &name, write)
+}
+
+/// Copies the set file `path`, which is not in memory any more, if it is still the one that was
+/// read.
+fn copy(path: &Path, file: &SetFile, place: &mut File) -> io::Result<()> {
+    let mut hash = Sha256::new();
+    let mut written = Ok(());
+    let copied = stream(path, |piece| {
+        hash.update(piece);
+        if written.is_ok() {
+            written = place.write_all(piece);
+        }
+    });
+    written?;
+    let is_same = copied.is_ok() && hash.finalize()[..] == file.digest;
+    let changed = || format!("{} has changed since it was read", path.display());
+    is_same
+        .then_some(())
+        .ok_or_else(|| io::Error::other(changed()))
 }
 
 /// Writes a file beside its place, syncs it, and renames it into place.
-fn write_in_place(directory: &Path, name: &str, content: &[u8]) -> Result<(), SnapshotError> {
+fn write_in_place(
+    directory: &Path,
+    name: &str,
+    write_content: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), SnapshotError> {
     let unfinished = directory.join(format!("{name}{UNFINISHED}"));
     let write = || {
         let mut options = OpenOptions::new();
@@ -233,7 +275,7 @@ fn write_in_place(directory: &Path, name: &str, content: &[u8]) -> Result<(), Sn
             .create_new(true)
             .mode(0o600)
             .open(&unfinished)?;
-        file.write_all(content)?;
+        write_content(&mut file)?;
         file.sync_all()
     };
     write().map_err(io_error("write", &unfinished))?;
@@ -281,7 +323,8 @@ fn read_index(directory: &Path) -> Result<Index, SnapshotError> {
 #[derive(Debug)]
 pub struct Stored {
     main: PathBuf,
-    contents: BTreeMap<PathBuf, String>,
+    /// Where the content of each is.
+    contents: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl Stored {
@@ -325,8 +368,9 @@ impl Stored {
         let main = content.files.first().map(|(_, path)| path.clone());
         let mut contents = BTreeMap::new();
         for (name, original) in &content.files {
-            let text = read_content(&directory.join(name), name)?;
-            contents.insert(original.clone(), text);
+            let content = directory.join(name);
+            check_content(&content, name)?;
+            contents.insert(original.clone(), content);
         }
         Ok(Self {
             main: main.unwrap_or_default(),
@@ -341,29 +385,43 @@ impl Stored {
     }
 }
 
-fn read_content(path: &Path, name: &str) -> Result<String, SnapshotError> {
+/// Refuses a content that is not the one of its name.
+fn check_content(path: &Path, name: &str) -> Result<(), SnapshotError> {
     let corrupt = |what: &str| SnapshotError::Corrupt {
         path: path.to_path_buf(),
         what: what.into(),
     };
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(corrupt("it is missing"));
-        }
-        Err(error) => return Err(io_error("read", path)(error)),
-    };
-    let text = utf8(bytes).map_err(|error| corrupt(&error.to_string()))?;
-    if content_name(&text) != name {
-        return Err(corrupt("its content does not match its name"));
+    match whole::digest(path) {
+        Ok(digest) if hexadecimal(&digest) == name => Ok(()),
+        Ok(_) => Err(corrupt("its content does not match its name")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(corrupt("it is missing")),
+        Err(error) => Err(io_error("read", path)(error)),
     }
-    Ok(text)
+}
+
+impl Stored {
+    fn content(&self, path: &Path) -> Result<&Path, FileError> {
+        let content = self.contents.get(path);
+        content.map(PathBuf::as_path).ok_or(FileError::Missing)
+    }
 }
 
 impl Files for Stored {
     /// The bound of `role` was kept when the content was stored.
     fn read(&self, path: &Path, _: Role) -> Result<String, FileError> {
-        self.contents.get(path).cloned().ok_or(FileError::Missing)
+        let content = self.content(path)?;
+        let text = utf8(fs::read(content)?)?;
+        let is_same = content.ends_with(content_name(&text));
+        is_same.then_some(text).ok_or(FileError::Changing)
+    }
+
+    fn set(&self, path: &Path) -> Result<Arc<SetFile>, FileError> {
+        let content = self.content(path)?;
+        let mut lines = Lines::of(path);
+        stream(content, |piece| lines.take(piece))?;
+        let file = lines.finish()?;
+        let is_same = content.ends_with(hexadecimal(&file.digest));
+        is_same.then(|| Arc::new(file)).ok_or(FileError::Changing)
     }
 
     /// Every file that matched was read, and so is here; what was read otherwise and matches as

@@ -7,12 +7,16 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::unistd::Uid;
+use sha2::{Digest as _, Sha256};
 
 use super::defaults;
 use super::pattern::{glob_directory, matches_path};
+use super::set_file::{Digest, Lines, SetFile, not_utf8};
 
 /// A place that configuration files are read from: the disk, or the last good snapshot.
 pub trait Files {
@@ -23,6 +27,16 @@ pub trait Files {
     /// A [`FileError`] that says what to do when the file is missing, must not be trusted, is
     /// too large for its `role`, is not UTF-8, or keeps changing.
     fn read(&self, path: &Path, role: Role) -> Result<String, FileError>;
+
+    /// Returns what is in the set file `path`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    fn set(&self, path: &Path) -> Result<Arc<SetFile>, FileError> {
+        let text = self.read(path, Role::Set)?;
+        SetFile::parse(path, text.as_bytes()).map(Arc::new)
+    }
 
     /// Returns the files that a path with a wildcard in its last part stands for, by name.
     ///
@@ -142,15 +156,16 @@ pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path, role: Role) -> Result<String, FileError> {
-        for attempt in 0..defaults::READ_ATTEMPTS {
-            if attempt > 0 {
-                thread::sleep(defaults::READ_PAUSE);
-            }
-            if let Some(bytes) = read_settled(path, role)? {
-                return utf8(bytes);
-            }
-        }
-        Err(FileError::Changing)
+        let bytes = try_often(|| {
+            let mut bytes = Vec::new();
+            let identity = read_settled(path, role, |piece| bytes.extend_from_slice(piece))?;
+            Ok(identity.map(|_| bytes))
+        });
+        utf8(bytes?)
+    }
+
+    fn set(&self, path: &Path) -> Result<Arc<SetFile>, FileError> {
+        Ok(Arc::new(read_set(path)?.1))
     }
 
     fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
@@ -181,48 +196,158 @@ impl Files for Disk {
     }
 }
 
-/// Reads `path` once; `None` when it changed meanwhile.
-fn read_settled(path: &Path, role: Role) -> Result<Option<Vec<u8>>, FileError> {
-    // Without O_NONBLOCK, opening a FIFO waits for a writer forever.
-    let mut file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)
-        .map_err(open_error)?;
-    let before = file.metadata()?;
-    if let Some(error) = refusal(path, &Facts::of(&before), Uid::effective().as_raw(), role) {
+/// Reads a set file; and which it was.
+pub(super) fn read_set(path: &Path) -> Result<(Identity, SetFile), FileError> {
+    let (identity, lines) = try_often(|| {
+        let mut lines = Lines::of(path);
+        let identity = read_settled(path, Role::Set, |piece| lines.take(piece))?;
+        Ok(identity.map(|identity| (identity, lines)))
+    })?;
+    Ok((identity, lines.finish()?))
+}
+
+/// The digest of a set file; and which it was.
+pub(super) fn digest_set(path: &Path) -> Result<(Identity, Digest), FileError> {
+    try_often(|| {
+        let mut hash = Sha256::new();
+        let identity = read_settled(path, Role::Set, |piece| hash.update(piece))?;
+        Ok(identity.map(|identity| (identity, hash.finalize().into())))
+    })
+}
+
+/// Reads until nobody changes the file meanwhile.
+fn try_often<T>(mut attempt: impl FnMut() -> Result<Option<T>, FileError>) -> Result<T, FileError> {
+    for count in 0..defaults::READ_ATTEMPTS {
+        if count > 0 {
+            thread::sleep(defaults::READ_PAUSE);
+        }
+        if let Some(read) = attempt()? {
+            return Ok(read);
+        }
+    }
+    Err(FileError::Changing)
+}
+
+/// Which file `path` is, if it may be trusted, without opening it.
+pub(super) fn look(path: &Path, role: Role) -> Result<Identity, FileError> {
+    let meta = std::fs::metadata(path).map_err(open_error)?;
+    trust(path, &meta, role)?;
+    Ok(Identity::of(&meta))
+}
+
+fn trust(path: &Path, meta: &Metadata, role: Role) -> Result<(), FileError> {
+    let user = Uid::effective().as_raw();
+    if let Some(error) = refusal(path, &Facts::of(meta), user, role) {
         return Err(error);
     }
-    if let Some(why) = distrusted_place(path, Uid::effective().as_raw())? {
-        return Err(FileError::Directory { why });
+    match distrusted_place(path, user)? {
+        Some(why) => Err(FileError::Directory { why }),
+        None => Ok(()),
     }
-    let bytes = read_at_most(&mut file, before.len())?;
+}
+
+/// Reads `path` once, piece by piece; `None` when it changed meanwhile.
+fn read_settled(
+    path: &Path,
+    role: Role,
+    take: impl FnMut(&[u8]),
+) -> Result<Option<Identity>, FileError> {
+    let mut file = open(path).map_err(open_error)?;
+    let before = file.metadata()?;
+    trust(path, &before, role)?;
+    let size = read_at_most(&mut file, before.len(), take)?;
     // The path, not the descriptor: a file that was replaced meanwhile is read again.
     let settled = match std::fs::metadata(path) {
-        Ok(after) => identity(&before) == identity(&after) && bytes.len() as u64 == after.len(),
+        Ok(after) => Identity::of(&before) == Identity::of(&after) && size == after.len(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         Err(error) => return Err(error.into()),
     };
-    Ok(settled.then_some(bytes))
+    Ok(settled.then(|| Identity::of(&before)))
 }
 
-/// One byte more than `size` is enough to see that the file grew.
-fn read_at_most(file: &mut File, size: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
-    file.take(size.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// Reads whatever is in the file `path`, piece by piece.
+pub(super) fn stream(path: &Path, take: impl FnMut(&[u8])) -> io::Result<()> {
+    read_at_most(&mut open(path)?, u64::MAX, take).map(drop)
 }
 
-/// What must be the same before and after: device, inode, size, time of change in nanoseconds.
-fn identity(meta: &Metadata) -> (u64, u64, u64, i64, i64) {
-    (
-        meta.dev(),
-        meta.ino(),
-        meta.len(),
-        meta.mtime(),
-        meta.mtime_nsec(),
-    )
+fn open(path: &Path) -> io::Result<File> {
+    // Without O_NONBLOCK, opening a FIFO waits for a writer forever.
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
 }
+
+/// How much there was: one byte more than `size` is enough to see that the file grew.
+fn read_at_most(file: &mut File, size: u64, mut take: impl FnMut(&[u8])) -> io::Result<u64> {
+    let mut file = file.take(size.saturating_add(1));
+    // A main file is one piece, and what is small needs little.
+    let piece = usize::try_from(size).map_or(PIECE, |size| size.saturating_add(1).min(PIECE));
+    let mut piece = vec![0; piece];
+    let mut total = 0;
+    loop {
+        let count = match file.read(&mut piece) {
+            Ok(0) => return Ok(total),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        total += count as u64;
+        take(piece.get(..count).unwrap_or_default());
+    }
+}
+
+/// How much of a file is in memory at a time, in bytes.
+const PIECE: usize = 128 << 10;
+
+/// What is the same as long as a file is: device, inode, size, and the times of change of content
+/// and of anything at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+    pub(super) size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Identity {
+    pub(super) fn of(meta: &Metadata) -> Self {
+        Self {
+            device: meta.dev(),
+            inode: meta.ino(),
+            size: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_changed(&mut self, seconds: i64, nanoseconds: i64) {
+        self.changed = (seconds, nanoseconds);
+    }
+
+    /// Whether a change after `moment` must show: the clock of the file system is coarse, and two
+    /// changes within one tick have the same time. Nobody can set the time of the last change.
+    pub(super) fn is_settled_at(&self, moment: SystemTime) -> bool {
+        let (Ok(seconds), Ok(nanoseconds)) =
+            (u64::try_from(self.changed.0), u32::try_from(self.changed.1))
+        else {
+            return false;
+        };
+        // Some file systems know whole seconds only, or two.
+        let tick = match nanoseconds {
+            0 => Duration::from_secs(2),
+            _ => TICK,
+        };
+        let changed = UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds));
+        let age = changed.and_then(|changed| moment.duration_since(changed).ok());
+        age.is_some_and(|age| age >= tick)
+    }
+}
+
+/// Twice the longest tick of a kernel's clock.
+const TICK: Duration = Duration::from_millis(20);
 
 fn open_error(error: io::Error) -> FileError {
     match error.raw_os_error() {
@@ -319,20 +444,7 @@ fn distrusted_place(path: &Path, euid: u32) -> io::Result<Option<Distrust>> {
 
 /// Turns bytes into text, or says where they stop being text.
 pub(super) fn utf8(bytes: Vec<u8>) -> Result<String, FileError> {
-    String::from_utf8(bytes).map_err(|error| {
-        let end = error.utf8_error().valid_up_to();
-        let (good, bad) = error.as_bytes().split_at_checked(end).unwrap_or_default();
-        let line_start = good
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |at| at + 1);
-        let last_line = good.get(line_start..).unwrap_or_default();
-        FileError::NotUtf8 {
-            byte: bad.first().copied().unwrap_or_default(),
-            line: good.iter().filter(|&&byte| byte == b'\n').count() + 1,
-            column: String::from_utf8_lossy(last_line).chars().count() + 1,
-        }
-    })
+    String::from_utf8(bytes).map_err(|error| not_utf8(error.as_bytes(), &error.utf8_error(), 0))
 }
 
 #[cfg(test)]

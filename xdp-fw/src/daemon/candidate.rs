@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::snapshot::{Content, Stored};
-use crate::config::{self, Config, Disk, Loaded};
+use crate::config::{self, Cache, Config, Loaded};
 use crate::policy::{Policy, Tables, compile};
 
 use super::refusal::Refusal;
@@ -19,9 +19,9 @@ pub(super) struct Named {
     pub(super) closed: Vec<PathBuf>,
 }
 
-/// Reads the configuration file.
-pub(super) fn read_file(path: &Path) -> (Result<Loaded, Refusal>, Named) {
-    let (result, paths, closed) = match config::load(path, &Disk) {
+/// Reads the configuration file, and of the set files those that changed.
+pub(super) fn read_file(path: &Path, cache: &Cache) -> (Result<Loaded, Refusal>, Named) {
+    let (result, paths, closed) = match cache.load(path) {
         Ok(loaded) => {
             let watched = loaded.watched.clone();
             (Ok(loaded), watched, Vec::new())

@@ -53,7 +53,8 @@ impl Owner {
     pub(super) async fn read(&mut self) -> Result<Loaded, Refusal> {
         let path = self.settings.config.clone();
         let read_at = SystemTime::now();
-        let (result, named) = blocking(move || candidate::read_file(&path)).await?;
+        let cache = self.cache.clone();
+        let (result, named) = blocking(move || candidate::read_file(&path, &cache)).await?;
         let (mut paths, closed): (_, Arc<[PathBuf]>) = (named.paths, named.closed.into());
         if result.is_err() {
             // What is in force may be wanted again.
@@ -72,7 +73,7 @@ impl Owner {
             };
             new
         });
-        result
+        Ok(self.memory.recognize(result?).await?)
     }
 
     /// Compiles, commits, and remembers.

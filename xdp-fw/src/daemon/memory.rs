@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::Loaded;
-use crate::config::snapshot::{self, Content, Index, SnapshotError};
+use crate::config::snapshot::{self, Content, Index, SnapshotError, Whole};
 
 use super::candidate;
 use super::kernel::blocking;
@@ -16,6 +16,9 @@ use super::refusal::{KernelError, Refusal};
 pub(super) struct Memory {
     pub(super) state_dir: PathBuf,
     pub(super) index: Index,
+    whole: Whole,
+    /// Whether what is refused was looked for under the hash of versions before.
+    has_recognized: bool,
     /// Why nothing is known of what was remembered.
     pub(super) damage: Option<SnapshotError>,
 }
@@ -31,8 +34,31 @@ impl Memory {
         Ok(Self {
             state_dir,
             index,
+            whole: Whole::default(),
+            has_recognized: false,
             damage,
         })
+    }
+
+    /// What a version before refused, it knew by another hash: this one counts from now on, if it is
+    /// of this content.
+    pub(super) async fn recognize(&mut self, loaded: Loaded) -> Result<Loaded, KernelError> {
+        let refused = [self.index.refused, self.index.cut_off];
+        if self.has_recognized || refused == [None, None] {
+            return Ok(loaded);
+        }
+        let (loaded, former) = blocking(move || {
+            let former = loaded.former_hash();
+            (loaded, former)
+        })
+        .await?;
+        self.has_recognized = true;
+        for hash in [&mut self.index.refused, &mut self.index.cut_off] {
+            if hash.is_some() && *hash == former {
+                *hash = Some(loaded.hash());
+            }
+        }
+        Ok(loaded)
     }
 
     /// Writes the index, and remembers it only then.
@@ -54,8 +80,9 @@ impl Memory {
         loaded: Loaded,
     ) -> Result<(Loaded, Result<(), SnapshotError>), KernelError> {
         let (state_dir, index) = (self.state_dir.clone(), self.index.clone());
+        let whole = self.whole.clone();
         blocking(move || {
-            let stored = snapshot::write_contents(&state_dir, &loaded, &index);
+            let stored = snapshot::write_contents(&state_dir, &loaded, &index, &whole);
             (loaded, stored)
         })
         .await

@@ -61,6 +61,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, info_span};
 
+use crate::config::Cache;
 use crate::datapath;
 
 use alarm::Alarm;
@@ -167,6 +168,7 @@ impl Settings {
                 exporter,
                 attachments: Attachments::default(),
                 memory,
+                cache: Cache::default(),
                 alarm,
                 named: Vec::new(),
                 troubles: std::collections::BTreeMap::new(),

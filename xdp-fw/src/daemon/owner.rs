@@ -25,6 +25,7 @@ use super::metrics::Exporter;
 use super::service::Service;
 use super::status::Status;
 use super::{Settings, start};
+use crate::config::Cache;
 
 /// The files that the configuration consists of, for the watcher.
 #[derive(Debug, Clone)]
@@ -50,6 +51,8 @@ pub(super) struct Owner {
     pub(super) exporter: Exporter,
     pub(super) attachments: Attachments,
     pub(super) memory: Memory,
+    /// The set files that were read last.
+    pub(super) cache: Cache,
     /// Rings at the end of a trial.
     pub(super) alarm: Alarm,
     /// The interfaces by index and name that the rules in force were compiled for.

@@ -1,7 +1,7 @@
 //! Fills the sets: from their own lists, their files, and the sets that they name.
 //!
 //! Owns the order in which sets are filled and the search for one that contains itself. Never
-//! reads a set file's lines: `set_file` does.
+//! reads a set file: `shelf` has them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use toml::Spanned;
 use super::merge;
 use super::report::Report;
 use super::set::SetDraft;
-use super::set_file::{Shelf, Shelved};
+use super::shelf::{Shelf, Shelved};
 use super::{Document, words};
 use crate::config::model::{Position, Set};
 use crate::config::prefixes::{Merged, Prefixes, Unsorted};

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::field::{Field, Item, Key, Scope, Shape, in_order, no_value};
 use super::report::Report;
-use super::set_file::Shelf;
+use super::shelf::Shelf;
 use super::top::{self, Draft};
 use super::value::{list, path};
 use super::words::{nearest, quoted};

@@ -23,7 +23,8 @@ mod range;
 mod report;
 mod rule;
 mod set;
-mod set_file;
+pub(super) mod set_line;
+mod shelf;
 mod syntax;
 mod top;
 mod value;
@@ -48,7 +49,7 @@ use self::field::{Field, Scope, Target, print_table, read_table};
 use self::report::Report;
 use self::rule::RuleDraft;
 use self::set::SetDraft;
-use self::set_file::Shelf;
+use self::shelf::Shelf;
 use self::top::Draft;
 use super::lint;
 use super::load::{self, Loaded, ReadFile};
@@ -165,13 +166,14 @@ pub(super) fn parse(main: ReadFile, files: &impl Files) -> Result<Loaded, Proble
         Place::At(at) => (order(&at.file), at.line, at.column),
         Place::File(file) => (order(file), 0, 0),
     });
-    let files = std::iter::once(main).chain(included.files);
-    let files: Vec<_> = files.chain(shelf.read).collect();
+    let files: Vec<_> = std::iter::once(main).chain(included.files).collect();
+    let set_files = shelf.read;
     Ok(Loaded {
         config,
         warnings,
-        hash: load::hash(&files),
+        hash: load::hash(&files, &set_files),
         files,
+        set_files,
         watched,
     })
 }

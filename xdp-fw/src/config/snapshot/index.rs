@@ -28,6 +28,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::{SnapshotError, content_name};
 use crate::config::load::Loaded;
+use crate::config::set_file::Digest;
 use crate::deadline::Deadline;
 
 /// First line of the index; the number grows with its format.
@@ -74,12 +75,13 @@ impl Content {
     /// What a configuration is remembered by.
     #[must_use]
     pub fn of(loaded: &Loaded) -> Self {
-        let files = loaded.files.iter();
+        let files = loaded.files.iter().map(|file| (&file.path, file.digest()));
+        let sets = loaded.set_files.iter();
+        let sets = sets.map(|(path, file)| (path, file.digest));
+        let named = |(path, digest): (&PathBuf, Digest)| (hexadecimal(&digest), path.clone());
         Self {
             hash: loaded.hash(),
-            files: files
-                .map(|file| (content_name(&file.text), file.path.clone()))
-                .collect(),
+            files: files.chain(sets).map(named).collect(),
         }
     }
 }
@@ -115,7 +117,9 @@ impl Index {
     /// `content` is in force as the file says, and nothing is on trial.
     #[must_use]
     pub fn in_force(self, content: Content) -> Self {
-        let before = if self.is_last_good(&content.hash) {
+        // By the files: a version before may have reckoned another hash of the same.
+        let last_good = self.last_good.as_ref();
+        let before = if last_good.is_some_and(|last| last.files == content.files) {
             self.previous
         } else {
             self.last_good

@@ -69,7 +69,9 @@ impl Host {
 }
 
 fn store(state: &Path, index: &Index, new: Option<&Loaded>) -> Result<(), SnapshotError> {
-    new.map_or(Ok(()), |loaded| write_contents(state, loaded, index))?;
+    new.map_or(Ok(()), |loaded| {
+        write_contents(state, loaded, index, &Whole::default())
+    })?;
     write_index(state, index)
 }
 
@@ -93,7 +95,7 @@ fn what_was_stored_loads_again_with_its_original_names() {
     let again = host.last_good();
     assert_eq!(again, loaded);
     assert_eq!(again.hash(), loaded.hash());
-    assert_eq!(again.files[1].path, host.path("etc/list.txt"));
+    assert_eq!(again.set_files[0].0, host.path("etc/list.txt"));
 }
 
 #[test]
@@ -125,13 +127,15 @@ fn a_second_store_replaces_the_first_and_keeps_what_did_not_change() {
 fn paths_of_any_bytes_survive() {
     let host = Host::new();
     let mut loaded = host.load();
-    loaded.files[1].path = PathBuf::from(OsString::from_vec(b"/a b/\xff\n%.txt".to_vec()));
+    let odd = host
+        .dir
+        .path()
+        .join(OsString::from_vec(b"a b \xff\n%.txt".to_vec()));
+    fs::rename(host.path("etc/list.txt"), &odd).unwrap();
+    loaded.set_files[0].0 = odd.clone();
     store(&host.state(), &index(&loaded), Some(&loaded)).unwrap();
     let last_good = Stored::last_good(&host.state(), &host.path("etc/fw.toml")).unwrap();
-    assert_eq!(
-        last_good.read(&loaded.files[1].path, Role::Set).unwrap(),
-        "192.0.2.0/24\n"
-    );
+    assert_eq!(last_good.read(&odd, Role::Set).unwrap(), "192.0.2.0/24\n");
 }
 
 /// Leaves what a crash leaves, given the name of the new content and the new index.
@@ -291,7 +295,7 @@ fn globs_are_answered_from_what_was_stored() {
     host.write("etc/x.d/a.txt", "192.0.2.0/24\n");
     host.write("etc/x.d/b.txt", "198.51.100.0/24\n");
     let loaded = host.store();
-    assert_eq!(loaded.files.len(), 5);
+    assert_eq!((loaded.files.len(), loaded.set_files.len()), (3, 2));
     // What came and went later is not in it.
     host.write("etc/x.d/c.txt", "203.0.113.0/24\n");
     fs::remove_file(host.path("etc/x.d/1.toml")).unwrap();
@@ -373,4 +377,43 @@ fn the_last_good_configuration_of_another_file_is_none_of_this_one_s() {
         "the last good configuration is that of /etc/fw.toml, not of /home/fw.toml; \
          give this one a --state-dir of its own"
     );
+}
+
+#[test]
+fn a_set_file_that_changed_since_it_was_read_is_not_stored() {
+    let host = Host::new();
+    let old = host.store();
+    host.write("etc/list.txt", "198.51.100.0/24\n");
+    let new = host.load();
+    host.write("etc/list.txt", "203.0.113.0/24\n");
+    let error = store(&host.state(), &index(&new), Some(&new)).unwrap_err();
+    let told = error.to_string();
+    assert!(
+        told.ends_with("list.txt has changed since it was read"),
+        "{told}"
+    );
+    assert_eq!(host.last_good(), old);
+    host.store();
+    assert_eq!(host.last_good(), host.load());
+    assert_eq!(host.stored_names().len(), 3);
+}
+
+#[test]
+fn what_was_damaged_since_it_was_found_whole_is_written_again() {
+    let host = Host::new();
+    let whole = Whole::default();
+    let loaded = host.load();
+    let store = || {
+        write_contents(&host.state(), &loaded, &index(&loaded), &whole).unwrap();
+        write_index(&host.state(), &index(&loaded)).unwrap();
+    };
+    store();
+    store();
+    let list = host.stored(&content_name("192.0.2.0/24\n"));
+    fs::write(&list, "0.0.0.0/0 # cut\n").unwrap();
+    store();
+    assert_eq!(host.last_good(), loaded);
+    fs::remove_file(&list).unwrap();
+    store();
+    assert_eq!(host.last_good(), loaded);
 }

@@ -1,0 +1,128 @@
+//! The set files that were read, so that one that did not change is not read again.
+//!
+//! Owns when a file counts as unchanged, and that what says the same is the same in memory: whoever
+//! made something of a list of prefixes finds it by that. Whose a file is, is asked each time.
+//!
+//! A file is unchanged if its identity is, and if it was read a moment after its last change:
+//! before that, another change may show no other time. Else its digest decides.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use super::load::{Loaded, load};
+use super::prefixes::Prefixes;
+use super::problem::Problems;
+use super::set_file::SetFile;
+use super::source::{Disk, FileError, Files, Identity, Role, digest_set, look, read_set};
+
+/// What is known of the set files of one configuration; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Cache(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    files: BTreeMap<PathBuf, Kept>,
+    /// The sets of the configuration that was loaded last.
+    sets: BTreeMap<String, Arc<Prefixes>>,
+}
+
+/// A set file without a mistake.
+#[derive(Debug, Clone)]
+struct Kept {
+    identity: Identity,
+    /// Whether a change since it was read must show in its identity.
+    is_settled: bool,
+    file: Arc<SetFile>,
+}
+
+impl Cache {
+    /// As [`load`] from the disk, but for set files that did not change.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`].
+    pub fn load(&self, path: &Path) -> Result<Loaded, Problems> {
+        let mut loaded = load(path, self)?;
+        let mut known = self.known();
+        for (name, set) in &mut loaded.config.sets {
+            match known.sets.get(name) {
+                Some(same) if *same == set.prefixes => set.prefixes = Arc::clone(same),
+                _ => {}
+            }
+        }
+        let sets = loaded.config.sets.iter();
+        known.sets = sets
+            .map(|(name, set)| (name.clone(), Arc::clone(&set.prefixes)))
+            .collect();
+        let named = &loaded.set_files;
+        known
+            .files
+            .retain(|path, _| named.iter().any(|(named, _)| named == path));
+        drop(known);
+        Ok(loaded)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, path: &Path, kept: Kept) {
+        self.known().files.insert(path.to_path_buf(), kept);
+    }
+}
+
+impl Files for Cache {
+    fn read(&self, path: &Path, role: Role) -> Result<String, FileError> {
+        Disk.read(path, role)
+    }
+
+    fn set(&self, path: &Path) -> Result<Arc<SetFile>, FileError> {
+        let before = self.known().files.get(path).cloned();
+        let now = SystemTime::now();
+        if let Some(before) = &before {
+            let identity = look(path, Role::Set)?;
+            if before.is_settled && before.identity == identity {
+                return Ok(Arc::clone(&before.file));
+            }
+            if before.identity.size == identity.size {
+                let (identity, digest) = digest_set(path)?;
+                if digest == before.file.digest {
+                    let kept = Kept {
+                        identity,
+                        is_settled: identity.is_settled_at(now),
+                        file: Arc::clone(&before.file),
+                    };
+                    self.keep(path, kept);
+                    return Ok(Arc::clone(&before.file));
+                }
+            }
+        }
+        let (identity, mut file) = read_set(path)?;
+        if let Some(before) = before
+            && before.file.merged.prefixes == file.merged.prefixes
+        {
+            // Comments have changed.
+            file.merged.prefixes = Arc::clone(&before.file.merged.prefixes);
+        }
+        let file = Arc::new(file);
+        if file.problems.is_empty() {
+            let kept = Kept {
+                identity,
+                is_settled: identity.is_settled_at(now),
+                file: Arc::clone(&file),
+            };
+            self.keep(path, kept);
+        }
+        Ok(file)
+    }
+
+    fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
+        Disk.glob(pattern)
+    }
+}
+
+#[cfg(test)]
+#[path = "cache_tests.rs"]
+mod tests;

@@ -1,0 +1,118 @@
+//! The set files of a configuration.
+//!
+//! Owns that each is read once however many sets name it. Never decides whether an empty file is a
+//! mistake: the set does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::model::Position;
+use crate::config::pattern::glob_directory;
+use crate::config::prefixes::Merged;
+use crate::config::problem::{Place, Problem};
+use crate::config::set_file::SetFile;
+use crate::config::source::{FileError, Files};
+
+/// What came of a set file.
+#[derive(Clone, Copy)]
+pub(super) enum Shelved<'a> {
+    /// Its prefixes.
+    Prefixes(&'a Merged),
+    /// It could not be read: why, to follow the file's name.
+    Unreadable(&'a str),
+    /// It has problems, which are reported already.
+    Faulty,
+}
+
+/// The set files that were read so far.
+pub(super) struct Shelf<'f, F> {
+    pub(super) files: &'f F,
+    parsed: BTreeMap<PathBuf, Result<Arc<SetFile>, Option<String>>>,
+    /// What was read, in the order of reading.
+    pub(super) read: Vec<(PathBuf, Arc<SetFile>)>,
+    /// What is wrong inside the files.
+    pub(super) problems: Vec<Problem>,
+    /// Every file that is named, and the directory of every glob.
+    pub(super) watched: BTreeSet<PathBuf>,
+}
+
+impl<'f, F: Files> Shelf<'f, F> {
+    pub(super) fn new(files: &'f F) -> Self {
+        Self {
+            files,
+            parsed: BTreeMap::new(),
+            read: Vec::new(),
+            problems: Vec::new(),
+            watched: BTreeSet::new(),
+        }
+    }
+
+    /// The files that a path stands for, which are watched from now on, or why it stands for
+    /// none.
+    pub(super) fn expand(&mut self, path: &Path) -> Result<Vec<PathBuf>, String> {
+        let paths = match glob_directory(path) {
+            None => vec![path.to_path_buf()],
+            Some(directory) => {
+                let paths = self.files.glob(path).map_err(|error| match error {
+                    FileError::Missing => {
+                        let directory = directory.display();
+                        format!("{directory} does not exist; create it, or correct the path")
+                    }
+                    error => format!("{} {error}", directory.display()),
+                });
+                // An empty path is the working directory.
+                let is_here = directory.as_os_str().is_empty();
+                self.watched
+                    .insert(if is_here { ".".into() } else { directory });
+                paths?
+            }
+        };
+        self.watched.extend(paths.iter().cloned());
+        Ok(paths)
+    }
+
+    /// The prefixes of a file; read and parsed at the first call.
+    pub(super) fn prefixes(&mut self, path: &Path) -> Shelved<'_> {
+        if !self.parsed.contains_key(path) {
+            let parsed = self.load(path);
+            self.parsed.insert(path.to_path_buf(), parsed);
+        }
+        match self.parsed.get(path) {
+            Some(Ok(file)) => Shelved::Prefixes(&file.merged),
+            Some(Err(Some(why))) => Shelved::Unreadable(why),
+            Some(Err(None)) | None => Shelved::Faulty,
+        }
+    }
+
+    fn load(&mut self, path: &Path) -> Result<Arc<SetFile>, Option<String>> {
+        let file = match self.files.set(path) {
+            Ok(file) => file,
+            Err(error @ FileError::NotUtf8 { line, column, .. }) => {
+                let position = Position {
+                    file: path.to_path_buf(),
+                    line,
+                    column,
+                };
+                self.problems.push(Problem {
+                    place: Place::At(position),
+                    message: error.to_string(),
+                });
+                return Err(None);
+            }
+            Err(FileError::Missing) => {
+                return Err(Some(
+                    "does not exist; create it, or correct the path".into(),
+                ));
+            }
+            Err(error) => return Err(Some(error.to_string())),
+        };
+        self.read.push((path.to_path_buf(), Arc::clone(&file)));
+        self.problems.extend_from_slice(&file.problems);
+        if file.problems.is_empty() {
+            Ok(file)
+        } else {
+            Err(None)
+        }
+    }
+}

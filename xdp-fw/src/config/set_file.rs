@@ -1,0 +1,243 @@
+//! A set file: what is in it, read piece by piece.
+//!
+//! Owns the loop over its lines, and what is kept of a file: its prefixes and its digest, never its
+//! text. Never opens a file: [`Files`](super::Files) does.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::str::Utf8Error;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::defaults::MAX_PROBLEMS_PER_FILE;
+use super::model::Position;
+use super::parse::set_line;
+use super::prefixes::{Merged, Prefixes, Unsorted};
+use super::problem::{Place, Problem};
+use super::source::FileError;
+
+/// SHA-256 of a content.
+pub(crate) type Digest = [u8; 32];
+
+/// A set file that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetFile {
+    pub(super) merged: Merged,
+    /// The first of what is wrong with it.
+    pub(super) problems: Vec<Problem>,
+    pub(crate) digest: Digest,
+    /// In bytes.
+    pub(crate) size: u64,
+}
+
+impl SetFile {
+    /// Its prefixes; none lies inside another.
+    #[must_use]
+    pub fn prefixes(&self) -> &Arc<Prefixes> {
+        &self.merged.prefixes
+    }
+
+    /// Reads the text of the set file `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`FileError::NotUtf8`] if it is not text. What is wrong with its lines is kept with it.
+    pub fn parse(path: &Path, text: &[u8]) -> Result<Self, FileError> {
+        let mut lines = Lines::of(path);
+        lines.take(text);
+        lines.finish()
+    }
+}
+
+/// The lines of a set file, as they come.
+pub(super) struct Lines {
+    path: PathBuf,
+    hash: Sha256,
+    size: u64,
+    /// The beginning of a line whose end has not come yet.
+    rest: Vec<u8>,
+    /// How many lines have come as a whole.
+    count: usize,
+    prefixes: Unsorted,
+    problems: Vec<Problem>,
+    faults: usize,
+    /// Where it stopped being text.
+    broken: Option<FileError>,
+}
+
+impl Lines {
+    pub(super) fn of(path: &Path) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            hash: Sha256::new(),
+            size: 0,
+            rest: Vec::new(),
+            count: 0,
+            prefixes: Unsorted::default(),
+            problems: Vec::new(),
+            faults: 0,
+            broken: None,
+        }
+    }
+
+    /// Takes the next piece, wherever it was cut.
+    pub(super) fn take(&mut self, mut piece: &[u8]) {
+        self.hash.update(piece);
+        self.size += piece.len() as u64;
+        let is_end = |byte: &u8| *byte == b'\n';
+        if !self.rest.is_empty() {
+            let end = piece.iter().position(is_end);
+            let (head, tail) = piece.split_at(end.map_or(piece.len(), |end| end + 1));
+            self.rest.extend_from_slice(head);
+            if end.is_none() {
+                return;
+            }
+            let mut line = std::mem::take(&mut self.rest);
+            self.whole_lines(&line);
+            line.clear();
+            self.rest = line;
+            piece = tail;
+        }
+        let end = piece.iter().rposition(is_end).map_or(0, |end| end + 1);
+        let (lines, rest) = piece.split_at(end);
+        self.whole_lines(lines);
+        self.rest.extend_from_slice(rest);
+    }
+
+    /// What the file is, now that all of it has come.
+    pub(super) fn finish(mut self) -> Result<SetFile, FileError> {
+        let last = std::mem::take(&mut self.rest);
+        self.whole_lines(&last);
+        if let Some(error) = self.broken {
+            return Err(error);
+        }
+        if let Some(last) = self.problems.get_mut(MAX_PROBLEMS_PER_FILE) {
+            last.message = format!("… and {} more", self.faults - MAX_PROBLEMS_PER_FILE);
+        }
+        Ok(SetFile {
+            merged: self.prefixes.merged(),
+            problems: self.problems,
+            digest: self.hash.finalize().into(),
+            size: self.size,
+        })
+    }
+
+    fn whole_lines(&mut self, lines: &[u8]) {
+        if self.broken.is_some() {
+            return;
+        }
+        match str::from_utf8(lines) {
+            Ok(text) => self.text(text),
+            Err(error) => self.broken = Some(not_utf8(lines, &error, self.count)),
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        let mut rest = match self.count {
+            0 => text.trim_start_matches('\u{feff}'),
+            _ => text,
+        };
+        while !rest.is_empty() {
+            self.count += 1;
+            if let Some((prefix, length)) = plain(rest.as_bytes()) {
+                self.prefixes.v4.push(prefix);
+                rest = rest.get(length..).unwrap_or_default();
+                continue;
+            }
+            let (line, others) = rest.split_once('\n').unwrap_or((rest, ""));
+            self.line(line);
+            rest = others;
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        let content = set_line::content(line);
+        if set_line::read(content, &mut self.prefixes) {
+            return;
+        }
+        self.faults += 1;
+        if self.faults > MAX_PROBLEMS_PER_FILE + 1 {
+            return;
+        }
+        let before = line
+            .find(content)
+            .and_then(|at| line.get(..at))
+            .unwrap_or_default();
+        let place = Place::At(Position {
+            file: self.path.clone(),
+            line: self.count,
+            column: before.chars().count() + 1,
+        });
+        let message = set_line::explain(content);
+        self.problems.push(Problem { place, message });
+    }
+}
+
+/// A line that is a prefix of IPv4 and nothing else, as most are, and its length with its end. The
+/// judge of every other line is [`set_line::read`], which says the same of these.
+fn plain(text: &[u8]) -> Option<((Ipv4Addr, u8), usize)> {
+    let mut at = 0;
+    let mut number = |most: u32, digits: usize| {
+        let (start, mut value) = (at, 0);
+        while let Some(digit) = text.get(at).map(|byte| byte.wrapping_sub(b'0'))
+            && digit < 10
+        {
+            value = value * 10 + u32::from(digit);
+            at += 1;
+            if at - start > digits {
+                return None;
+            }
+        }
+        let is_led_by_zero = at - start > 1 && text.get(start) == Some(&b'0');
+        let end = text.get(at).copied();
+        at += 1;
+        (at - 1 > start && !is_led_by_zero && value <= most).then_some((value, end))
+    };
+    let mut bits = 0;
+    let mut end = None;
+    for octet in 0..4 {
+        let (value, next) = number(255, 3)?;
+        bits = bits << 8 | value;
+        end = next;
+        if octet < 3 && end != Some(b'.') {
+            return None;
+        }
+    }
+    let mut length = 32;
+    if end == Some(b'/') {
+        (length, end) = number(32, 2)?;
+    }
+    if end == Some(b'\r') {
+        end = text.get(at).copied();
+        at += 1;
+        // At the end of the file it may stand alone.
+        if !matches!(end, Some(b'\n') | None) {
+            return None;
+        }
+    }
+    let host = u32::MAX.checked_shr(length).unwrap_or(0);
+    let is_whole = matches!(end, Some(b'\n') | None) && bits & host == 0;
+    let length = u8::try_from(length).ok()?;
+    is_whole.then_some(((Ipv4Addr::from_bits(bits), length), at.min(text.len())))
+}
+
+/// Where bytes stop being text; `before` is how many lines came before them.
+pub(super) fn not_utf8(bytes: &[u8], error: &Utf8Error, before: usize) -> FileError {
+    let end = error.valid_up_to();
+    let (good, bad) = bytes.split_at_checked(end).unwrap_or_default();
+    let line_start = good
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let last_line = good.get(line_start..).unwrap_or_default();
+    FileError::NotUtf8 {
+        byte: bad.first().copied().unwrap_or_default(),
+        line: before + good.iter().filter(|&&byte| byte == b'\n').count() + 1,
+        column: String::from_utf8_lossy(last_line).chars().count() + 1,
+    }
+}
+
+#[cfg(test)]
+#[path = "set_file_tests.rs"]
+mod tests;

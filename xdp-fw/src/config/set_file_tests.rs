@@ -1,0 +1,138 @@
+use ipnetwork::IpNetwork;
+use proptest::prelude::*;
+
+use super::*;
+
+/// The prefixes and the problems.
+fn parsed(text: &str) -> (Vec<String>, Vec<String>) {
+    let file = SetFile::parse(Path::new("set.txt"), text.as_bytes()).unwrap();
+    let prefixes = file.prefixes().iter().map(|prefix| prefix.to_string());
+    let problems = file.problems.iter().map(ToString::to_string);
+    (prefixes.collect(), problems.collect())
+}
+
+#[test]
+fn comments_blank_lines_crlf_and_a_byte_order_mark_are_skipped() {
+    let text = "\u{feff}192.0.2.0/24 # office\r\n\r\n;x\n \t2001:db8::1;SBL1\n# end\n10.0.0.0/8";
+    let (prefixes, problems) = parsed(text);
+    assert_eq!(prefixes, ["10.0.0.0/8", "192.0.2.0/24", "2001:db8::1/128"]);
+    assert_eq!(problems, [""; 0]);
+}
+
+#[test]
+fn the_formats_of_common_lists_are_read() {
+    let text = "; Spamhaus DROP List 2026/11/22\n1.10.16.0/20 ; SBL256894\n\
+                # FireHOL level 1\n0.0.0.0/8\n\
+                2001:db8:bad::/48 ; SBL000001\n203.0.113.7\n\
+                198.51.100.0 - 198.51.100.255 # a range\n192.0.2.1-192.0.2.2\n\
+                2001:db8::10 - 2001:db8::1f\n";
+    let (prefixes, problems) = parsed(text);
+    assert_eq!(
+        prefixes,
+        [
+            "0.0.0.0/8",
+            "1.10.16.0/20",
+            "192.0.2.1/32",
+            "192.0.2.2/32",
+            "198.51.100.0/24",
+            "203.0.113.7/32",
+            "2001:db8::10/124",
+            "2001:db8:bad::/48",
+        ]
+    );
+    assert_eq!(problems, [""; 0]);
+}
+
+#[test]
+fn each_bad_line_is_a_problem_with_its_column() {
+    let (prefixes, problems) = parsed(
+        "10.0.0.1/8\n192.0.2.1\n  \tnonsense # c\n10.0.0.0/8 eth0\n@office\n!10.0.0.0/8\n\
+         10.0.0.9 - 10.0.0.1\n10.0.0.1-::1\n10.0.0.1-9\n192.0.2.0\t192.0.2.255\t24\n\
+         list.example.com\n{\"cidr\":\"10.0.0.0/8\"}",
+    );
+    assert_eq!(prefixes, ["192.0.2.1/32"]);
+    insta::assert_snapshot!(problems.join("\n"));
+}
+
+#[test]
+fn a_file_of_nonsense_reports_the_first_twenty_lines() {
+    let (_, problems) = parsed(&"10.0.0.1/8\n".repeat(500));
+    assert_eq!(problems.len(), 21);
+    assert_eq!(problems[20], "set.txt:21:1: … and 480 more");
+    let (_, problems) = parsed(&"10.0.0.1/8\n".repeat(20));
+    assert_eq!(problems.len(), 20);
+}
+
+#[test]
+fn what_is_no_text_is_told_by_line_and_column() {
+    let broken = |bytes: &[u8]| {
+        let error = SetFile::parse(Path::new("set.txt"), bytes).unwrap_err();
+        let FileError::NotUtf8 { byte, line, column } = error else {
+            panic!("{error}");
+        };
+        (byte, line, column)
+    };
+    assert_eq!(
+        broken(b"::1\n\n10.0.0.1 # \xc3\xb8\xe9t\xe9\n::2"),
+        (0xe9, 3, 13)
+    );
+    assert_eq!(broken(b"::1\n# cut off \xc3"), (0xc3, 2, 11));
+    assert_eq!(broken(b"\xff\n"), (0xff, 1, 1));
+}
+
+/// What the judge of all lines says of one: its prefixes.
+fn judged(line: &str) -> Option<Prefixes> {
+    let mut prefixes = Unsorted::default();
+    let is_good = set_line::read(set_line::content(line), &mut prefixes);
+    is_good.then(|| Prefixes::clone(&prefixes.merged().prefixes))
+}
+
+proptest! {
+    #[test]
+    fn the_short_way_says_what_the_judge_says(
+        octets in proptest::collection::vec("0|[1-9][0-9]{0,3}|0[0-9]", 3..=5),
+        length in "|/|/[0-9]{1,3}|/0[0-9]",
+        end in "|\r|\n|\r\n| \n|\r\r\n|#\n|x\n",
+        host_bits: bool,
+    ) {
+        let mut octets = octets;
+        if !host_bits {
+            octets.iter_mut().skip(1).for_each(|octet| *octet = "0".into());
+        }
+        let line = format!("{}{length}{end}", octets.join("."));
+        if let Some(((address, length), taken)) = plain(line.as_bytes()) {
+            prop_assert_eq!(taken, line.len());
+            let network = IpNetwork::new(address.into(), length).unwrap();
+            let judged = judged(line.strip_suffix('\n').unwrap_or(&line));
+            prop_assert_eq!(judged, Some([network].into_iter().collect()));
+        } else {
+            // The judge comes next, whatever it says.
+            let is_plain = ["", "\n", "\r\n", "\r"].contains(&&end[..]);
+            prop_assert!(!is_plain || judged(line.trim_end()).is_none());
+        }
+    }
+
+    #[test]
+    fn however_a_file_is_cut_it_says_the_same(
+        text in "(\u{feff})?((10\\.0\\.0\\.[0-3](/32)?|::[0-3]|x|ø|#é|10\\.0\\.0\\.1-10\\.0\\.0\\.3)?( |\r)?\n?){0,8}",
+        broken in proptest::option::of(0usize..40),
+        cuts in proptest::collection::vec(1usize..9, 0..40),
+    ) {
+        let mut bytes = text.into_bytes();
+        if let Some(at) = broken && at < bytes.len() {
+            bytes[at] |= 0x80;
+        }
+        let path = Path::new("set.txt");
+        let whole = SetFile::parse(path, &bytes);
+        let mut lines = Lines::of(path);
+        let mut rest = &bytes[..];
+        for cut in cuts {
+            let (piece, others) = rest.split_at(cut.min(rest.len()));
+            lines.take(piece);
+            rest = others;
+        }
+        lines.take(rest);
+        let cut = lines.finish();
+        prop_assert_eq!(format!("{whole:?}"), format!("{cut:?}"));
+    }
+}
