@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use aya::maps::{Map, MapData, MapInfo};
 use xdp_fw::config::Config;
 use xdp_fw::datapath::Datapath;
-use xdp_fw::policy::{Policy, Tables, Thresholds, compile_with};
+use xdp_fw::policy::{Memo, Policy, Tables, Thresholds, compile_after, compile_with};
 use xdp_fw_tests::compiled::{INGRESS, Said};
 use xdp_fw_tests::kernel::PinDirectory;
 use xdp_fw_tests::packet::*;
@@ -35,6 +35,8 @@ struct Host {
     pins: PinDirectory,
     datapath: Option<Datapath>,
     thresholds: Thresholds,
+    /// Of what is in force.
+    memo: Option<Memo>,
 }
 
 impl Host {
@@ -45,12 +47,14 @@ impl Host {
             pins,
             datapath,
             thresholds,
+            memo: None,
         }
     }
 
     /// Another process owns it from now on.
     fn restart(&mut self) {
         self.datapath = None;
+        self.memo = None;
         self.datapath = Some(Datapath::open(self.pins.path()).unwrap());
     }
 
@@ -59,7 +63,11 @@ impl Host {
     }
 
     fn tables(&self, config: &Config) -> Tables {
-        compile_with(&Policy::from_config(config), &[], self.thresholds).unwrap()
+        let policy = Policy::from_config(config);
+        match &self.memo {
+            Some(memo) => compile_after(memo, &policy, &[]).unwrap(),
+            None => compile_with(&policy, &[], self.thresholds).unwrap(),
+        }
     }
 
     /// Puts a configuration into force, and has it judge packets as it should.
@@ -67,6 +75,7 @@ impl Host {
         let tables = self.tables(config);
         let prepared = self.datapath().prepare(&tables, [0; 32]).unwrap();
         self.datapath().commit(prepared).unwrap();
+        self.memo = Some(tables.memo());
         self.assert_right(config);
         self.ids()
     }
@@ -190,6 +199,7 @@ fn another_kind_of_table_has_other_maps() {
     let mut host = Host::new(TRIES);
     let tries = host.commit(&rules(SOURCE, DESTINATION, 0));
     host.thresholds = INDEXES;
+    host.memo = None;
     let indexes = host.commit(&rules(SOURCE, DESTINATION, 0));
     assert_eq!(fresh(&tries, &indexes).len(), 12);
 }

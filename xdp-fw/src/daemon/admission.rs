@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::datapath::{Datapath, Error, Prepared, Probe};
 use crate::guard::{self, Cause, CutOff, Fate, Witness};
 use crate::interfaces;
-use crate::policy::{HostTables, Tables};
+use crate::policy::{HostTables, Memo, Tables};
 
 use super::candidate;
 use super::kernel::blocking;
@@ -118,7 +118,7 @@ impl Owner {
         let listed = interfaces::list().await?;
         let names: Vec<_> = listed.into_iter().map(|it| (it.index, it.name)).collect();
         let fallback = move || {
-            let tables = candidate::tables(&path, &loaded.config, &names).ok()?;
+            let tables = candidate::tables(&path, &loaded.config, &names, &Memo::default()).ok()?;
             Some(Fallback::Other(Box::new(tables)))
         };
         blocking(fallback).await

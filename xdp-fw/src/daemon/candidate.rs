@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::snapshot::{Content, Stored};
 use crate::config::{self, Cache, Config, Loaded};
-use crate::policy::{Policy, Tables, compile};
+use crate::policy::{Memo, Policy, Tables, compile_after};
 
 use super::refusal::Refusal;
 
@@ -41,14 +41,15 @@ pub(super) fn read_stored(state_dir: &Path, content: &Content) -> Result<Loaded,
     Ok(config::load(stored.main(), &stored)?)
 }
 
-/// Compiles a configuration for the interfaces that there are, by index and name.
+/// Compiles a configuration for the interfaces that there are, by index and name, after another one.
 pub(super) fn tables(
     path: &Path,
     config: &Config,
     interfaces: &[(u32, String)],
+    before: &Memo,
 ) -> Result<Tables, Refusal> {
     let policy = Policy::from_config(config);
-    compile(&policy, interfaces).map_err(|source| Refusal::Policy {
+    compile_after(before, &policy, interfaces).map_err(|source| Refusal::Policy {
         path: path.to_owned(),
         source,
     })

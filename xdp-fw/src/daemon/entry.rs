@@ -188,13 +188,16 @@ impl Owner {
         let named = interfaces_for(&config).await?;
         let path = self.settings.config.clone();
         let names = with_named(&named, named_interfaces(&config));
+        let compiled = self.compiled.clone();
         let (config, names, tables) = blocking(move || {
-            let tables = candidate::tables(&path, &config, &names);
+            let tables = candidate::tables(&path, &config, &names, &compiled);
             (config, names, tables)
         })
         .await?;
+        let tables = tables?;
+        let compiled = tables.memo();
         let step = Step {
-            tables: tables?,
+            tables,
             interfaces: names,
             guarding,
             hash,
@@ -209,6 +212,7 @@ impl Owner {
         self.tell_unmet(&committed.unmet);
         self.tell(&committed.unseen);
         self.named = named;
+        self.compiled = compiled;
         Ok((config, committed))
     }
 

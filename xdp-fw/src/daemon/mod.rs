@@ -171,6 +171,7 @@ impl Settings {
                 cache: Cache::default(),
                 alarm,
                 named: Vec::new(),
+                compiled: crate::policy::Memo::default(),
                 troubles: std::collections::BTreeMap::new(),
             },
         })

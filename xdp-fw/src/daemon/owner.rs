@@ -26,6 +26,7 @@ use super::service::Service;
 use super::status::Status;
 use super::{Settings, start};
 use crate::config::Cache;
+use crate::policy::Memo;
 
 /// The files that the configuration consists of, for the watcher.
 #[derive(Debug, Clone)]
@@ -57,6 +58,8 @@ pub(super) struct Owner {
     pub(super) alarm: Alarm,
     /// The interfaces by index and name that the rules in force were compiled for.
     pub(super) named: Vec<(u32, String)>,
+    /// What the compiler need not work out again.
+    pub(super) compiled: Memo,
     /// What keeps parts of the daemon from their work.
     pub(super) troubles: BTreeMap<&'static str, String>,
 }

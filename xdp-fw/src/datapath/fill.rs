@@ -15,13 +15,19 @@ use super::object::Kernel;
 use super::reuse::Reused;
 use crate::policy::Tables;
 
-/// Creates the maps at the size of their data. Nothing is loaded yet.
-pub(super) fn create(loader: &mut Loader, kernel: Kernel, tables: &Tables) -> Result<Ebpf, Error> {
+/// Creates the maps at the size of their data, but for those that are `reused`. Nothing is loaded
+/// yet.
+pub(super) fn create(
+    loader: &mut Loader,
+    kernel: Kernel,
+    tables: &Tables,
+    reused: &Reused,
+) -> Result<Ebpf, Error> {
     let settings = Settings {
         coarse_clock: u32::from(kernel.coarse_clock),
         ..tables.settings
     };
-    for (map, length) in sizes(tables) {
+    for (map, length) in sizes(tables, reused) {
         let length = u32::try_from(length).map_err(|_| Error::Kernel {
             action: format!("create map {map}"),
             cause: format!("{length} entries"),
@@ -34,8 +40,8 @@ pub(super) fn create(loader: &mut Loader, kernel: Kernel, tables: &Tables) -> Re
         .map_err(|error| Error::kernel("create the rule maps", &error))
 }
 
-/// Each map and its number of entries.
-fn sizes(tables: &Tables) -> Vec<(&'static str, usize)> {
+/// Each map and its number of entries. To look at what is reused would take a sweep.
+fn sizes(tables: &Tables, reused: &Reused) -> Vec<(&'static str, usize)> {
     let mut sizes = vec![
         ("INTERFACES", tables.interfaces.len()),
         ("SOURCE_MACS", tables.source_macs.len()),
@@ -44,7 +50,7 @@ fn sizes(tables: &Tables) -> Vec<(&'static str, usize)> {
         ("ROWS", tables.rows.len()),
         ("RULES", tables.rules.len()),
     ];
-    for table in &TABLES {
+    for (table, _) in TABLES.iter().zip(reused).filter(|(_, it)| it.is_none()) {
         sizes.extend(table.maps().into_iter().zip(table.sizes(tables)));
     }
     sizes

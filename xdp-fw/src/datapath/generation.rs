@@ -148,7 +148,7 @@ pub(super) fn build(
         .collect();
     let reused = reuse::take(loader, &former, &place.directory(), &contents);
     loader.pin_addresses(&place.directory());
-    let mut ebpf = fill::create(loader, kernel, tables)?;
+    let mut ebpf = fill::create(loader, kernel, tables, &reused)?;
     fault::point(Point::TablesPinned)?;
     fill::fill(&mut ebpf, tables, &rules, &reused)?;
     let filter = kernel.program_name(filter(tables));

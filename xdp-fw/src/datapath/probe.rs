@@ -230,7 +230,7 @@ impl Probe {
                 shadow: rule.shadow,
             })
             .collect();
-        let mut ebpf = fill::create(&mut Loader::new()?, kernel, tables)?;
+        let mut ebpf = fill::create(&mut Loader::new()?, kernel, tables, &reuse::NOTHING)?;
         fill::fill(&mut ebpf, tables, &rules, &reuse::NOTHING)?;
         if with_filter {
             object::load(&mut ebpf, kernel.program_name(filter(tables)))?;

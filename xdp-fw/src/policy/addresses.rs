@@ -14,17 +14,17 @@ use std::sync::Arc;
 
 use xdp_fw_common::tables::CLASS_OUTSIDE;
 
+use super::address_table::AddressEntries;
 use super::criteria::{Membership, insert, words};
 use super::intern::Interner;
 use super::model::AddressList;
-use super::tables::AddressTable;
 use crate::config::Prefixes;
 
 /// The classes of one dimension.
 #[derive(Debug)]
 pub(super) struct Classified {
     /// Prefixes to classes.
-    pub(super) table: AddressTable,
+    pub(super) entries: AddressEntries,
     /// Per class from [`CLASS_OUTSIDE`] on, the lists that its addresses lie in.
     pub(super) memberships: Vec<Membership>,
 }
@@ -32,15 +32,15 @@ pub(super) struct Classified {
 /// Classifies all addresses by the lists that they lie in. Classes are numbered from
 /// [`CLASS_OUTSIDE`] in order of first encounter, IPv4 before IPv6. There is a row for each: whoever
 /// checks that rows can be numbered in 32 bits has checked classes too.
-pub(super) fn classify(lists: &[&AddressList], groups: &[Arc<Prefixes>]) -> Classified {
+pub(super) fn classify(lists: &[AddressList], groups: &[Arc<Prefixes>]) -> Classified {
     let mut states = States::new(lists, groups.len());
     let (v4, v6) = prefixes(&states, groups);
-    let table = AddressTable {
+    let entries = AddressEntries {
         v4: sweep(&v4, &mut states),
         v6: sweep(&v6, &mut states),
     };
     Classified {
-        table,
+        entries,
         memberships: states.memberships.into_slices(),
     }
 }
@@ -154,7 +154,7 @@ impl States {
     /// The state of an address in no prefix.
     const OUTSIDE: usize = 0;
 
-    fn new(lists: &[&AddressList], groups: usize) -> Self {
+    fn new(lists: &[AddressList], groups: usize) -> Self {
         let mut states = Self {
             words: words(lists.len()),
             effects: vec![Vec::new(); groups],
@@ -246,8 +246,10 @@ mod tests {
 
     /// The table as text, and the first word of each membership.
     fn classified(lists: &[AddressList], groups: &[Arc<Prefixes>]) -> (Vec<String>, Vec<u64>) {
-        let lists: Vec<_> = lists.iter().collect();
-        let Classified { table, memberships } = classify(&lists, groups);
+        let Classified {
+            entries: table,
+            memberships,
+        } = classify(lists, groups);
         let v4 = table.v4.iter().map(|(a, l, c)| format!("{a}/{l} {c}"));
         let v6 = table.v6.iter().map(|(a, l, c)| format!("{a}/{l} {c}"));
         let memberships = memberships.iter().map(|m| m[0]).collect();

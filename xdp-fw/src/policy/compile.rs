@@ -12,14 +12,14 @@ use xdp_fw_common::tables::{
 };
 use xdp_fw_common::wire::Settings;
 
-use super::addresses;
+use super::address_table::{self, Memo, Origin};
 use super::criteria::{Criteria, Membership};
 use super::engine::Thresholds;
 use super::keys;
 use super::model::{AddressList, Policy};
 use super::numbers;
 use super::rule::Rule;
-use super::tables::{AddressTable, NamedRule, Tables};
+use super::tables::{NamedRule, Tables};
 
 /// A policy that does not fit the tables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,11 +73,34 @@ pub fn compile(policy: &Policy, interfaces: &[(u32, String)]) -> Result<Tables, 
     compile_with(policy, interfaces, Thresholds::default())
 }
 
+/// The same after another compilation, with its sizes: what did not change since is not worked out
+/// again.
+///
+/// # Errors
+/// As [`compile()`].
+pub fn compile_after(
+    before: &Memo,
+    policy: &Policy,
+    interfaces: &[(u32, String)],
+) -> Result<Tables, CompileError> {
+    assemble(before, policy, interfaces, before.thresholds)
+}
+
 /// The same, with other sizes from which on prefixes are in an index.
 ///
 /// # Errors
 /// As [`compile()`].
 pub fn compile_with(
+    policy: &Policy,
+    interfaces: &[(u32, String)],
+    thresholds: Thresholds,
+) -> Result<Tables, CompileError> {
+    assemble(&Memo::default(), policy, interfaces, thresholds)
+}
+
+/// After another compilation, with other sizes.
+pub(super) fn assemble(
+    before: &Memo,
     policy: &Policy,
     interfaces: &[(u32, String)],
     thresholds: Thresholds,
@@ -90,21 +113,28 @@ pub fn compile_with(
     if shadows > SHADOW_RULES_MAX {
         return Err(CompileError::ShadowRules { count: shadows });
     }
+    let addresses = [Dimension::Source, Dimension::Destination]
+        .map(|dimension| Criteria::collect(rules.iter().map(|rule| rule.addresses(dimension))));
+    let origins = addresses
+        .each_ref()
+        .map(|criteria| origin(criteria.as_ref(), policy));
+    let [source, destination] = address_table::sweep_both(origins, before, thresholds);
     let mut tables = Tables {
         settings: settings(policy),
         rules: rules.iter().map(named).collect(),
-        source: AddressTable::default(),
-        destination: AddressTable::default(),
+        source,
+        destination,
         interfaces: Vec::new(),
         source_macs: Vec::new(),
         destination_macs: Vec::new(),
         numbers: Vec::new(),
         rows: Vec::new(),
         prefixes: policy.groups.iter().map(|group| group.len() as u64).sum(),
+        thresholds,
     };
     for dimension in Dimension::ALL {
         match dimension.domain() {
-            Domain::Address => tables.add_addresses(dimension, policy)?,
+            Domain::Address => tables.add_addresses(dimension, &addresses)?,
             Domain::Numbers(count) => tables.add_numbers(dimension, policy, count)?,
             Domain::Key if dimension == Dimension::Interface => {
                 tables.add_interfaces(policy, interfaces)?;
@@ -146,21 +176,16 @@ fn named(rule: &Rule) -> NamedRule {
 
 /// Each of these adds a dimension's classes and rows, if any rule has a criterion on it.
 impl Tables {
-    fn add_addresses(&mut self, dimension: Dimension, policy: &Policy) -> Result<(), CompileError> {
-        let criteria = policy.rules.iter().map(|rule| rule.addresses(dimension));
-        let Some(criteria) = Criteria::collect(criteria) else {
+    fn add_addresses(
+        &mut self,
+        dimension: Dimension,
+        criteria: &[Option<Criteria<'_, usize>>; 2],
+    ) -> Result<(), CompileError> {
+        let Some(Some(criteria)) = criteria.get(dimension as usize) else {
             return Ok(());
         };
-        let nowhere = nowhere();
-        let lists = criteria.lists.iter().map(|list| policy.lists.get(**list));
-        let lists: Vec<_> = lists.map(|list| list.unwrap_or(&nowhere)).collect();
-        let classified = addresses::classify(&lists, &policy.groups);
-        if dimension == Dimension::Source {
-            self.source = classified.table;
-        } else {
-            self.destination = classified.table;
-        }
-        self.add_rows(dimension, &criteria, &classified.memberships)
+        let memberships = self.addresses(dimension).memberships().to_vec();
+        self.add_rows(dimension, criteria, &memberships)
     }
 
     fn add_numbers(
@@ -245,6 +270,14 @@ impl Tables {
         set(&mut self.settings.used, dimension, 1);
         Ok(())
     }
+}
+
+/// What the addresses of a dimension are classified by.
+fn origin(criteria: Option<&Criteria<'_, usize>>, policy: &Policy) -> Origin {
+    let nowhere = nowhere();
+    let lists = criteria.map_or(&[][..], |criteria| &criteria.lists).iter();
+    let lists = lists.map(|list| policy.lists.get(**list).unwrap_or(&nowhere));
+    Origin::of(&lists.collect::<Vec<_>>(), &policy.groups)
 }
 
 /// In place of a list that does not exist, which [`Policy::from_config`] never names: a list of

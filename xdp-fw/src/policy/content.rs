@@ -22,9 +22,13 @@ impl Tables {
         let settings = &self.settings;
         let at = dimension as usize & 1;
         let kind = settings.index_v4.get(at).map(|index| index.to_be_bytes());
-        let entries = self.addresses(dimension).v4.iter();
-        let entries = entries.map(|&(address, length, class)| (address.octets(), length, class));
-        hash(b"v4", kind.as_ref().map_or(&[], |kind| kind), entries)
+        let table = self.addresses(dimension);
+        *table.known().content_v4.get_or_init(|| {
+            let entries = table.v4.iter();
+            let entries =
+                entries.map(|&(address, length, class)| (address.octets(), length, class));
+            hash(b"v4", kind.as_ref().map_or(&[], |kind| kind), entries)
+        })
     }
 
     /// The same of its IPv6 prefixes.
@@ -38,9 +42,13 @@ impl Tables {
             kind.extend(number.to_be_bytes());
         }
         kind.extend(settings.lengths_v6.get(at).into_iter().flatten());
-        let entries = self.addresses(dimension).v6.iter();
-        let entries = entries.map(|&(address, length, class)| (address.octets(), length, class));
-        hash(b"v6", &kind, entries)
+        let table = self.addresses(dimension);
+        *table.known().content_v6.get_or_init(|| {
+            let entries = table.v6.iter();
+            let entries =
+                entries.map(|&(address, length, class)| (address.octets(), length, class));
+            hash(b"v6", &kind, entries)
+        })
     }
 }
 
@@ -70,9 +78,14 @@ fn hash<const N: usize>(
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
+    use xdp_fw_common::wire::Settings;
+
     use super::*;
     use crate::daemon::testing::config;
+    use crate::policy::AddressEntries;
     use crate::policy::{Policy, compile};
+
+    type Change = fn(&mut AddressEntries, &mut Settings);
 
     fn empty() -> Tables {
         compile(&Policy::from_config(&config(&["eth0"])), &[]).unwrap()
@@ -80,39 +93,42 @@ mod tests {
 
     #[test]
     fn whatever_a_packet_could_tell_apart_has_another_hash() {
-        let of = |change: fn(&mut Tables)| {
+        let of = |change: Change| {
             let mut tables = empty();
-            tables.source.v4.push((Ipv4Addr::new(192, 0, 2, 0), 24, 2));
-            tables.source.v6.push((Ipv6Addr::UNSPECIFIED, 64, 2));
-            change(&mut tables);
+            let mut entries = AddressEntries {
+                v4: vec![(Ipv4Addr::new(192, 0, 2, 0), 24, 2)],
+                v6: vec![(Ipv6Addr::UNSPECIFIED, 64, 2)],
+            };
+            change(&mut entries, &mut tables.settings);
+            tables.source = entries.into();
             let v4 = tables.content_v4(Dimension::Source);
             (v4, tables.content_v6(Dimension::Source))
         };
-        let (v4, v6) = of(|_| ());
-        assert_eq!(of(|_| ()), (v4, v6));
+        let (v4, v6) = of(|_, _| ());
+        assert_eq!(of(|_, _| ()), (v4, v6));
         assert_ne!(v4, v6);
         for change in [
-            (|tables| tables.source.v4[0].0 = Ipv4Addr::new(192, 0, 3, 0)) as fn(&mut Tables),
-            |tables| tables.source.v4[0].1 = 25,
-            |tables| tables.source.v4[0].2 = 3,
-            |tables| tables.source.v4.clear(),
-            |tables| tables.settings.index_v4[0] = 1,
+            (|entries, _| entries.v4[0].0 = Ipv4Addr::new(192, 0, 3, 0)) as Change,
+            |entries, _| entries.v4[0].1 = 25,
+            |entries, _| entries.v4[0].2 = 3,
+            |entries, _| entries.v4.clear(),
+            |_, settings| settings.index_v4[0] = 1,
         ] {
             assert_ne!(of(change).0, v4);
             assert_eq!(of(change).1, v6);
         }
         for change in [
-            (|tables| tables.source.v6[0].1 = 65) as fn(&mut Tables),
-            |tables| tables.source.v6[0].2 = 3,
-            |tables| tables.settings.index_v6[0] = 1,
-            |tables| tables.settings.index_bits[0] = 1,
-            |tables| tables.settings.short_v6[0] = 1,
-            |tables| tables.settings.lengths_v6[0][1] = 1,
+            (|entries, _| entries.v6[0].1 = 65) as Change,
+            |entries, _| entries.v6[0].2 = 3,
+            |_, settings| settings.index_v6[0] = 1,
+            |_, settings| settings.index_bits[0] = 1,
+            |_, settings| settings.short_v6[0] = 1,
+            |_, settings| settings.lengths_v6[0][1] = 1,
         ] {
             assert_ne!(of(change).1, v6);
             assert_eq!(of(change).0, v4);
         }
         // What belongs to the other dimension changes nothing.
-        assert_eq!(of(|tables| tables.settings.index_v4[1] = 1), (v4, v6));
+        assert_eq!(of(|_, settings| settings.index_v4[1] = 1), (v4, v6));
     }
 }

@@ -14,7 +14,8 @@ use xdp_fw_common::index::{
     long_v6, v4_entry, v4_entry_with, v6_entry_of,
 };
 
-use super::tables::{AddressTable, Tables};
+use super::address_table::{AddressEntries, AddressTable};
+use super::tables::Tables;
 
 /// From how many prefixes on a table is an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,29 @@ const V6_BITS: RangeInclusive<u32> = 10..=22;
 /// Entries of an IPv6 index per prefix, so that few addresses find one by chance.
 const V6_SPARSENESS: usize = 8;
 
+/// What holds the prefixes of one dimension.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Engine {
+    v4: bool,
+    /// Lengths behind the index, if there is one.
+    v6: Option<[u8; V6_LENGTHS]>,
+    short: bool,
+    bits: u32,
+}
+
+impl Engine {
+    fn of(table: &AddressEntries, thresholds: Thresholds) -> Self {
+        Self {
+            v4: table.v4.len() >= thresholds.v4.max(1) && fits_v4(&table.v4),
+            v6: (table.v6.len() >= thresholds.v6)
+                .then(|| lengths_v6(&table.v6))
+                .flatten(),
+            short: table.v6.iter().any(|entry| entry.1 < V6_INDEX_LENGTH),
+            bits: bits_v6(table.v6.len()),
+        }
+    }
+}
+
 impl Tables {
     /// Decides on the table of each dimension and family.
     pub(super) fn choose_engines(&mut self, thresholds: Thresholds) {
@@ -49,12 +73,16 @@ impl Tables {
             .enumerate()
         {
             let table = self.addresses(dimension);
-            let v4 = table.v4.len() >= thresholds.v4.max(1) && fits_v4(&table.v4);
-            let v6 = (table.v6.len() >= thresholds.v6)
-                .then(|| lengths_v6(&table.v6))
-                .flatten();
-            let short = table.v6.iter().any(|entry| entry.1 < V6_INDEX_LENGTH);
-            let bits = bits_v6(table.v6.len());
+            let engine = table
+                .known()
+                .engine
+                .get_or_init(|| Engine::of(table, thresholds));
+            let Engine {
+                v4,
+                v6,
+                short,
+                bits,
+            } = *engine;
             set(&mut self.settings.index_v4, number, u32::from(v4));
             set(&mut self.settings.index_v6, number, u32::from(v6.is_some()));
             if let Some(lengths) = v6 {

@@ -13,9 +13,9 @@ use crate::policy::{HostTables, Policy, compile};
 const ALWAYS: Thresholds = Thresholds { v4: 0, v6: 0 };
 
 /// Tables with nothing but these prefixes of the source.
-fn tables(table: AddressTable, thresholds: Thresholds) -> Tables {
+fn tables(table: AddressEntries, thresholds: Thresholds) -> Tables {
     let mut tables = compile(&Policy::from_config(&config(&["eth0"])), &[]).unwrap();
-    tables.source = table;
+    tables.source = table.into();
     tables.choose_engines(thresholds);
     tables
 }
@@ -125,7 +125,7 @@ proptest! {
         v4 in entries_v4(),
         addresses in vec(v4(), 200),
     ) {
-        let table = AddressTable { v4, v6: Vec::new() };
+        let table = AddressEntries { v4, v6: Vec::new() };
         let tables = tables(table, ALWAYS);
         let index = tables.index_v4(Dimension::Source).unwrap();
         let mut maps = MapsV4 { index: vec![0; IndexV4::ENTRIES], long: index.long().collect() };
@@ -145,13 +145,13 @@ proptest! {
         v6 in entries_v6(),
         addresses in vec(v6(), 200),
     ) {
-        let table = AddressTable { v4: Vec::new(), v6 };
+        let table = AddressEntries { v4: Vec::new(), v6 };
         let whole = tables(table, ALWAYS);
         let Some(index) = whole.index_v6(Dimension::Source) else {
             prop_assert!(whole.source.v6.iter().all(|entry| entry.1 < V6_INDEX_LENGTH));
             return Ok(());
         };
-        let short = AddressTable { v4: Vec::new(), v6: index.short().copied().collect() };
+        let short = AddressEntries { v4: Vec::new(), v6: index.short().copied().collect() };
         prop_assert_eq!(whole.settings.short_v6[0] == 1, !short.v6.is_empty());
         let short = tables(short, Thresholds::default());
         let mut maps = MapsV6 {
@@ -178,7 +178,7 @@ fn small_tables_stay_tries_and_each_family_is_judged_for_itself() {
     let v6 = (0..50u128)
         .map(|n| (Ipv6Addr::from_bits(n << 64), 64, 2))
         .collect();
-    let table = AddressTable { v4, v6 };
+    let table = AddressEntries { v4, v6 };
     let chosen = |v4, v6| {
         let tables = tables(table.clone(), Thresholds { v4, v6 });
         (tables.settings.index_v4, tables.settings.index_v6)
@@ -194,14 +194,14 @@ fn a_table_that_no_index_can_hold_is_a_trie() {
         .map(|length| (Ipv6Addr::UNSPECIFIED, length, 2))
         .collect();
     let v4 = vec![(Ipv4Addr::UNSPECIFIED, 24, V4_CLASS_MAX + 1)];
-    let tables = tables(AddressTable { v4, v6 }, ALWAYS);
+    let tables = tables(AddressEntries { v4, v6 }, ALWAYS);
     assert_eq!(tables.settings.index_v4[0], 0);
     assert_eq!(tables.settings.index_v6[0], 0);
 }
 
 #[test]
 fn what_nobody_has_written_is_outside_in_every_address_space() {
-    let table = AddressTable {
+    let table = AddressEntries {
         v4: vec![(Ipv4Addr::BROADCAST, 32, V4_CLASS_MAX)],
         v6: Vec::new(),
     };

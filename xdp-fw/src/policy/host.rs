@@ -11,7 +11,8 @@ use xdp_fw_common::tables::{self, CLASS_OUTSIDE, NUMBERS_PACK, Row, Rule};
 use xdp_fw_common::wire::REASON_SLOTS;
 use xdp_fw_common::{Dimension, Verdict};
 
-use super::tables::{AddressTable, Tables};
+use super::address_table::AddressEntries;
+use super::tables::Tables;
 
 /// [`Tables`] as [`xdp_fw_common::decide()`] wants them. Rule `i` has the slot
 /// [`REASON_SLOTS`]` + i`.
@@ -40,7 +41,7 @@ impl<'a> HostTables<'a> {
         self.shadowed.get(rule as usize).map_or(0, Cell::get)
     }
 
-    fn addresses(&self, dimension: Dimension) -> (&AddressTable, &Lengths) {
+    fn addresses(&self, dimension: Dimension) -> (&AddressEntries, &Lengths) {
         if dimension == Dimension::Source {
             (&self.tables.source, &self.source)
         } else {
@@ -169,7 +170,7 @@ struct Lengths {
 }
 
 impl Lengths {
-    fn of(table: &AddressTable) -> Self {
+    fn of(table: &AddressEntries) -> Self {
         Self {
             v4: descending(table.v4.iter().map(|entry| entry.1)),
             v6: descending(table.v6.iter().map(|entry| entry.1)),
@@ -219,7 +220,7 @@ mod tests {
             entry("10.0.0.0", 24, 4),
             entry("255.255.255.255", 32, 5),
         ];
-        let tables = AddressTable {
+        let tables = AddressEntries {
             v4: entries.to_vec(),
             v6: Vec::new(),
         };

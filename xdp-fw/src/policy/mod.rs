@@ -9,11 +9,13 @@
 //! - `ranges`: sets of numbers
 //! - `criteria`: the distinct lists of a dimension, and the rows of its classes
 //! - `addresses`, `numbers`, `keys`: values to classes
+//! - `address_table`: classes of addresses, worked out when they are needed
 //! - `engine`: tries and indexes for addresses
 //! - `content`: what identifies a table of addresses
 //! - [`mod@compile`]: the assembly
 //! - `tables`, `host`: the result, and how it answers on the host
 
+mod address_table;
 mod addresses;
 pub mod compile;
 mod content;
@@ -31,11 +33,12 @@ mod tables;
 mod tests;
 mod values;
 
-pub use compile::{CompileError, compile, compile_with};
+pub use address_table::{AddressEntries, AddressTable, Memo};
+pub use compile::{CompileError, compile, compile_after, compile_with};
 pub use content::Content;
 pub use engine::{IndexV4, IndexV6, Thresholds};
 pub use host::HostTables;
 pub use model::{AddressList, List, Policy};
 pub use ranges::Ranges;
 pub use rule::Rule;
-pub use tables::{AddressTable, NamedRule, Tables};
+pub use tables::{NamedRule, Tables};

@@ -2,12 +2,13 @@
 //!
 //! Owns the shape of the result. How it is made is `compile`'s work.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use xdp_fw_common::Verdict;
 use xdp_fw_common::packet::Mac;
 use xdp_fw_common::tables::{NUMBERS_PACK, Row};
 use xdp_fw_common::wire::Settings;
+
+use super::address_table::AddressTable;
+use super::engine::Thresholds;
 
 /// Everything that the maps of one generation hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,8 @@ pub struct Tables {
     pub rows: Vec<Row>,
     /// Prefixes that the rules in force name, as written: what operators count.
     pub prefixes: u64,
+    /// From how many prefixes on it is an index that holds them.
+    pub thresholds: Thresholds,
 }
 
 /// A rule as far as the maps need it.
@@ -46,15 +49,4 @@ pub struct NamedRule {
     pub verdict: Verdict,
     /// Whether it only counts what it would have done.
     pub shadow: bool,
-}
-
-/// Longest-prefix match to class ids, both families. Entries are canonical, unique and sorted by
-/// address and then length; each entry's class is complete, so that the longest match is the
-/// answer; entries that say the same as their parent are left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AddressTable {
-    /// IPv4 prefixes.
-    pub v4: Vec<(Ipv4Addr, u8, u32)>,
-    /// IPv6 prefixes.
-    pub v6: Vec<(Ipv6Addr, u8, u32)>,
 }

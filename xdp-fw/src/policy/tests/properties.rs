@@ -2,11 +2,15 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use xdp_fw_common::Dimension;
 
 use super::frame::Packet;
 use super::generate::{any_config, packets};
 use super::oracle::{compiled, decided, deciding, expected, expected_shadows, shadowed};
-use crate::config::Config;
+use super::{addresses, config, rule, with_set};
+use crate::config::{Config, Rule};
+use crate::policy::compile::assemble;
+use crate::policy::{Memo, Policy, Thresholds, compile, compile_after};
 
 fn agree(config: &Config, packets: &[Packet]) -> Result<(), TestCaseError> {
     let tables = compiled(config);
@@ -47,6 +51,80 @@ proptest! {
     }
 }
 
+/// Whatever was compiled before, this is what comes of `config`.
+fn same_after(
+    before: &Config,
+    config: &Config,
+    thresholds: Thresholds,
+) -> Result<(), TestCaseError> {
+    let compile = |memo: &Memo, config: &Config| {
+        let policy = Policy::from_config(config);
+        assemble(memo, &policy, &[], thresholds).unwrap()
+    };
+    let memo = compile(&Memo::default(), before).memo();
+    let (after, fresh) = (compile(&memo, config), compile(&Memo::default(), config));
+    for dimension in [Dimension::Source, Dimension::Destination] {
+        prop_assert_eq!(after.content_v4(dimension), fresh.content_v4(dimension));
+        prop_assert_eq!(after.content_v6(dimension), fresh.content_v6(dimension));
+    }
+    prop_assert_eq!(after, fresh);
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn what_was_compiled_before_changes_nothing(
+        before in any_config(0..8),
+        other in any_config(0..8),
+        kept in any::<[bool; 16]>(),
+        turned in any::<bool>(),
+        indexed in any::<bool>(),
+    ) {
+        let from = if indexed { 0 } else { usize::MAX };
+        let thresholds = Thresholds { v4: from, v6: from };
+        let mut config = before.clone();
+        config.rules.extend(other.rules);
+        let mut kept = kept.iter().copied().cycle();
+        config.rules.retain(|_| kept.next() == Some(true));
+        if turned {
+            config.rules.reverse();
+        }
+        same_after(&before, &config, thresholds)?;
+        same_after(&config, &before, thresholds)?;
+        same_after(&before, &before, thresholds)?;
+    }
+}
+
+#[test]
+fn what_did_not_change_is_not_swept_again() {
+    let list = |entries: &[&str]| Rule {
+        source: addresses(entries),
+        ..rule("listed")
+    };
+    let with = |rules: Vec<Rule>| {
+        let config = with_set(config(rules), "s", &["192.0.2.0/24", "2001:db8::/32"]);
+        Policy::from_config(&config)
+    };
+    let both = vec![list(&["@s"]), list(&["10.0.0.0/8", "!@s"])];
+    let first = compile(&with(both.clone()), &[]).unwrap();
+    assert!(first.source.is_swept());
+    let content = first.content_v4(Dimension::Source);
+
+    // Another rule before, and one with a list of the other dimension.
+    let mut more = vec![rule("first"), rule("other")];
+    more[1].destination = addresses(&["198.51.100.0/24", "@s"]);
+    more.extend(both);
+    let second = compile_after(&first.memo(), &with(more), &[]).unwrap();
+    assert_eq!(second.content_v4(Dimension::Source), content);
+    assert!(!second.source.is_swept() && second.destination.is_swept());
+    assert_eq!(second.source, first.source);
+
+    let changed = vec![list(&["@s"]), list(&["10.0.0.0/9", "!@s"])];
+    let third = compile_after(&second.memo(), &with(changed), &[]).unwrap();
+    assert!(third.source.is_swept());
+    assert_ne!(third.content_v4(Dimension::Source), content);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
 
@@ -62,7 +140,6 @@ proptest! {
 #[test]
 fn the_pools_make_every_criterion_decide() {
     use proptest::strategy::ValueTree as _;
-    use xdp_fw_common::Dimension;
 
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut deciding_with = [0; Dimension::COUNT];
