@@ -71,13 +71,14 @@ impl Ranges {
 
     /// Whether `other` has every one of these numbers.
     pub(super) fn is_within(&self, other: &Self) -> bool {
-        self.0.iter().all(|&(from, to)| {
-            let at = other.0.partition_point(|&(_, end)| end < from);
-            other
-                .0
-                .get(at)
-                .is_some_and(|&(start, end)| start <= from && to <= end)
-        })
+        self.0.iter().all(|&range| other.has(range))
+    }
+
+    /// Whether it has every number from the one to the other.
+    pub(super) fn has(&self, (from, to): (u128, u128)) -> bool {
+        let at = self.0.partition_point(|&(_, end)| end < from);
+        let range = self.0.get(at);
+        range.is_some_and(|&(start, end)| start <= from && to <= end)
     }
 
     /// The numbers that both have.

@@ -175,6 +175,12 @@ impl Criteria {
         }
     }
 
+    /// Each criterion that it has, by number, and its value.
+    pub(super) fn asked(&self) -> impl Iterator<Item = (usize, ValueId)> {
+        let values = self.values.iter().enumerate();
+        values.filter_map(|(criterion, value)| Some((criterion, (*value)?)))
+    }
+
     fn get(&self, criterion: Criterion) -> Option<ValueId> {
         self.values.get(criterion as usize).copied().flatten()
     }

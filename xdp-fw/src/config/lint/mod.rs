@@ -5,13 +5,16 @@
 //! criterion; what several rules cover together goes unsaid. Never asks the policy.
 
 mod criteria;
+mod earlier;
 mod extensions;
 mod interfaces;
+mod large;
 mod values;
 
 use std::path::Path;
 
 use self::criteria::{Criteria, Criterion, Order};
+use self::earlier::Earlier;
 use self::values::Values;
 use super::model::{Action, Addresses, Config, FragmentKind, Position, Rule};
 use super::problem::{Place, Problem};
@@ -115,6 +118,7 @@ fn nothing_left(seen: &Seen<'_>, values: &Values<'_>, config: &Config) -> Option
 fn out_of_reach(rules: &[Seen<'_>], order: &Order, values: &mut Values<'_>) -> Vec<Problem> {
     let mut warnings = Vec::new();
     let mut deciding: Vec<&Seen<'_>> = Vec::with_capacity(rules.len());
+    let mut earlier = Earlier::default();
     for (index, seen) in rules.iter().enumerate() {
         if seen.is_last_word() {
             let below = rules.get(index + 1..).unwrap_or_default();
@@ -125,13 +129,12 @@ fn out_of_reach(rules: &[Seen<'_>], order: &Order, values: &mut Values<'_>) -> V
         if seen.criteria.has_empty(values) {
             continue;
         }
-        let mut earlier = deciding.iter();
-        if let Some(first) =
-            earlier.find(|first| first.criteria.cover(&seen.criteria, order, values))
-        {
+        let first = earlier.covering(&seen.criteria, order, values);
+        if let Some(first) = first.and_then(|first| deciding.get(first)) {
             warnings.push(covered(seen, first));
         } else if !seen.rule.shadow {
             deciding.push(seen);
+            earlier.add(&seen.criteria, values);
         }
     }
     warnings

@@ -10,11 +10,15 @@ use std::sync::Arc;
 use ipnetwork::IpNetwork;
 
 use super::interfaces;
-use crate::config::model::{AddressList, Addresses, InterfaceList, Set};
+use super::large::Large;
+use crate::config::model::{AddressEntry, AddressList, Addresses, InterfaceList, Set};
 use crate::config::ranges::Ranges;
 
-/// Most ranges that all addresses together may take: 64 MiB.
-const MAX_RANGES: usize = 2 << 20;
+/// Most ranges that all addresses together may take: 8 MiB.
+const MAX_RANGES: usize = 256 << 10;
+
+/// A set of more prefixes is not written out as ranges, if a list has no other.
+const MANY: usize = 4_096;
 
 /// Names a value; equal values have equal names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +30,8 @@ enum Value {
     Numbers(Ranges),
     /// Addresses, or ICMP types: by family.
     Families(Ranges, Ranges),
+    /// Addresses, most of them those of one long set.
+    Large(Large),
     Interfaces(InterfaceList),
     /// A list of addresses that is too long to be looked at.
     Unseen(AddressList),
@@ -39,6 +45,9 @@ impl Value {
             (Self::Families(v4, v6), Self::Families(other_v4, other_v6)) => {
                 v4.is_within(other_v4) && v6.is_within(other_v6)
             }
+            (Self::Large(this), Self::Families(v4, v6)) => this.is_within(v4, v6),
+            (Self::Families(v4, v6), Self::Large(other)) => other.has(v4, v6),
+            (Self::Large(this), Self::Large(other)) => this.is_within_large(other),
             (Self::Interfaces(these), Self::Interfaces(those)) => {
                 interfaces::are_within(these, those)
             }
@@ -50,7 +59,7 @@ impl Value {
         match self {
             Self::Numbers(numbers) => numbers.is_empty(),
             Self::Families(v4, v6) => v4.is_empty() && v6.is_empty(),
-            Self::Interfaces(_) | Self::Unseen(_) => false,
+            Self::Large(_) | Self::Interfaces(_) | Self::Unseen(_) => false,
         }
     }
 }
@@ -59,13 +68,15 @@ impl Value {
 /// that another one does not have both.
 type Hull = [(u128, u128); 2];
 
+const NONE: (u128, u128) = (u128::MAX, 0);
+const ALL: (u128, u128) = (0, u128::MAX);
+
 impl Value {
     fn hull(&self) -> Hull {
-        const NONE: (u128, u128) = (u128::MAX, 0);
-        const ALL: (u128, u128) = (0, u128::MAX);
         match self {
             Self::Numbers(numbers) => [numbers.hull().unwrap_or(NONE), NONE],
             Self::Families(v4, v6) => [v4, v6].map(|ranges| ranges.hull().unwrap_or(NONE)),
+            Self::Large(large) => large.hull().map(|hull| hull.unwrap_or(NONE)),
             Self::Interfaces(_) | Self::Unseen(_) => [ALL, ALL],
         }
     }
@@ -121,9 +132,12 @@ impl<'a> Values<'a> {
         if let Some(&id) = self.lists.get(list) {
             return id;
         }
-        let value = match self.pair(list) {
-            Some((v4, v6)) => Value::Families(v4, v6),
-            None => Value::Unseen(list.clone()),
+        let value = if let Some(large) = self.large(list) {
+            Value::Large(large)
+        } else if let Some((v4, v6)) = self.pair(list) {
+            Value::Families(v4, v6)
+        } else {
+            Value::Unseen(list.clone())
         };
         let id = self.id(value);
         self.lists.insert(list, id);
@@ -153,13 +167,18 @@ impl<'a> Values<'a> {
         if !is_inside(*hull, *outer) {
             return false;
         }
-        if !matches!(**a, Value::Families(..)) {
+        if !matches!(**a, Value::Families(..) | Value::Large(_)) {
             return a.is_within(b);
         }
         *self
             .within
             .entry((these, those))
             .or_insert_with(|| a.is_within(b))
+    }
+
+    /// Between which numbers a value is.
+    pub(super) fn hull(&self, id: ValueId) -> Hull {
+        self.values.get(id.0).map_or([ALL, ALL], |(hull, _)| *hull)
     }
 
     pub(super) fn is_empty(&self, id: ValueId) -> bool {
@@ -176,6 +195,13 @@ impl<'a> Values<'a> {
                 (true, false) => Some(6),
                 _ => None,
             },
+            Some(Value::Large(large)) => {
+                match (large.set.v4().is_empty(), large.set.v6().is_empty()) {
+                    (false, true) => Some(4),
+                    (true, false) => Some(6),
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }
@@ -201,14 +227,39 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// A list whose only plain entry is a long set.
+    fn large(&mut self, list: &'a AddressList) -> Option<Large> {
+        let (negated, plain): (Vec<_>, Vec<_>) = list.0.iter().partition(|entry| entry.negated);
+        let [plain] = plain[..] else {
+            return None;
+        };
+        let Addresses::Set(name) = &plain.addresses else {
+            return None;
+        };
+        let set = Arc::clone(&self.sets.get(name)?.prefixes);
+        if set.len() <= MANY {
+            return None;
+        }
+        let negated = negated.into_iter().map(|entry| self.entry(entry));
+        let negated = negated.collect::<Option<Vec<_>>>()?;
+        Some(Large {
+            set,
+            without: union(&negated),
+        })
+    }
+
+    fn entry(&mut self, entry: &'a AddressEntry) -> Option<Rc<Pair>> {
+        match &entry.addresses {
+            Addresses::Prefix(prefix) => Some(Rc::new(ranges([*prefix]))),
+            Addresses::Set(name) => self.set(name),
+        }
+    }
+
     /// What is left of a list; `None` if that is too much.
     fn pair(&mut self, list: &'a AddressList) -> Option<Pair> {
         let (mut plain, mut negated) = (Vec::new(), Vec::new());
         for entry in &list.0 {
-            let pair = match &entry.addresses {
-                Addresses::Prefix(prefix) => Rc::new(ranges([*prefix])),
-                Addresses::Set(name) => self.set(name)?,
-            };
+            let pair = self.entry(entry)?;
             if entry.negated {
                 &mut negated
             } else {
