@@ -103,6 +103,42 @@ fn a_changed_set_file_is_a_reload() {
 }
 
 #[test]
+fn a_set_file_of_the_same_size_and_time_is_seen_and_a_touched_one_is_no_change() {
+    let hosts = Hosts::new("settime");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = Daemon::prepare(&hosts.edge, "");
+    let set = daemon.config_path().with_file_name("deny.txt");
+    fs::write(&set, "192.0.2.10\n").unwrap();
+    let sets = format!("[set.deny]\nfiles = [\"{}\"]\n", set.display());
+    daemon.write_config(&config(
+        &(sets + &rule("deny", "drop", "source = \"@deny\"")),
+    ));
+    daemon.restart();
+    let mut wire = hosts.wire();
+    // Each round is asked for right after the write, without the watcher, and the time of the content
+    // is set back to what it was: nothing but the content tells.
+    let modified = fs::metadata(&set).unwrap().modified().unwrap();
+    for round in 11..31 {
+        fs::write(&set, format!("192.0.2.{round}\n")).unwrap();
+        let file = fs::File::options().append(true).open(&set).unwrap();
+        file.set_modified(modified).unwrap();
+        assert!(daemon.cli(&["reload"]).status.success());
+        let [old, new] = [round - 1, round].map(|n| udp4(&format!("192.0.2.{n}"), 1));
+        assert!(!passes(&mut wire, &new), "round {round}");
+        assert!(passes(&mut wire, &old), "round {round}");
+    }
+    // What says the same is in force already.
+    let generation = daemon.generation();
+    fs::write(&set, "192.0.2.30\n").unwrap();
+    assert!(daemon.cli(&["reload"]).status.success());
+    let copy = set.with_file_name("copy");
+    fs::write(&copy, "192.0.2.30\n").unwrap();
+    fs::rename(&copy, &set).unwrap();
+    assert!(daemon.cli(&["reload"]).status.success());
+    assert_eq!(daemon.generation(), generation);
+}
+
+#[test]
 fn removing_the_last_rules_removes_them_and_the_others_keep_their_counters() {
     let hosts = Hosts::new("remove");
     let _cable = hosts.cable(1_500);

@@ -32,23 +32,13 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self, places: Places) -> Result<Exit, Failure> {
         logging::start(self.log_level);
-        share_one_heap();
+        daemon::set_up_heap();
         let settings = Settings {
             force: self.force,
             ..places.into()
         };
         block_on(serve(settings))??;
         Ok(Exit::Ok)
-    }
-}
-
-/// By default each thread gets a heap of its own, and keeps what a reload needed at its height: five
-/// times the memory, on a daemon that does one thing at a time.
-fn share_one_heap() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: sets a number of the allocator, while there is one thread.
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }
 

@@ -11,7 +11,7 @@
 //! - `trial`, `alarm`, `resume`: in force until it is confirmed; `memory`, `outlook`: over restarts, too
 //! - `plan`, `attachments`, `actions`: which interfaces the program is on; `vlan`: which of them
 //!   hide tags from rules
-//! - `kernel`: the datapath on a thread that may block
+//! - `kernel`: the datapath on a thread that may block; `heap`: what it leaves behind
 //! - `watcher`, `links`, `signals`: what makes commands
 //! - [`control`], `metrics`, `systemd`, `watchdog`: who is told
 //! - [`lock`]: one daemon for a run directory
@@ -28,6 +28,7 @@ mod entry;
 mod error;
 mod expectations;
 mod failures;
+mod heap;
 mod kernel;
 mod links;
 pub mod lock;
@@ -77,6 +78,8 @@ use signals::Signals;
 use systemd::Systemd;
 use watchdog::Watchdog;
 use watcher::Watcher;
+
+pub(crate) use heap::set_up as set_up_heap;
 
 pub use command::{Confirmed, Refused, ReloadOptions, Reloaded, RolledBack, Unloaded};
 pub use error::Error;

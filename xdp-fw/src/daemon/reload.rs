@@ -13,6 +13,7 @@ use super::admission::Guarding;
 use super::command::{Cause, ReloadOptions, Reloaded};
 use super::commit::{Committed, Until};
 use super::entry::{Entry, LAST_GOOD, interfaces_for};
+use super::heap;
 use super::refusal::{KernelError, Refusal};
 use super::service::Service;
 use super::status::{self, LastReload, Source, State, Status};
@@ -53,6 +54,7 @@ impl Service {
         let last = last_reload(refusal);
         self.owner.status.send_modify(|status| note(status, last));
         systemd::ready(&self.owner.status.borrow());
+        heap::give_back();
     }
 
     async fn replace(&mut self, cause: Cause, options: ReloadOptions) -> Result<Reloaded, Refusal> {

@@ -8,6 +8,7 @@ use crate::config::Loaded;
 use super::admission::Guarding;
 use super::entry::Entry;
 use super::error::Error;
+use super::heap;
 use super::lockout;
 use super::owner::Owner;
 use super::refusal::Refusal;
@@ -52,6 +53,7 @@ pub(super) async fn start(mut owner: Owner) -> Result<Service, Error> {
         .status
         .send_modify(|status| note(status, last));
     systemd::ready(&service.owner.status.borrow());
+    heap::give_back();
     Ok(service)
 }
 
