@@ -9,13 +9,14 @@ use nix::net::if_::if_nametoindex;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
-use xdp_fw::config::{Action, Config};
+use xdp_fw::config::{Action, Config, Rule};
 use xdp_fw::datapath::{self, AttachMode, Datapath};
 use xdp_fw::policy::{Policy, compile};
 use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts};
 use xdp_fw_tests::compiled::Said;
 use xdp_fw_tests::generate;
 use xdp_fw_tests::kernel::PinDirectory;
+use xdp_fw_tests::ruleset;
 
 /// Rule sets, each on a pin directory of its own.
 const RULE_SETS: usize = 8;
@@ -60,6 +61,44 @@ fn counted(pins: &PinDirectory) -> Counts {
     counts
 }
 
+/// Puts a configuration into force on a cable, sends frames, and compares what was counted. Gives
+/// what the oracle says of them.
+fn exchange(hosts: &Hosts, config: &Config, runner: &mut TestRunner) -> Counts {
+    let frames: Vec<Vec<u8>> = (0..FRAMES)
+        .map(|_| sample(&generate::packet(), runner).bytes())
+        .filter(|frame| SIZES.contains(&frame.len()))
+        .collect();
+
+    let pins = PinDirectory::new();
+    let mut datapath = hosts.edge.within(|| {
+        let index = if_nametoindex(EDGE_DEVICE).unwrap();
+        let interfaces = [(index, EDGE_DEVICE.to_owned())];
+        let tables = compile(&Policy::from_config(config), &interfaces).unwrap();
+        let mut datapath = Datapath::open(pins.path()).unwrap();
+        let prepared = datapath.prepare(&tables, [0; 32]).unwrap();
+        datapath.commit(prepared).unwrap();
+        let mode = AttachMode::Native;
+        datapath.attach(index, EDGE_DEVICE, mode).unwrap();
+        datapath
+    });
+    let mut wire = hosts.wire();
+    wire.exchange(&frames);
+    let expected = expected(config, &frames, wire.markers());
+    assert_eq!(counted(&pins), expected);
+    for link in datapath.links().unwrap() {
+        datapath.detach(&link).unwrap();
+    }
+    expected
+}
+
+/// The wire's markers are of no protocol.
+fn with_markers(config: Config) -> Config {
+    Config {
+        non_ip: Action::Pass,
+        ..config
+    }
+}
+
 #[test]
 fn every_rule_in_force_counts_what_the_oracle_says_shadow_rules_apart() {
     let hosts = Hosts::new("counters");
@@ -67,33 +106,8 @@ fn every_rule_in_force_counts_what_the_oracle_says_shadow_rules_apart() {
     let mut runner = TestRunner::deterministic();
     let mut shadowed = 0;
     for _ in 0..RULE_SETS {
-        let config = Config {
-            // The wire's markers are of no protocol.
-            non_ip: Action::Pass,
-            ..sample(&generate::config(), &mut runner)
-        };
-        let frames: Vec<Vec<u8>> = (0..FRAMES)
-            .map(|_| sample(&generate::packet(), &mut runner).bytes())
-            .filter(|frame| SIZES.contains(&frame.len()))
-            .collect();
-
-        let pins = PinDirectory::new();
-        let mut datapath = hosts.edge.within(|| {
-            let index = if_nametoindex(EDGE_DEVICE).unwrap();
-            let interfaces = [(index, EDGE_DEVICE.to_owned())];
-            let tables = compile(&Policy::from_config(&config), &interfaces).unwrap();
-            let mut datapath = Datapath::open(pins.path()).unwrap();
-            let prepared = datapath.prepare(&tables, [0; 32]).unwrap();
-            datapath.commit(prepared).unwrap();
-            let mode = AttachMode::Native;
-            datapath.attach(index, EDGE_DEVICE, mode).unwrap();
-            datapath
-        });
-        let mut wire = hosts.wire();
-        wire.exchange(&frames);
-        let expected = expected(&config, &frames, wire.markers());
-        assert_eq!(counted(&pins), expected);
-
+        let config = with_markers(sample(&generate::config(), &mut runner));
+        let expected = exchange(&hosts, &config, &mut runner);
         let is_shadow = |name: &str| {
             config
                 .rules
@@ -101,9 +115,44 @@ fn every_rule_in_force_counts_what_the_oracle_says_shadow_rules_apart() {
                 .any(|rule| rule.shadow && rule.name == name)
         };
         shadowed += expected.keys().filter(|name| is_shadow(name)).count();
-        for link in datapath.links().unwrap() {
-            datapath.detach(&link).unwrap();
-        }
     }
     assert!(shadowed >= 3, "{shadowed} shadow rules counted anything");
+}
+
+/// Rules on addresses, protocol and ports, for which there are filters of their own.
+fn basic(config: Config) -> Config {
+    let basic = |rule: Rule| Rule {
+        name: rule.name,
+        action: rule.action,
+        enabled: rule.enabled,
+        source: rule.source,
+        destination: rule.destination,
+        protocol: rule.protocol,
+        source_port: rule.source_port,
+        destination_port: rule.destination_port,
+        ..ruleset::drop("basic")
+    };
+    let mut config = with_markers(config);
+    config.rules = config.rules.into_iter().map(basic).collect();
+    config
+}
+
+#[test]
+fn the_filters_for_simple_policies_count_what_the_oracle_says_be_rules_few_or_many() {
+    let hosts = Hosts::new("counters-basic");
+    let _cable = hosts.cable(1500);
+    let mut runner = TestRunner::deterministic();
+    let mut deciding = BTreeMap::new();
+    for (rules, strategy) in [
+        ("few", generate::few_rules()),
+        ("many", generate::many_rules()),
+    ] {
+        for _ in 0..RULE_SETS {
+            let config = basic(sample(&strategy, &mut runner));
+            let expected = exchange(&hosts, &config, &mut runner);
+            let decided = expected.keys().filter(|name| name.starts_with("rule-"));
+            *deciding.entry(rules).or_insert(0) += decided.count();
+        }
+    }
+    assert!(deciding.values().all(|rules| *rules >= 5), "{deciding:?}");
 }

@@ -38,7 +38,7 @@ fn tables(names: &[&str]) -> Tables {
         interfaces: Vec::new(),
         source_macs: Vec::new(),
         destination_macs: Vec::new(),
-        numbers: Vec::new(),
+        numbers: Default::default(),
         rows: Vec::new(),
         prefixes: 0,
         thresholds: Thresholds::default(),

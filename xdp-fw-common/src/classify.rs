@@ -31,6 +31,9 @@ pub fn first_match<T: Tables>(packet: &Packet, ingress: &Ingress, tables: &T) ->
     if !tables.has_rules() {
         return Match::Nothing;
     }
+    if tables.has_short_rows() {
+        return short_match(packet, ingress, tables);
+    }
     match Rows::look_up(packet, ingress, tables) {
         Some(rows) => walk(&rows, ingress, tables),
         None => Match::Broken,
@@ -64,6 +67,12 @@ macro_rules! rows {
             fn word(&self, index: usize) -> u64 {
                 u64::MAX $(& self.$field.map_or(u64::MAX, |row| row.word(index)))+
             }
+        }
+
+        /// The rules that no dimension rules out, where rows are words; `None` if a table is broken.
+        #[inline(always)]
+        fn candidates<T: Tables>(packet: &Packet, ingress: &Ingress, tables: &T) -> Option<u64> {
+            Some(u64::MAX $(& short_row(packet, ingress, tables, Dimension::$dimension)?)+)
         }
 
         const _: () = assert!([$(Dimension::$dimension),+].len() == Dimension::COUNT);
@@ -101,11 +110,55 @@ fn row<'a, T: Tables>(
     if !tables.uses(dimension) {
         return Some(None);
     }
-    let class = class(packet, ingress, tables, dimension)?;
-    // Without this 7.3 refuses every criterion at once; it seems to walk what follows once for each
-    // combination of constant classes (absent, a miss). Judged by its counts, not by its log.
-    let class = forget(class as usize, ingress.length) as u32;
+    let class = unknown_class(packet, ingress, tables, dimension)?;
     Some(Some(tables.row(dimension, class)?))
+}
+
+/// [`class`], of which the verifier knows nothing. Without this 7.3 refuses every criterion at
+/// once; it seems to walk what follows once for each combination of constant classes (absent, a
+/// miss). Judged by its counts, not by its log.
+#[inline(always)]
+fn unknown_class<T: Tables>(
+    packet: &Packet,
+    ingress: &Ingress,
+    tables: &T,
+    dimension: Dimension,
+) -> Option<u32> {
+    let class = class(packet, ingress, tables, dimension)?;
+    Some(forget(class as usize, ingress.length) as u32)
+}
+
+/// [`row`], where it is a word.
+#[inline(always)]
+fn short_row<T: Tables>(
+    packet: &Packet,
+    ingress: &Ingress,
+    tables: &T,
+    dimension: Dimension,
+) -> Option<u64> {
+    if !tables.uses(dimension) {
+        return Some(u64::MAX);
+    }
+    let class = unknown_class(packet, ingress, tables, dimension)?;
+    tables.short_row(dimension, class)
+}
+
+/// [`first_match`], where rows are words.
+#[inline(always)]
+fn short_match<T: Tables>(packet: &Packet, ingress: &Ingress, tables: &T) -> Match {
+    match candidates(packet, ingress, tables) {
+        None => Match::Broken,
+        Some(0) => Match::Nothing,
+        Some(candidates) => matched(lowest_bit(candidates), tables),
+    }
+}
+
+#[inline(always)]
+fn matched<T: Tables>(index: u32, tables: &T) -> Match {
+    match tables.rule(index) {
+        Some(rule) => Match::Rule { index, rule },
+        None => Match::Broken,
+    }
 }
 
 /// Looks at the words that the summary leaves, lowest first.
@@ -123,11 +176,7 @@ fn walk<T: Tables>(rows: &Rows<'_>, ingress: &Ingress, tables: &T) -> Match {
         let word = lowest_bit(summary);
         let candidates = rows.word(word as usize);
         if candidates != 0 {
-            let index = word * 64 + lowest_bit(candidates);
-            return match tables.rule(index) {
-                Some(rule) => Match::Rule { index, rule },
-                None => Match::Broken,
-            };
+            return matched(word * 64 + lowest_bit(candidates), tables);
         }
         summary &= summary - 1;
         steps += 1;

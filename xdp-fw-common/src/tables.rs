@@ -94,6 +94,21 @@ impl Dimension {
         self as u8 <= Self::DestinationPort as u8
     }
 
+    /// Of the dimensions of no more than 256 numbers: which of their tables is its own.
+    #[must_use]
+    #[inline(always)]
+    pub const fn byte_table(self) -> Option<usize> {
+        match self {
+            Self::Protocol => Some(0),
+            Self::Family => Some(1),
+            Self::TcpFlags => Some(2),
+            Self::Fragment => Some(3),
+            Self::Ttl => Some(4),
+            Self::Dscp => Some(5),
+            _ => None,
+        }
+    }
+
     /// How its values are looked up.
     #[must_use]
     #[inline(always)]
@@ -181,14 +196,17 @@ pub struct Rule {
     pub slot: u32,
 }
 
-/// Classes in one value of the number table, which thus fills a cache line.
-pub const NUMBERS_PACK: usize = 32;
+/// Rules of a policy whose rows are single words, at most.
+pub const SHORT_RULES_MAX: usize = 64;
+/// Rows of each of its dimensions, at most.
+pub const SHORT_ROWS_MAX: usize = 256;
 
-/// Table values that hold the classes of `values` numbers.
-#[must_use]
-pub const fn number_values(values: u32) -> usize {
-    (values as usize).div_ceil(NUMBERS_PACK)
-}
+/// Tables of [`Dimension::byte_table`].
+pub const BYTE_TABLES: usize = 6;
+/// Classes in each of them.
+pub const BYTE_VALUES: usize = 1 << 8;
+/// Classes in one value of the number table, which holds the dimensions of more numbers.
+pub const NUMBERS_PACK: usize = 1 << 16;
 
 /// The compiled policy as [`crate::decide()`] sees it: map look-ups in the kernel, vectors on the
 /// host. Every method with a dimension is called with a constant one, and only if it is in use.
@@ -223,6 +241,11 @@ pub trait Tables {
     /// Class of an Ethernet address; [`CLASS_OUTSIDE`] if no rule names it.
     fn class_mac(&self, dimension: Dimension, address: Mac) -> u32;
 
+    /// Whether a row is a single word, which [`Tables::short_row`] gives; otherwise [`Tables::row`]
+    /// has it. Not with shadow rules.
+    fn has_short_rows(&self) -> bool;
+    /// The row of a class; `None` only if the table is broken.
+    fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64>;
     /// The row of a class; `None` only if the table is broken.
     fn row(&self, dimension: Dimension, class: u32) -> Option<&Row>;
     /// The rule at `index` in file order; `None` only if the table is broken.

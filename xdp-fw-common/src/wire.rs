@@ -56,11 +56,14 @@ pub struct Settings {
     pub shadow: u32,
     /// 1 where the kernel has `bpf_ktime_get_coarse_ns` (5.11).
     pub coarse_clock: u32,
+    /// 1 where rows are single words.
+    pub short: u32,
     /// Per [`Dimension`]: 1 where a rule has a criterion on it.
     pub used: [u32; Dimension::COUNT],
     /// Per [`Dimension`]: index of its class 0 in the row table.
     pub rows: [u32; Dimension::COUNT],
-    /// Per [`Dimension`]: index of its first value in the number table; 0 for others.
+    /// Per [`Dimension`]: index of its first value in the number table; 0 for those that are not in
+    /// it.
     pub values: [u32; Dimension::COUNT],
     /// For source and destination: 1 where IPv4 prefixes are in an index instead of a trie.
     pub index_v4: [u32; 2],

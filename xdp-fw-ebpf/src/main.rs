@@ -19,7 +19,7 @@ use xdp_fw_common::{
 };
 
 use frame::Buffers;
-use maps::{COUNTERS, ENTRY, Maps, PROBE, setting};
+use maps::{Any, Basic, COUNTERS, ENTRY, Full, Maps, PROBE, Short, setting};
 
 /// What the links hold. Reloads never change it: it only jumps to the generation in force.
 #[xdp]
@@ -36,25 +36,37 @@ pub fn root_frags(ctx: XdpContext) -> u32 {
 /// A generation: decides and counts.
 #[xdp]
 pub fn filter(ctx: XdpContext) -> u32 {
-    judge(Buffers::<false>(&ctx), &Maps::<true, true>)
+    judge(Buffers::<false>(&ctx), &Maps::<Full>::new())
 }
 
 /// [`filter`] for frames of several buffers.
 #[xdp(frags)]
 pub fn filter_frags(ctx: XdpContext) -> u32 {
-    judge(Buffers::<true>(&ctx), &Maps::<true, true>)
+    judge(Buffers::<true>(&ctx), &Maps::<Full>::new())
 }
 
 /// [`filter`] for policies over addresses, protocol and ports alone.
 #[xdp]
 pub fn filter_basic(ctx: XdpContext) -> u32 {
-    judge(Buffers::<false>(&ctx), &Maps::<true, false>)
+    judge(Buffers::<false>(&ctx), &Maps::<Basic>::new())
 }
 
 /// [`filter_basic`] for frames of several buffers.
 #[xdp(frags)]
 pub fn filter_basic_frags(ctx: XdpContext) -> u32 {
-    judge(Buffers::<true>(&ctx), &Maps::<true, false>)
+    judge(Buffers::<true>(&ctx), &Maps::<Basic>::new())
+}
+
+/// [`filter_basic`] where every row is a word.
+#[xdp]
+pub fn filter_short(ctx: XdpContext) -> u32 {
+    judge(Buffers::<false>(&ctx), &Maps::<Short>::new())
+}
+
+/// [`filter_short`] for frames of several buffers.
+#[xdp(frags)]
+pub fn filter_short_frags(ctx: XdpContext) -> u32 {
+    judge(Buffers::<true>(&ctx), &Maps::<Short>::new())
 }
 
 /// The same decision over the same tables, told instead of counted: live state is not touched.
@@ -100,7 +112,7 @@ fn tell<const FRAGS: bool>(frame: Buffers<'_, FRAGS>) -> u32 {
         interface: PROBE.get(0).map_or(0, |asked| asked.interface),
         length: frame.length(),
     };
-    let decision = decide(&frame, &ingress, &Maps::<false, true>);
+    let decision = decide(&frame, &ingress, &Maps::<Any>::new());
     if let Some(result) = PROBE.get_ptr_mut(0) {
         // SAFETY: the pointer is to a live map value of this type, and the verifier checked it.
         unsafe {

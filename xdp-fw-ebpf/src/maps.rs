@@ -2,8 +2,11 @@
 //!
 //! Sizes here are placeholders: the loader creates each rule map at the size of its data.
 
+use core::marker::PhantomData;
+
 use crate::{count, indexed};
 use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
     btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, ProgramArray, lpm_trie::Key},
     macros::btf_map,
 };
@@ -11,9 +14,14 @@ use xdp_fw_common::{
     Dimension, Tables, Verdict,
     index::V6_LENGTHS,
     packet::Mac,
-    tables::{CLASS_OUTSIDE, NUMBERS_PACK, Row, Rule},
+    tables::{
+        BYTE_TABLES, BYTE_VALUES, CLASS_OUTSIDE, NUMBERS_PACK, RULES_MAX, Row, Rule, SHORT_ROWS_MAX,
+    },
     wire::{COUNTER_SLOTS, Counter, ProbeResult, Settings},
 };
+
+/// User space writes all values at once.
+const MAPPED: usize = BPF_F_MMAPABLE as usize;
 
 /// Slot -> count. Written by `filter` and `root`, read and zeroed by user space. Pinned, shared
 /// by every generation.
@@ -56,17 +64,45 @@ static SOURCE_MACS: HashMap<Mac, u32, 1> = HashMap::new();
 #[btf_map]
 static DESTINATION_MACS: HashMap<Mac, u32, 1> = HashMap::new();
 
-/// Dimension's base + number / 32 -> classes of 32 neighbouring numbers.
+/// Dimension's base + number / 65,536 -> classes of 65,536 neighbouring numbers. The key is known
+/// when the program is compiled, or nearly: what depends on the packet is one load.
 #[btf_map]
-static NUMBERS: Array<[u16; NUMBERS_PACK], 1> = Array::new();
+static NUMBERS: Array<[u16; NUMBERS_PACK], 1, MAPPED> = Array::new();
 
 /// Dimension's base + class -> row.
 #[btf_map]
 static ROWS: Array<Row, 1> = Array::new();
 
-/// Rule in file order -> what it does.
-#[btf_map]
-static RULES: Array<Rule, 1> = Array::new();
+/// What every policy has, or what is small: no map to look up in, but values at places that are
+/// known when the program is loaded. Each in a section of its own, and so in a map of its own:
+/// before 5.16 the kernel takes a value in one piece of memory.
+macro_rules! placed {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $empty:expr, $section:literal;)+) => {
+        $($(#[doc = $doc])+
+        #[unsafe(link_section = $section)]
+        static $name: $type = $empty;)+
+    };
+}
+
+placed! {
+    /// Rule in file order -> the [`Rule`], read at once. Written by user space before the commit, as
+    /// all below.
+    RULES: [u64; RULES_MAX] = [0; RULES_MAX], ".bss.rules";
+    /// Dimension and class -> row, where a row is a word.
+    SHORT_ROWS: [[u64; SHORT_ROWS_MAX]; Dimension::COUNT]
+        = [[0; SHORT_ROWS_MAX]; Dimension::COUNT], ".bss.short_rows";
+    /// Dimension of 256 numbers, and number -> class.
+    BYTES: [[u16; BYTE_VALUES]; BYTE_TABLES]
+        = [[0; BYTE_VALUES]; BYTE_TABLES], ".bss.bytes";
+}
+
+/// Element `index` of a placed table; `None` beyond its end. LLVM must not believe the zeros that
+/// it was compiled with.
+#[inline(always)]
+fn placed<T: Copy, const LENGTH: usize>(table: *const [T; LENGTH], index: usize) -> Option<T> {
+    // SAFETY: within the table, whose address comes from a static.
+    (index < LENGTH).then(|| unsafe { table.cast::<T>().add(index).read_volatile() })
+}
 
 /// Frozen before the verifier looks, so that what is not in use is dead code to it.
 #[unsafe(no_mangle)]
@@ -78,6 +114,7 @@ pub static SETTINGS: Settings = Settings {
     rules: 0,
     shadow: 0,
     coarse_clock: 0,
+    short: 0,
     used: [0; Dimension::COUNT],
     rows: [0; Dimension::COUNT],
     values: [0; Dimension::COUNT],
@@ -97,6 +134,19 @@ macro_rules! setting {
 }
 pub(crate) use setting;
 
+/// `index`, by way of the stack. An offset is precise to the verifier, and so is all that it was
+/// made of; in the walk past shadow rules that was too much for 5.10. What is loaded from half a
+/// slot of the stack was made of nothing.
+#[inline(always)]
+fn untracked(index: u32) -> u32 {
+    let mut slot = 0;
+    // SAFETY: a variable of our own.
+    unsafe {
+        (&raw mut slot).write_volatile(index);
+        (&raw const slot).read_volatile()
+    }
+}
+
 /// The class of the longest IPv6 prefix in the trie.
 #[inline(always)]
 pub(crate) fn trie_v6(dimension: Dimension, address: [u8; 16]) -> u32 {
@@ -108,12 +158,57 @@ pub(crate) fn trie_v6(dimension: Dimension, address: [u8; 16]) -> u32 {
     class.copied().unwrap_or(CLASS_OUTSIDE)
 }
 
-/// The rule maps of this generation. With `COUNT`, shadow rules are counted. Without `FULL`, only
-/// addresses, protocol and ports are dimensions: what the verifier would remove still costs
-/// registers and stack, which LLVM shared out before.
-pub struct Maps<const COUNT: bool, const FULL: bool>;
+/// The rule maps of this generation, for a kind of policy.
+pub struct Maps<K>(PhantomData<K>);
 
-impl<const COUNT: bool, const FULL: bool> Tables for Maps<COUNT, FULL> {
+impl<K> Maps<K> {
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// What kind of policy a program is for: what the verifier would remove still costs registers and
+/// stack, which LLVM shared out before.
+pub trait Kind {
+    /// Whether shadow rules are counted.
+    const COUNT: bool = true;
+    /// Whether there is more than addresses, protocol and ports.
+    const FULL: bool;
+    /// Whether rows are words; `None`: as the settings say.
+    const SHORT: Option<bool>;
+}
+
+/// Every policy.
+pub enum Full {}
+/// Policies over addresses, protocol and ports alone.
+pub enum Basic {}
+/// The same, where rows are words.
+pub enum Short {}
+/// Every policy, whatever its rows, and without an effect.
+pub enum Any {}
+
+impl Kind for Full {
+    const FULL: bool = true;
+    const SHORT: Option<bool> = Some(false);
+}
+
+impl Kind for Basic {
+    const FULL: bool = false;
+    const SHORT: Option<bool> = Some(false);
+}
+
+impl Kind for Short {
+    const FULL: bool = false;
+    const SHORT: Option<bool> = Some(true);
+}
+
+impl Kind for Any {
+    const COUNT: bool = false;
+    const FULL: bool = true;
+    const SHORT: Option<bool> = None;
+}
+
+impl<K: Kind> Tables for Maps<K> {
     #[inline(always)]
     fn default_action(&self) -> Verdict {
         Verdict::from_wire(setting!(default_action) as u8)
@@ -141,17 +236,17 @@ impl<const COUNT: bool, const FULL: bool> Tables for Maps<COUNT, FULL> {
 
     #[inline(always)]
     fn has_shadow_rules(&self) -> bool {
-        FULL && setting!(shadow) == 1
+        K::FULL && setting!(shadow) == 1
     }
 
     #[inline(always)]
     fn is_basic(&self) -> bool {
-        !FULL
+        !K::FULL
     }
 
     #[inline(always)]
     fn uses(&self, dimension: Dimension) -> bool {
-        (FULL || dimension.is_basic()) && setting!(used[dimension as usize]) == 1
+        (K::FULL || dimension.is_basic()) && setting!(used[dimension as usize]) == 1
     }
 
     #[inline(always)]
@@ -177,6 +272,10 @@ impl<const COUNT: bool, const FULL: bool> Tables for Maps<COUNT, FULL> {
 
     #[inline(always)]
     fn class_number(&self, dimension: Dimension, value: u32) -> Option<u32> {
+        if let Some(table) = dimension.byte_table() {
+            let class = placed(&raw const BYTES[table], value as usize % BYTE_VALUES)?;
+            return Some(u32::from(class));
+        }
         let base = setting!(values[dimension as usize]);
         let classes = NUMBERS.get(base + value / NUMBERS_PACK as u32)?;
         let class = classes.get(value as usize % NUMBERS_PACK)?;
@@ -203,18 +302,29 @@ impl<const COUNT: bool, const FULL: bool> Tables for Maps<COUNT, FULL> {
     }
 
     #[inline(always)]
+    fn has_short_rows(&self) -> bool {
+        K::SHORT.unwrap_or(setting!(short) == 1)
+    }
+
+    #[inline(always)]
+    fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
+        placed(&raw const SHORT_ROWS[dimension as usize], class as usize)
+    }
+
+    #[inline(always)]
     fn row(&self, dimension: Dimension, class: u32) -> Option<&Row> {
         ROWS.get(setting!(rows[dimension as usize]) + class)
     }
 
     #[inline(always)]
     fn rule(&self, index: u32) -> Option<Rule> {
-        RULES.get(index).copied()
+        let index = if K::FULL { untracked(index) } else { index };
+        placed(&raw const RULES, index as usize).map(bytemuck::cast)
     }
 
     #[inline(always)]
     fn count_shadow(&self, slot: u32, length: usize) {
-        if COUNT {
+        if K::COUNT {
             count(slot, length);
         }
     }

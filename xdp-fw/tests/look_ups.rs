@@ -70,6 +70,12 @@ impl Tables for Counted<'_> {
     fn class_mac(&self, dimension: Dimension, address: Mac) -> u32 {
         self.count(self.tables.class_mac(dimension, address))
     }
+    fn has_short_rows(&self) -> bool {
+        self.tables.has_short_rows()
+    }
+    fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
+        self.count(self.tables.short_row(dimension, class))
+    }
     fn row(&self, dimension: Dimension, class: u32) -> Option<&Row> {
         self.count(self.tables.row(dimension, class))
     }

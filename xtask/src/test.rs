@@ -33,7 +33,8 @@ const DECISIONS: &str =
     "binary(/^acceptance/) | binary(criteria) | binary(counters) | binary(kernel_oracle)";
 
 /// What makes the smallest policies use the tables of large ones, and fewer of the random ones.
-const INDEXED: [(&str, &str); 2] = [
+const INDEXED: [(&str, &str); 3] = [
+    ("XDP_FW_TEST_ROWS", "long"),
     ("XDP_FW_TEST_TABLES", "index"),
     ("XDP_FW_ORACLE_CONFIGS", "8"),
 ];

@@ -22,6 +22,7 @@ pub(super) struct Plain {
     /// Class of every interface and every Ethernet address.
     pub(super) key: u32,
     pub(super) has_shadow_rules: bool,
+    pub(super) has_short_rows: bool,
     /// Rows of every dimension.
     pub(super) rows: Vec<Row>,
     pub(super) rules: Vec<Rule>,
@@ -44,6 +45,7 @@ pub(super) fn default_drop() -> Plain {
         number: Some(1),
         key: 1,
         has_shadow_rules: false,
+        has_short_rows: false,
         rows: Vec::new(),
         rules: Vec::new(),
         asked: RefCell::default(),
@@ -136,6 +138,14 @@ impl Tables for Plain {
     fn class_mac(&self, dimension: Dimension, address: Mac) -> u32 {
         self.asked.borrow_mut().push((dimension, address));
         self.key
+    }
+
+    fn has_short_rows(&self) -> bool {
+        self.has_short_rows
+    }
+
+    fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
+        self.row(dimension, class).map(|row| row.words[0])
     }
 
     fn row(&self, _: Dimension, class: u32) -> Option<&Row> {

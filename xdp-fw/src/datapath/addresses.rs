@@ -158,7 +158,7 @@ fn fill_trie<'a, A: aya::Pod>(
 }
 
 /// The values of an array of the object, in this process's memory.
-fn mapping<T: bytemuck::Pod>(
+pub(super) fn mapping<T: bytemuck::Pod>(
     ebpf: &mut Ebpf,
     name: &str,
     length: usize,

@@ -4,11 +4,14 @@
 
 use aya::maps::{Array, HashMap, Map, MapError};
 use aya::{Ebpf, Pod};
-use xdp_fw_common::tables::Rule;
+use xdp_fw_common::Dimension;
+use xdp_fw_common::tables::{
+    BYTE_TABLES, BYTE_VALUES, NUMBERS_PACK, RULES_MAX, Rule, SHORT_ROWS_MAX,
+};
 use xdp_fw_common::wire::Settings;
 
 use super::Error;
-use super::addresses::TABLES;
+use super::addresses::{TABLES, mapping};
 use super::generation::Slot;
 use super::loader::Loader;
 use super::object::Kernel;
@@ -46,9 +49,15 @@ fn sizes(tables: &Tables, reused: &Reused) -> Vec<(&'static str, usize)> {
         ("INTERFACES", tables.interfaces.len()),
         ("SOURCE_MACS", tables.source_macs.len()),
         ("DESTINATION_MACS", tables.destination_macs.len()),
-        ("NUMBERS", tables.numbers.len()),
-        ("ROWS", tables.rows.len()),
-        ("RULES", tables.rules.len()),
+        ("NUMBERS", tables.number_values()),
+        (
+            "ROWS",
+            if tables.settings.short == 1 {
+                0
+            } else {
+                tables.rows.len()
+            },
+        ),
     ];
     for (table, _) in TABLES.iter().zip(reused).filter(|(_, it)| it.is_none()) {
         sizes.extend(table.maps().into_iter().zip(table.sizes(tables)));
@@ -75,15 +84,73 @@ pub(super) fn fill(
         "DESTINATION_MACS",
         tables.destination_macs.iter().copied(),
     )?;
-    fill_array(ebpf, "NUMBERS", tables.numbers.iter().copied())?;
-    fill_array(ebpf, "ROWS", tables.rows.iter().copied())?;
-    let rules = rules.iter().map(|rule| Rule {
-        verdict: rule.verdict as u8,
-        shadow: u8::from(rule.shadow),
-        reserved: [0; 2],
-        slot: rule.slot,
+    fill_numbers(ebpf, tables)?;
+    fill_rows(ebpf, tables)?;
+    let rules = rules.iter().map(|rule| {
+        bytemuck::cast::<_, u64>(Rule {
+            verdict: rule.verdict as u8,
+            shadow: u8::from(rule.shadow),
+            reserved: [0; 2],
+            slot: rule.slot,
+        })
     });
-    fill_array(ebpf, "RULES", rules)
+    let mut placed = [0_u64; RULES_MAX];
+    write(&mut placed, rules);
+    fill_placed(ebpf, ".bss.rules", placed)
+}
+
+/// The classes of numbers: small dimensions in their places, the others in a map.
+fn fill_numbers(ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
+    let mut bytes = [[0; BYTE_VALUES]; BYTE_TABLES];
+    for (dimension, classes) in tables.numbers() {
+        let table = dimension.byte_table();
+        if let Some(table) = table.and_then(|table| bytes.get_mut(table)) {
+            write(table, classes.iter().copied());
+        }
+    }
+    fill_placed(ebpf, ".bss.bytes", bytes)?;
+    let length = tables.number_values() * NUMBERS_PACK;
+    if length == 0 {
+        return Ok(());
+    }
+    let mut mapping = mapping(ebpf, "NUMBERS", length)?;
+    let mut values = mapping.values().chunks_mut(NUMBERS_PACK);
+    for (_, classes) in tables.large_numbers() {
+        for part in classes.chunks(NUMBERS_PACK) {
+            if let Some(value) = values.next() {
+                write(value, part.iter().copied());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The rows: in their places where they are words, in a map otherwise.
+fn fill_rows(ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
+    if tables.settings.short == 0 {
+        return fill_array(ebpf, "ROWS", tables.rows.iter().copied());
+    }
+    let mut placed = [[0; SHORT_ROWS_MAX]; Dimension::COUNT];
+    let dimensions = tables.settings.rows.iter().zip(tables.settings.used);
+    for ((&first, used), placed) in dimensions.zip(&mut placed) {
+        // What is behind the dimension's last row belongs to the next one, and is never asked for.
+        if let (1, Some(rows)) = (used, tables.rows.get(first as usize..)) {
+            write(placed, rows.iter().map(|row| row.word(0)));
+        }
+    }
+    fill_placed(ebpf, ".bss.short_rows", placed)
+}
+
+/// Writes values from the start on, as many as there is room for.
+fn write<T>(to: &mut [T], values: impl Iterator<Item = T>) {
+    for (to, value) in to.iter_mut().zip(values) {
+        *to = value;
+    }
+}
+
+/// Writes what has its place in the object.
+fn fill_placed<V: Pod>(ebpf: &mut Ebpf, section: &str, value: V) -> Result<(), Error> {
+    fill_array(ebpf, section, std::iter::once(value))
 }
 
 pub(super) fn fill_hash<K: Pod>(

@@ -248,10 +248,11 @@ fn pin_copy(from: &Path, to: &Path, number: u64, described: &mut Described) -> R
 
 /// The smallest filter that has what the tables need: see `docs/adr/0008`.
 pub(super) fn filter(tables: &Tables) -> EntryPoint {
-    if tables.settings.is_basic() {
-        EntryPoint::BasicFilter
-    } else {
-        EntryPoint::Filter
+    let settings = &tables.settings;
+    match (settings.is_basic(), settings.short == 1) {
+        (true, true) => EntryPoint::ShortFilter,
+        (true, false) => EntryPoint::BasicFilter,
+        (false, _) => EntryPoint::Filter,
     }
 }
 

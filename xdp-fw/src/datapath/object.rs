@@ -30,6 +30,8 @@ pub(super) enum EntryPoint {
     Filter,
     /// For policies over addresses, protocol and ports alone.
     BasicFilter,
+    /// For those of them whose rows are words.
+    ShortFilter,
     Probe,
 }
 
@@ -58,6 +60,8 @@ impl Kernel {
             (EntryPoint::Filter, true) => "filter_frags",
             (EntryPoint::BasicFilter, false) => "filter_basic",
             (EntryPoint::BasicFilter, true) => "filter_basic_frags",
+            (EntryPoint::ShortFilter, false) => "filter_short",
+            (EntryPoint::ShortFilter, true) => "filter_short_frags",
             (EntryPoint::Probe, false) => "probe",
             (EntryPoint::Probe, true) => "probe_frags",
         }

@@ -8,7 +8,8 @@ use std::hash::Hash;
 use bytemuck::Zeroable as _;
 use xdp_fw_common::Dimension;
 use xdp_fw_common::tables::{
-    CLASS_ABSENT, Domain, NUMBERS_PACK, RULES_MAX, Row, SHADOW_RULES_MAX, number_values,
+    BYTE_VALUES, CLASS_ABSENT, Domain, RULES_MAX, Row, SHADOW_RULES_MAX, SHORT_ROWS_MAX,
+    SHORT_RULES_MAX,
 };
 use xdp_fw_common::wire::Settings;
 
@@ -127,7 +128,7 @@ pub(super) fn assemble(
         interfaces: Vec::new(),
         source_macs: Vec::new(),
         destination_macs: Vec::new(),
-        numbers: Vec::new(),
+        numbers: Default::default(),
         rows: Vec::new(),
         prefixes: policy.groups.iter().map(|group| group.len() as u64).sum(),
         thresholds,
@@ -150,6 +151,7 @@ pub(super) fn assemble(
 }
 
 fn settings(policy: &Policy) -> Settings {
+    let shadow = policy.rules.iter().any(|rule| rule.shadow);
     Settings {
         default_action: policy.default_action as u32,
         malformed: policy.malformed as u32,
@@ -157,8 +159,9 @@ fn settings(policy: &Policy) -> Settings {
         essentials: u32::from(policy.essentials),
         // At most RULES_MAX.
         rules: policy.rules.len() as u32,
-        shadow: u32::from(policy.rules.iter().any(|rule| rule.shadow)),
+        shadow: u32::from(shadow),
         coarse_clock: 0,
+        short: u32::from(policy.rules.len() <= SHORT_RULES_MAX && !shadow),
         used: [0; Dimension::COUNT],
         rows: [0; Dimension::COUNT],
         values: [0; Dimension::COUNT],
@@ -203,13 +206,12 @@ impl Tables {
                 let key = key(dimension);
                 CompileError::Classes { key, count }
             })?;
-        let first = self.numbers.len();
-        let mut values = std::mem::take(&mut classified.classes);
-        // What is beyond the domain is never asked for.
-        values.resize(number_values(count) * NUMBERS_PACK, CLASS_ABSENT as u16);
-        self.numbers.extend_from_slice(values.as_chunks().0);
-        // A few thousand values per dimension.
-        set(&mut self.settings.values, dimension, first as u32);
+        if dimension.byte_table().is_none() {
+            let values = self.number_values() as u32;
+            set(&mut self.settings.values, dimension, values);
+        }
+        let classes = std::mem::take(&mut classified.classes);
+        self.add_classes(dimension, classes);
         self.add_rows(dimension, &criteria, &classified.memberships)
     }
 
@@ -248,9 +250,14 @@ impl Tables {
         (0..self.rules.len()).for_each(|rule| row.insert(rule));
         self.rows.extend([row; 2]);
         let class = CLASS_ABSENT as u16 + 1;
-        let values = number_values(1 << 8);
-        self.numbers.extend(vec![[class; NUMBERS_PACK]; values]);
+        self.add_classes(Dimension::Family, vec![class; BYTE_VALUES]);
         set(&mut self.settings.used, Dimension::Family, 1);
+    }
+
+    fn add_classes(&mut self, dimension: Dimension, classes: Vec<u16>) {
+        if let Some(numbers) = self.numbers.get_mut(dimension as usize) {
+            *numbers = classes;
+        }
     }
 
     /// Adds the rows of a dimension, which is in use from now on.
@@ -266,6 +273,8 @@ impl Tables {
             return Err(CompileError::Rows { count });
         };
         self.rows.extend(criteria.rows(memberships));
+        let is_short = self.rows.len() - first as usize <= SHORT_ROWS_MAX && dimension.is_basic();
+        self.settings.short &= u32::from(is_short);
         set(&mut self.settings.rows, dimension, first);
         set(&mut self.settings.used, dimension, 1);
         Ok(())

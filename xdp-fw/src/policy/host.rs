@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use xdp_fw_common::packet::Mac;
-use xdp_fw_common::tables::{self, CLASS_OUTSIDE, NUMBERS_PACK, Row, Rule};
+use xdp_fw_common::tables::{self, CLASS_OUTSIDE, Row, Rule};
 use xdp_fw_common::wire::REASON_SLOTS;
 use xdp_fw_common::{Dimension, Verdict};
 
@@ -108,11 +108,8 @@ impl tables::Tables for HostTables<'_> {
     }
 
     fn class_number(&self, dimension: Dimension, value: u32) -> Option<u32> {
-        let base = Self::setting(&self.tables.settings.values, dimension)?;
-        let value = value as usize;
-        let values = base.checked_add(value / NUMBERS_PACK)?;
-        let classes = self.tables.numbers.get(values)?;
-        classes.get(value % NUMBERS_PACK).copied().map(u32::from)
+        let classes = self.tables.numbers.get(dimension as usize)?;
+        classes.get(value as usize).copied().map(u32::from)
     }
 
     fn class_interface(&self, interface: u32) -> u32 {
@@ -126,6 +123,14 @@ impl tables::Tables for HostTables<'_> {
             &self.tables.destination_macs
         };
         class_of_key(classes, &address)
+    }
+
+    fn has_short_rows(&self) -> bool {
+        self.tables.settings.short == 1
+    }
+
+    fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
+        self.row(dimension, class).map(|row| row.word(0))
     }
 
     fn row(&self, dimension: Dimension, class: u32) -> Option<&Row> {

@@ -2,10 +2,10 @@
 //!
 //! Owns the shape of the result. How it is made is `compile`'s work.
 
-use xdp_fw_common::Verdict;
 use xdp_fw_common::packet::Mac;
 use xdp_fw_common::tables::{NUMBERS_PACK, Row};
 use xdp_fw_common::wire::Settings;
+use xdp_fw_common::{Dimension, Verdict};
 
 use super::address_table::AddressTable;
 use super::engine::Thresholds;
@@ -30,8 +30,8 @@ pub struct Tables {
     pub source_macs: Vec<(Mac, u32)>,
     /// Classes of destination Ethernet addresses, likewise.
     pub destination_macs: Vec<(Mac, u32)>,
-    /// Classes of numbers of all dimensions in use, each from `settings.values[dimension]` on.
-    pub numbers: Vec<[u16; NUMBERS_PACK]>,
+    /// Per dimension, the class of each number; empty where it has none or is not in use.
+    pub numbers: [Vec<u16>; Dimension::COUNT],
     /// Rows of all dimensions in use, each from `settings.rows[dimension]` on.
     pub rows: Vec<Row>,
     /// Prefixes that the rules in force name, as written: what operators count.
@@ -49,4 +49,26 @@ pub struct NamedRule {
     pub verdict: Verdict,
     /// Whether it only counts what it would have done.
     pub shadow: bool,
+}
+
+impl Tables {
+    /// Values of the number table that its dimensions take, each from `settings.values` on.
+    pub(crate) fn number_values(&self) -> usize {
+        self.large_numbers()
+            .map(|(_, classes)| classes.len().div_ceil(NUMBERS_PACK))
+            .sum()
+    }
+
+    /// The dimensions in use that are in the number table, and their classes.
+    pub(crate) fn large_numbers(&self) -> impl Iterator<Item = (Dimension, &[u16])> {
+        self.numbers()
+            .filter(|(dimension, _)| dimension.byte_table().is_none())
+    }
+
+    /// Every dimension in use that classifies numbers, and the classes.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (Dimension, &[u16])> {
+        let all = Dimension::ALL.into_iter().zip(&self.numbers);
+        all.filter(|(_, classes)| !classes.is_empty())
+            .map(|(dimension, classes)| (dimension, classes.as_slice()))
+    }
 }

@@ -364,7 +364,10 @@ fn every_dimension_of_numbers_has_a_table_of_its_own() {
         ..rule("everything")
     };
     let tables = compiled(&config(vec![everything.clone()]));
-    assert_eq!(tables.numbers.len(), 4 * 8 + 3 * 2048 + 129);
+    let sizes: Vec<usize> = tables.numbers().map(|(_, classes)| classes.len()).collect();
+    let [byte, word] = [1 << 8, 1 << 16];
+    assert_eq!(sizes, [byte, word, word, byte, 4097, word, byte, byte]);
+    assert_eq!(tables.number_values(), 4, "ports, VLAN ids, lengths");
     assert!(is_match(&everything, &v4()));
     for dimension in [Dimension::Source, Dimension::Interface, Dimension::Icmp] {
         assert_eq!(tables.settings.used[dimension as usize], 0);
