@@ -1,7 +1,12 @@
 //! Two CPUs filter at once: every packet is counted once, where it was filtered, and what both
 //! CPUs read neither of them writes.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::process::Command;
