@@ -4,14 +4,13 @@
 
 use std::net::Ipv6Addr;
 
-use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
 use aya::maps::{LpmTrie, Map};
 use xdp_fw_common::Dimension;
 use xdp_fw_common::index::{V4_PACK, V6_PACK};
 
 use super::Error;
-use super::fill::{fill_hash, map, refused};
+use super::fill::{Maps, fill_hash, map, refused};
 use super::mapping::Mapping;
 use crate::policy::{Content, IndexV4, Tables};
 
@@ -100,38 +99,38 @@ impl Table {
     }
 
     /// Fills the maps.
-    pub(super) fn fill(&self, ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
+    pub(super) fn fill(&self, maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
         match self.family {
-            Family::V4 => self.fill_v4(ebpf, tables),
-            Family::V6 => self.fill_v6(ebpf, tables),
+            Family::V4 => self.fill_v4(maps, tables),
+            Family::V6 => self.fill_v6(maps, tables),
         }
     }
 
-    fn fill_v4(&self, ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
+    fn fill_v4(&self, maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
         match tables.index_v4(self.dimension) {
             None => {
                 let entries = tables.addresses(self.dimension).v4.iter();
                 let entries =
                     entries.map(|(address, length, class)| (address.octets(), length, class));
-                fill_trie(ebpf, self.trie, entries)
+                fill_trie(maps, self.trie, entries)
             }
             Some(index) => {
-                index.write(mapping(ebpf, self.index, IndexV4::ENTRIES)?.values());
-                fill_hash(ebpf, self.long, index.long())
+                index.write(mapping(maps, self.index, IndexV4::ENTRIES)?.values());
+                fill_hash(maps, self.long, index.long())
             }
         }
     }
 
-    fn fill_v6(&self, ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
+    fn fill_v6(&self, maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
         match tables.index_v6(self.dimension) {
             None => {
                 let entries = tables.addresses(self.dimension).v6.iter();
-                fill_trie(ebpf, self.trie, octets_v6(entries))
+                fill_trie(maps, self.trie, octets_v6(entries))
             }
             Some(index) => {
-                index.write(mapping(ebpf, self.index, index.entries())?.values());
-                fill_hash(ebpf, self.long, index.long())?;
-                fill_trie(ebpf, self.trie, octets_v6(index.short()))
+                index.write(mapping(maps, self.index, index.entries())?.values());
+                fill_hash(maps, self.long, index.long())?;
+                fill_trie(maps, self.trie, octets_v6(index.short()))
             }
         }
     }
@@ -144,11 +143,11 @@ fn octets_v6<'a>(
 }
 
 fn fill_trie<'a, A: aya::Pod>(
-    ebpf: &mut Ebpf,
+    maps: &mut Maps,
     name: &str,
     entries: impl Iterator<Item = (A, &'a u8, &'a u32)>,
 ) -> Result<(), Error> {
-    let mut trie: LpmTrie<_, A, u32> = map(ebpf, name)?;
+    let mut trie: LpmTrie<_, A, u32> = map(maps, name)?;
     for (address, length, class) in entries {
         let key = Key::new(u32::from(*length), address);
         trie.insert(&key, class, 0)
@@ -159,11 +158,11 @@ fn fill_trie<'a, A: aya::Pod>(
 
 /// The values of an array of the object, in this process's memory.
 pub(super) fn mapping<T: bytemuck::Pod>(
-    ebpf: &mut Ebpf,
+    maps: &mut Maps,
     name: &str,
     length: usize,
 ) -> Result<Mapping<T>, Error> {
-    let array: &Map = ebpf.map(name).ok_or_else(|| Error::Kernel {
+    let array: &Map = maps.map(name).ok_or_else(|| Error::Kernel {
         action: format!("find map {name} in the BPF object"),
         cause: "it is not there".to_owned(),
         remedy: "this build is broken: rebuild it".to_owned(),

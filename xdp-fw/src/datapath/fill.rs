@@ -2,6 +2,8 @@
 //!
 //! Owns which table goes into which map of the object. Loads no program and pins nothing.
 
+use std::collections::BTreeMap;
+
 use aya::maps::{Array, HashMap, Map, MapError};
 use aya::{Ebpf, Pod};
 use xdp_fw_common::Dimension;
@@ -18,6 +20,32 @@ use super::object::Kernel;
 use super::reuse::Reused;
 use crate::policy::Tables;
 
+/// The maps of the object but for what a probe answers with: they are filled while the verifier looks
+/// at the programs, and must stay open until it has.
+pub(super) struct Maps(BTreeMap<String, Map>);
+
+impl Maps {
+    fn take(ebpf: &mut Ebpf) -> Self {
+        let names = ebpf.maps().map(|(name, _)| name.to_owned());
+        let names: Vec<String> = names.filter(|name| name != RESULT).collect();
+        let maps = names
+            .into_iter()
+            .filter_map(|name| ebpf.take_map(&name).map(|map| (name, map)));
+        Self(maps.collect())
+    }
+
+    pub(super) fn map(&self, name: &str) -> Option<&Map> {
+        self.0.get(name)
+    }
+
+    pub(super) fn map_mut(&mut self, name: &str) -> Option<&mut Map> {
+        self.0.get_mut(name)
+    }
+}
+
+/// What a probe answers with.
+pub(super) const RESULT: &str = "PROBE";
+
 /// Creates the maps at the size of their data, but for those that are `reused`. Nothing is loaded
 /// yet.
 pub(super) fn create(
@@ -25,7 +53,7 @@ pub(super) fn create(
     kernel: Kernel,
     tables: &Tables,
     reused: &Reused,
-) -> Result<Ebpf, Error> {
+) -> Result<(Ebpf, Maps), Error> {
     let settings = Settings {
         coarse_clock: u32::from(kernel.coarse_clock),
         ..tables.settings
@@ -38,9 +66,11 @@ pub(super) fn create(
         })?;
         loader.size(map, length.max(1));
     }
-    loader
+    let mut ebpf = loader
         .load(&settings)
-        .map_err(|error| Error::kernel("create the rule maps", &error))
+        .map_err(|error| Error::kernel("create the rule maps", &error))?;
+    let maps = Maps::take(&mut ebpf);
+    Ok((ebpf, maps))
 }
 
 /// Each map and its number of entries. To look at what is reused would take a sweep.
@@ -67,25 +97,25 @@ fn sizes(tables: &Tables, reused: &Reused) -> Vec<(&'static str, usize)> {
 
 /// Fills the maps, but for those of the address tables that are `reused`.
 pub(super) fn fill(
-    ebpf: &mut Ebpf,
+    maps: &mut Maps,
     tables: &Tables,
     rules: &[Slot],
     reused: &Reused,
 ) -> Result<(), Error> {
     for (table, reused) in TABLES.iter().zip(reused) {
         if reused.is_none() {
-            table.fill(ebpf, tables)?;
+            table.fill(maps, tables)?;
         }
     }
-    fill_hash(ebpf, "INTERFACES", tables.interfaces.iter().copied())?;
-    fill_hash(ebpf, "SOURCE_MACS", tables.source_macs.iter().copied())?;
+    fill_hash(maps, "INTERFACES", tables.interfaces.iter().copied())?;
+    fill_hash(maps, "SOURCE_MACS", tables.source_macs.iter().copied())?;
     fill_hash(
-        ebpf,
+        maps,
         "DESTINATION_MACS",
         tables.destination_macs.iter().copied(),
     )?;
-    fill_numbers(ebpf, tables)?;
-    fill_rows(ebpf, tables)?;
+    fill_numbers(maps, tables)?;
+    fill_rows(maps, tables)?;
     let rules = rules.iter().map(|rule| {
         bytemuck::cast::<_, u64>(Rule {
             verdict: rule.verdict as u8,
@@ -96,11 +126,11 @@ pub(super) fn fill(
     });
     let mut placed = [0_u64; RULES_MAX];
     write(&mut placed, rules);
-    fill_placed(ebpf, ".bss.rules", placed)
+    fill_placed(maps, ".bss.rules", placed)
 }
 
 /// The classes of numbers: small dimensions in their places, the others in a map.
-fn fill_numbers(ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
+fn fill_numbers(maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
     let mut bytes = [[0; BYTE_VALUES]; BYTE_TABLES];
     for (dimension, classes) in tables.numbers() {
         let table = dimension.byte_table();
@@ -108,12 +138,12 @@ fn fill_numbers(ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
             write(table, classes.iter().copied());
         }
     }
-    fill_placed(ebpf, ".bss.bytes", bytes)?;
+    fill_placed(maps, ".bss.bytes", bytes)?;
     let length = tables.number_values() * NUMBERS_PACK;
     if length == 0 {
         return Ok(());
     }
-    let mut mapping = mapping(ebpf, "NUMBERS", length)?;
+    let mut mapping = mapping(maps, "NUMBERS", length)?;
     let mut values = mapping.values().chunks_mut(NUMBERS_PACK);
     for (_, classes) in tables.large_numbers() {
         for part in classes.chunks(NUMBERS_PACK) {
@@ -126,9 +156,9 @@ fn fill_numbers(ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
 }
 
 /// The rows: in their places where they are words, in a map otherwise.
-fn fill_rows(ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
+fn fill_rows(maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
     if tables.settings.short == 0 {
-        return fill_array(ebpf, "ROWS", tables.rows.iter().copied());
+        return fill_array(maps, "ROWS", tables.rows.iter().copied());
     }
     let mut placed = [[0; SHORT_ROWS_MAX]; Dimension::COUNT];
     let dimensions = tables.settings.rows.iter().zip(tables.settings.used);
@@ -138,7 +168,7 @@ fn fill_rows(ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
             write(placed, rows.iter().map(|row| row.word(0)));
         }
     }
-    fill_placed(ebpf, ".bss.short_rows", placed)
+    fill_placed(maps, ".bss.short_rows", placed)
 }
 
 /// Writes values from the start on, as many as there is room for.
@@ -149,16 +179,16 @@ fn write<T>(to: &mut [T], values: impl Iterator<Item = T>) {
 }
 
 /// Writes what has its place in the object.
-fn fill_placed<V: Pod>(ebpf: &mut Ebpf, section: &str, value: V) -> Result<(), Error> {
-    fill_array(ebpf, section, std::iter::once(value))
+fn fill_placed<V: Pod>(maps: &mut Maps, section: &str, value: V) -> Result<(), Error> {
+    fill_array(maps, section, std::iter::once(value))
 }
 
 pub(super) fn fill_hash<K: Pod>(
-    ebpf: &mut Ebpf,
+    maps: &mut Maps,
     name: &str,
     entries: impl IntoIterator<Item = (K, u32)>,
 ) -> Result<(), Error> {
-    let mut hash: HashMap<_, K, u32> = map(ebpf, name)?;
+    let mut hash: HashMap<_, K, u32> = map(maps, name)?;
     for entry in entries {
         let (key, class) = &entry;
         hash.insert(key, class, 0)
@@ -168,11 +198,11 @@ pub(super) fn fill_hash<K: Pod>(
 }
 
 fn fill_array<V: Pod>(
-    ebpf: &mut Ebpf,
+    maps: &mut Maps,
     name: &str,
     values: impl Iterator<Item = V>,
 ) -> Result<(), Error> {
-    let mut array: Array<_, V> = map(ebpf, name)?;
+    let mut array: Array<_, V> = map(maps, name)?;
     for (index, value) in (0..).zip(values) {
         array
             .set(index, value, 0)
@@ -182,7 +212,7 @@ fn fill_array<V: Pod>(
 }
 
 /// The map `name` of the object, as the type `M`.
-pub(super) fn map<'a, M>(ebpf: &'a mut Ebpf, name: &str) -> Result<M, Error>
+pub(super) fn map<'a, M>(maps: &'a mut Maps, name: &str) -> Result<M, Error>
 where
     M: TryFrom<&'a mut Map, Error = MapError>,
 {
@@ -191,7 +221,7 @@ where
         cause,
         remedy: "this build is broken: rebuild it".to_owned(),
     };
-    let map = ebpf
+    let map = maps
         .map_mut(name)
         .ok_or_else(|| broken("it is not there".to_owned()))?;
     M::try_from(map).map_err(|error| broken(error.to_string()))

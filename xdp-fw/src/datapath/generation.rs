@@ -148,13 +148,13 @@ pub(super) fn build(
         .collect();
     let reused = reuse::take(loader, &former, &place.directory(), &contents);
     loader.pin_addresses(&place.directory());
-    let mut ebpf = fill::create(loader, kernel, tables, &reused)?;
+    let (mut ebpf, mut maps) = fill::create(loader, kernel, tables, &reused)?;
     fault::point(Point::TablesPinned)?;
-    fill::fill(&mut ebpf, tables, &rules, &reused)?;
     let filter = kernel.program_name(filter(tables));
     let probe = kernel.program_name(EntryPoint::Probe);
-    object::load(&mut ebpf, filter)?;
-    object::load(&mut ebpf, probe)?;
+    object::load_while(&mut ebpf, &[filter, probe], || {
+        fill::fill(&mut maps, tables, &rules, &reused)
+    })?;
     fault::point(Point::GenerationLoaded)?;
 
     Ok(Built {
@@ -288,7 +288,7 @@ fn pin_pieces(built: &mut Built, info: &GenerationInfo) -> Result<(), Error> {
             .map_err(|error| Error::kernel(format!("pin {}", path.display()), &error))?;
     }
     fault::point(Point::ProgramsPinned)?;
-    if let Some(result) = built.ebpf.map("PROBE") {
+    if let Some(result) = built.ebpf.map(fill::RESULT) {
         let path = directory.join(pin::RESULT);
         result
             .pin(&path)

@@ -1,6 +1,8 @@
 //! The compiled BPF object: which entry points this kernel takes, and loading one.
 
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread;
 
 use aya::programs::{ProgramError, Xdp};
 use aya::sys::BpfHelper;
@@ -82,6 +84,35 @@ pub(super) fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp,
 /// Hands a program to the verifier.
 pub(super) fn load<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp, Error> {
     let program = program(ebpf, name)?;
+    verify(name, program)?;
+    Ok(program)
+}
+
+/// Hands programs to the verifier, each on a thread of its own, and does `work` meanwhile.
+pub(super) fn load_while(
+    ebpf: &mut Ebpf,
+    names: &[&str],
+    work: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
+    for name in names {
+        program(ebpf, name)?;
+    }
+    let programs = ebpf
+        .programs_mut()
+        .filter(|(name, _)| names.contains(name))
+        .filter_map(|(name, program)| Some((name, <&mut Xdp>::try_from(program).ok()?)));
+    thread::scope(|scope| {
+        let verify = |(name, program)| scope.spawn(move || verify(name, program));
+        let threads: Vec<_> = programs.map(verify).collect();
+        let worked = work();
+        for thread in threads {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        }
+        worked
+    })
+}
+
+fn verify(name: &str, program: &mut Xdp) -> Result<(), Error> {
     program.load().map_err(|error| match error {
         ProgramError::LoadError {
             io_error,
@@ -98,8 +129,7 @@ pub(super) fn load<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp, Er
             }
         }
         other => Error::kernel(format!("load program `{name}`"), &other),
-    })?;
-    Ok(program)
+    })
 }
 
 /// The last lines of a verifier log, which say what it did not like.

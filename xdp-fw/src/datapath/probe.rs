@@ -230,14 +230,17 @@ impl Probe {
                 shadow: rule.shadow,
             })
             .collect();
-        let mut ebpf = fill::create(&mut Loader::new()?, kernel, tables, &reuse::NOTHING)?;
-        fill::fill(&mut ebpf, tables, &rules, &reuse::NOTHING)?;
-        if with_filter {
-            object::load(&mut ebpf, kernel.program_name(filter(tables)))?;
-        }
+        let (mut ebpf, mut maps) =
+            fill::create(&mut Loader::new()?, kernel, tables, &reuse::NOTHING)?;
         let name = kernel.program_name(EntryPoint::Probe);
-        object::load(&mut ebpf, name)?;
-        let result = ebpf.take_map("PROBE").ok_or_else(|| Error::Kernel {
+        let mut programs = vec![name];
+        if with_filter {
+            programs.push(kernel.program_name(filter(tables)));
+        }
+        object::load_while(&mut ebpf, &programs, || {
+            fill::fill(&mut maps, tables, &rules, &reuse::NOTHING)
+        })?;
+        let result = ebpf.take_map(fill::RESULT).ok_or_else(|| Error::Kernel {
             action: "find map PROBE in the BPF object".to_owned(),
             cause: "it is not there".to_owned(),
             remedy: "this build is broken: rebuild it".to_owned(),
