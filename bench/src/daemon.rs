@@ -90,11 +90,23 @@ impl Daemon {
     /// # Errors
     /// If it never is.
     pub(crate) fn edit(&mut self, configuration: &str) -> Result<Duration> {
+        self.replace(CONFIGURATION, configuration)
+    }
+
+    /// The same with the prefixes of the set.
+    ///
+    /// # Errors
+    /// If they never are.
+    pub(crate) fn edit_set(&mut self, set: &str) -> Result<Duration> {
+        self.replace(SET_FILE, set)
+    }
+
+    fn replace(&mut self, name: &str, text: &str) -> Result<Duration> {
         let entry = Slot::pinned(&self.pins.join("entry"))?;
         let before = entry.program();
-        let beside = isolation::write("xdp-fw.toml.new", configuration)?;
+        let beside = isolation::write("new", text)?;
         let start = Instant::now();
-        fs::rename(beside, Path::new(SCRATCH).join(CONFIGURATION))?;
+        fs::rename(beside, Path::new(SCRATCH).join(name))?;
         while entry.program() == before {
             if start.elapsed() > PATIENCE {
                 bail!("an edit is not in force: {}", last_words());

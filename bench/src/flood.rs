@@ -95,6 +95,16 @@ impl Flood {
         Ok(lines.collect())
     }
 
+    /// A set file of as many prefixes, every one another.
+    pub(crate) fn other_set_file(self) -> Result<String> {
+        let all = Self {
+            prefixes: self.prefixes * 2,
+            ..self
+        };
+        let other = all.set()?.into_iter().skip(self.prefixes as usize);
+        Ok(other.map(|prefix| format!("{prefix}\n")).collect())
+    }
+
     /// Our tables.
     pub(crate) fn tables(self) -> Result<Tables> {
         let files = Memory {

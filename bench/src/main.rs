@@ -6,6 +6,7 @@ mod contestants;
 mod cost;
 mod daemon;
 mod flood;
+mod gap;
 mod generator;
 mod host;
 mod instructions;

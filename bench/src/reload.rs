@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::contestants::{Contestant, OURS, all};
 use crate::daemon::Daemon;
 use crate::flood::Flood;
+use crate::gap::{self, Gap};
 use crate::rate::Absent;
 use crate::sample::Sample;
 use crate::wire::Wire;
@@ -54,6 +55,8 @@ pub(crate) struct Reloads {
     pub(crate) loads: Vec<Load>,
     pub(crate) edits: Vec<Edit>,
     pub(crate) idle: Idle,
+    #[serde(default)]
+    pub(crate) gap: Option<Gap>,
     pub(crate) absent: Vec<Absent>,
 }
 
@@ -75,6 +78,7 @@ pub(crate) fn measure(quick: bool) -> Result<Reloads> {
         loads: Vec::new(),
         edits: Vec::new(),
         idle: idle(if quick { 2 } else { 10 })?,
+        gap: None,
         absent: Vec::new(),
     };
     for flood in floods(quick) {
@@ -87,6 +91,17 @@ pub(crate) fn measure(quick: bool) -> Result<Reloads> {
         measured.edits.push(edit);
         peers(flood, &mut measured)?;
     }
+    let replaced = Flood {
+        rules: 0,
+        prefixes: if quick { 10_000 } else { 1_000_000 },
+    };
+    let gap = gap::measure(replaced).context("the gap during an edit")?;
+    eprintln!(
+        "reload: longest gap between two packets, {replaced:?}: {:.2} ms during an edit of every \
+         prefix, {:.2} ms without",
+        gap.edit.median, gap.quiet.median
+    );
+    measured.gap = Some(gap);
     Ok(measured)
 }
 

@@ -254,6 +254,16 @@ fn reloads(page: &mut String, reloads: &Reloads, drawn: &[&str]) -> Result<()> {
          {} s.",
         idle.resident, idle.wakeups, idle.seconds
     )?;
+    if let Some(gap) = &reloads.gap {
+        writeln!(
+            page,
+            "\nThe longest gap between two packets, of which one is sent every 50 µs, while {} prefixes are\n\
+             replaced by others and the old tables are freed: {} ms; without a reload: {} ms.",
+            thousands(gap.flood.prefixes),
+            shown(gap.edit),
+            shown(gap.quiet)
+        )?;
+    }
     Ok(())
 }
 

@@ -1,0 +1,133 @@
+//! How long a sender has to wait for one packet while the prefixes of a filter are all replaced: the old
+//! tables are freed then, and whoever frees must not keep a CPU from its packets.
+//!
+//! Owns the sender: a packet at each tick, each run through the filter before the next. It is a
+//! real-time thread on one CPU, so that nothing but the kernel can keep it from its tick.
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socket};
+use serde::{Deserialize, Serialize};
+
+use crate::daemon::Daemon;
+use crate::flood::Flood;
+use crate::isolation;
+use crate::sample::Sample;
+use crate::wire::Wire;
+
+/// The longest gap between two packets, milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Gap {
+    #[serde(flatten)]
+    pub(crate) flood: Flood,
+    /// Without a reload.
+    pub(crate) quiet: Sample,
+    /// While every prefix of the set is replaced, and the old ones are freed.
+    pub(crate) edit: Sample,
+}
+
+const RUNS: usize = 5;
+
+/// A packet so often.
+const TICK: Duration = Duration::from_micros(50);
+
+/// By now a generation that was replaced is freed.
+const FREED: Duration = Duration::from_millis(1_500);
+
+/// Measures both, by turns.
+///
+/// # Errors
+/// If the daemon does not start, or nothing can be sent.
+pub(crate) fn measure(flood: Flood) -> Result<Gap> {
+    let sets = [flood.set_file()?, flood.other_set_file()?];
+    let wire = Wire::fresh()?;
+    let (mut daemon, _) = Daemon::start(&flood.configuration()?, &sets[0])?;
+    let (mut quiet, mut edit) = (Vec::new(), Vec::new());
+    for set in sets.iter().rev().cycle().take(RUNS) {
+        let (took, gap) = longest(&wire, || {
+            let took = daemon.edit_set(set)?;
+            thread::sleep(FREED);
+            Ok(took + FREED)
+        })?;
+        edit.push(gap);
+        let ((), gap) = longest(&wire, || {
+            thread::sleep(took);
+            Ok(())
+        })?;
+        quiet.push(gap);
+    }
+    let sample = |values| Sample::of(values).context("nothing was measured");
+    Ok(Gap {
+        flood,
+        quiet: sample(quiet)?,
+        edit: sample(edit)?,
+    })
+}
+
+/// Does something while packets are sent; the longest gap between two of them, milliseconds.
+fn longest<T>(wire: &Wire, work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
+    let ended = AtomicBool::new(false);
+    let frame = Flood::frame()?;
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            wire.enter()?;
+            isolation::pin()?;
+            real_time()?;
+            let socket = open(wire.sender)?;
+            let mut longest = Duration::ZERO;
+            let mut before = Instant::now();
+            while !ended.load(Ordering::Relaxed) {
+                thread::sleep(TICK);
+                // A frame that the peer's ring has no room for is lost, as on any wire.
+                let _ = send(socket.as_raw_fd(), &frame, MsgFlags::empty());
+                longest = longest.max(before.elapsed());
+                before = Instant::now();
+            }
+            anyhow::Ok(longest.as_secs_f64() * 1e3)
+        });
+        let done = work();
+        ended.store(true, Ordering::Relaxed);
+        let gap = match sender.join() {
+            Ok(gap) => gap.context("cannot send")?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        Ok((done?, gap))
+    })
+}
+
+fn real_time() -> Result<()> {
+    let parameter = libc::sched_param { sched_priority: 1 };
+    // SAFETY: reads the structure that it is given, and nothing else of ours.
+    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameter) };
+    if result < 0 {
+        return Err(io::Error::last_os_error()).context("cannot be real-time");
+    }
+    Ok(())
+}
+
+/// A packet socket on an interface.
+fn open(interface: u32) -> Result<OwnedFd> {
+    let socket = socket(
+        AddressFamily::Packet,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    // SAFETY: all zero is an address; what matters is set.
+    let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_ifindex = interface.try_into()?;
+    let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: reads as much of the address as `length` says.
+    let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
+    if result < 0 {
+        return Err(io::Error::last_os_error()).context("cannot bind to an interface");
+    }
+    Ok(socket)
+}
