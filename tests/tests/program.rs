@@ -81,7 +81,7 @@ fn a_policy_gets_a_program_within_its_budget() {
         (
             "every criterion",
             filter([everything(), drop("ping").icmp_type("echo-request")]),
-            3_200,
+            2_900,
         ),
     ];
     for (policy, length, budget) in found {
@@ -113,7 +113,7 @@ fn what_no_rule_names_is_not_in_the_program() {
         "rows of a word"
     );
     assert!(
-        filter([basic()]) * 3 / 2 < filter([everything()]),
-        "a filter of its own"
+        filter([basic()]) < filter([everything()]),
+        "what only other criteria need"
     );
 }

@@ -178,18 +178,18 @@ pub trait Kind {
     const SHORT: Option<bool>;
 }
 
-/// Every policy.
+/// Every policy, whatever its rows.
 pub enum Full {}
 /// Policies over addresses, protocol and ports alone.
 pub enum Basic {}
 /// The same, where rows are words.
 pub enum Short {}
-/// Every policy, whatever its rows, and without an effect.
+/// [`Full`] without an effect.
 pub enum Any {}
 
 impl Kind for Full {
     const FULL: bool = true;
-    const SHORT: Option<bool> = Some(false);
+    const SHORT: Option<bool> = None;
 }
 
 impl Kind for Basic {

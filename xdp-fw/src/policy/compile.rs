@@ -273,7 +273,7 @@ impl Tables {
             return Err(CompileError::Rows { count });
         };
         self.rows.extend(criteria.rows(memberships));
-        let is_short = self.rows.len() - first as usize <= SHORT_ROWS_MAX && dimension.is_basic();
+        let is_short = self.rows.len() - first as usize <= SHORT_ROWS_MAX;
         self.settings.short &= u32::from(is_short);
         set(&mut self.settings.rows, dimension, first);
         set(&mut self.settings.used, dimension, 1);
