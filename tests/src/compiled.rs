@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use xdp_fw::config::{Action, Config};
-use xdp_fw::policy::{HostTables, Policy, Tables, Thresholds, compile_with};
+use xdp_fw::policy::{HostTables, Leaves, Policy, Tables, compile_with};
 use xdp_fw_common::{Ingress, Reason, Verdict, decide};
 
 use crate::generate::INTERFACES;
@@ -43,15 +43,18 @@ impl fmt::Display for Said {
     }
 }
 
-/// `XDP_FW_TEST_TABLES=index` puts all prefixes into indexes, however few they are; `trie` puts
-/// all of them into tries.
-fn thresholds() -> Thresholds {
-    let all = |from| Thresholds { v4: from, v6: from };
+/// `XDP_FW_TEST_TABLES=nodes` puts all prefixes into nodes of tries; `hash` puts as many as it can
+/// into hashes.
+fn leaves() -> Leaves {
+    let all = |lengths| Leaves {
+        v4: lengths,
+        v6: lengths,
+    };
     match std::env::var("XDP_FW_TEST_TABLES").as_deref() {
-        Ok("index") => all(0),
-        Ok("trie") => all(usize::MAX),
-        Ok(other) => panic!("XDP_FW_TEST_TABLES={other}: index and trie are the tables there are"),
-        Err(_) => Thresholds::default(),
+        Ok("nodes") => all(0),
+        Ok("hash") => all(usize::MAX),
+        Ok(other) => panic!("XDP_FW_TEST_TABLES={other}: nodes and hash are what can be forced"),
+        Err(_) => Leaves::default(),
     }
 }
 
@@ -69,7 +72,7 @@ impl Compiled {
     /// Compiles a configuration for the interfaces of [`INTERFACES`].
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let tables = compile_with(&Policy::from_config(config), &interfaces(), thresholds());
+        let tables = compile_with(&Policy::from_config(config), &interfaces(), leaves());
         Self {
             tables: with_rows(tables.expect("the configuration compiles")),
         }

@@ -12,17 +12,17 @@ use std::time::{Duration, Instant};
 use aya::maps::{Map, MapData, MapInfo};
 use xdp_fw::config::Config;
 use xdp_fw::datapath::Datapath;
-use xdp_fw::policy::{Memo, Policy, Tables, Thresholds, compile_after, compile_with};
+use xdp_fw::policy::{Leaves, Memo, Policy, Tables, compile_after, compile_with};
 use xdp_fw_tests::compiled::{INGRESS, Said};
 use xdp_fw_tests::kernel::PinDirectory;
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::ruleset::{Criteria as _, config, drop as deny};
 
-const TRIES: Thresholds = Thresholds {
+const NODES: Leaves = Leaves { v4: 0, v6: 0 };
+const HASH: Leaves = Leaves {
     v4: usize::MAX,
     v6: usize::MAX,
 };
-const INDEXES: Thresholds = Thresholds { v4: 0, v6: 0 };
 
 /// The kernel frees maps when it has the time.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -34,19 +34,19 @@ type Ids = BTreeMap<String, u32>;
 struct Host {
     pins: PinDirectory,
     datapath: Option<Datapath>,
-    thresholds: Thresholds,
+    leaves: Leaves,
     /// Of what is in force.
     memo: Option<Memo>,
 }
 
 impl Host {
-    fn new(thresholds: Thresholds) -> Self {
+    fn new(leaves: Leaves) -> Self {
         let pins = PinDirectory::new();
         let datapath = Some(Datapath::open(pins.path()).unwrap());
         Self {
             pins,
             datapath,
-            thresholds,
+            leaves,
             memo: None,
         }
     }
@@ -66,7 +66,7 @@ impl Host {
         let policy = Policy::from_config(config);
         match &self.memo {
             Some(memo) => compile_after(memo, &policy, &[]).unwrap(),
-            None => compile_with(&policy, &[], self.thresholds).unwrap(),
+            None => compile_with(&policy, &[], self.leaves).unwrap(),
         }
     }
 
@@ -147,10 +147,10 @@ fn rules(source: &str, destination: &str, more: u16) -> Config {
     config(lists.into_iter().chain(ports))
 }
 
-fn both(test: impl Fn(Thresholds)) {
-    for thresholds in [TRIES, INDEXES] {
-        println!("{thresholds:?}");
-        test(thresholds);
+fn both(test: impl Fn(Leaves)) {
+    for leaves in [NODES, HASH] {
+        println!("{leaves:?}");
+        test(leaves);
     }
 }
 
@@ -163,14 +163,14 @@ fn fresh(before: &Ids, after: &Ids) -> Vec<String> {
     fresh.map(|(name, _)| name.clone()).collect()
 }
 
-const SOURCE_V4: [&str; 3] = ["SOURCE_V4", "SOURCE_V4_INDEX", "SOURCE_V4_LONG"];
+const SOURCE_V4: [&str; 2] = ["SOURCE_V4", "SOURCE_V4_HASH"];
 
 #[test]
 fn an_edit_of_a_rule_leaves_the_address_maps_as_they_are() {
-    both(|thresholds| {
-        let mut host = Host::new(thresholds);
+    both(|leaves| {
+        let mut host = Host::new(leaves);
         let first = host.commit(&rules(SOURCE, DESTINATION, 0));
-        assert_eq!(first.len(), 12);
+        assert_eq!(first.len(), 8);
         for more in [1, 2, 70, 0] {
             assert_eq!(host.commit(&rules(SOURCE, DESTINATION, more)), first);
         }
@@ -182,8 +182,8 @@ fn an_edit_of_a_rule_leaves_the_address_maps_as_they_are() {
 
 #[test]
 fn a_prefix_that_changes_gives_its_table_new_maps_and_no_other() {
-    both(|thresholds| {
-        let mut host = Host::new(thresholds);
+    both(|leaves| {
+        let mut host = Host::new(leaves);
         let first = host.commit(&rules(SOURCE, DESTINATION, 0));
         let longer = SOURCE.replace("192.0.2.0/25", "192.0.2.0/26");
         let second = host.commit(&rules(&longer, DESTINATION, 0));
@@ -195,19 +195,19 @@ fn a_prefix_that_changes_gives_its_table_new_maps_and_no_other() {
 }
 
 #[test]
-fn another_kind_of_table_has_other_maps() {
-    let mut host = Host::new(TRIES);
-    let tries = host.commit(&rules(SOURCE, DESTINATION, 0));
-    host.thresholds = INDEXES;
+fn another_shape_of_table_has_other_maps() {
+    let mut host = Host::new(NODES);
+    let nodes = host.commit(&rules(SOURCE, DESTINATION, 0));
+    host.leaves = HASH;
     host.memo = None;
-    let indexes = host.commit(&rules(SOURCE, DESTINATION, 0));
-    assert_eq!(fresh(&tries, &indexes).len(), 12);
+    let hash = host.commit(&rules(SOURCE, DESTINATION, 0));
+    assert_eq!(fresh(&nodes, &hash).len(), 8);
 }
 
 #[test]
 fn maps_go_on_over_a_restart() {
-    both(|thresholds| {
-        let mut host = Host::new(thresholds);
+    both(|leaves| {
+        let mut host = Host::new(leaves);
         let first = host.commit(&rules(SOURCE, DESTINATION, 0));
         host.restart();
         assert_eq!(host.ids(), first);
@@ -217,7 +217,7 @@ fn maps_go_on_over_a_restart() {
 
 #[test]
 fn maps_of_the_base_go_on_with_whatever_wants_them() {
-    let mut host = Host::new(INDEXES);
+    let mut host = Host::new(HASH);
     let first = host.commit(&rules(SOURCE, DESTINATION, 0));
     host.datapath().keep_base().unwrap();
     let second = host.commit(&rules("192.0.2.1", DESTINATION, 0));
@@ -238,7 +238,7 @@ fn maps_of_the_base_go_on_with_whatever_wants_them() {
 
 #[test]
 fn a_table_that_nothing_uses_any_more_is_freed() {
-    let mut host = Host::new(INDEXES);
+    let mut host = Host::new(HASH);
     let first = host.commit(&rules(SOURCE, DESTINATION, 0));
     let second = host.commit(&rules("192.0.2.1", DESTINATION, 0));
     let gone = fresh(&second, &first).into_iter().map(|name| first[&name]);
@@ -253,7 +253,7 @@ fn a_table_that_nothing_uses_any_more_is_freed() {
 
 #[test]
 fn nobody_writes_into_a_map_that_is_carried_over() {
-    let mut host = Host::new(INDEXES);
+    let mut host = Host::new(HASH);
     host.commit(&rules(SOURCE, DESTINATION, 0));
     for name in host.ids().into_keys() {
         let path = host.directory().join(&name);
@@ -265,13 +265,13 @@ fn nobody_writes_into_a_map_that_is_carried_over() {
             .unwrap();
         assert!(!written.status.success(), "{name}");
     }
-    let long = host.directory().join("SOURCE_V4_LONG");
-    let mut long: aya::maps::HashMap<_, [u8; 8], u32> =
-        Map::from_map_data(MapData::from_pin(long).unwrap())
+    let hash = host.directory().join("SOURCE_V4_HASH");
+    let mut hash: aya::maps::Array<_, [u64; 8]> =
+        Map::from_map_data(MapData::from_pin(hash).unwrap())
             .unwrap()
             .try_into()
             .unwrap();
-    let error = long.insert([0; 8], 1, 0).unwrap_err();
+    let error = hash.set(0, [0; 8], 0).unwrap_err();
     let refused = std::error::Error::source(&error).unwrap().to_string();
     assert!(refused.contains("not permitted"), "{refused}");
 }
@@ -289,15 +289,14 @@ fn what_was_put_in_the_place_of_a_map_is_not_used() {
     let cases = [
         ("SOURCE_V4", Intruder::Nothing),
         ("SOURCE_V4", Intruder::Map("DESTINATION_V4")),
-        ("SOURCE_V4", Intruder::Map("SOURCE_V4_LONG")),
-        ("SOURCE_V4_LONG", Intruder::Map("DESTINATION_V4_LONG")),
-        ("SOURCE_V4_INDEX", Intruder::Map("DESTINATION_V4_INDEX")),
-        ("SOURCE_V4_INDEX", Intruder::Map("info")),
-        ("SOURCE_V4_INDEX", Intruder::Program),
+        ("SOURCE_V4", Intruder::Map("SOURCE_V4_HASH")),
+        ("SOURCE_V4_HASH", Intruder::Map("DESTINATION_V4_HASH")),
+        ("SOURCE_V4_HASH", Intruder::Map("info")),
+        ("SOURCE_V4_HASH", Intruder::Program),
     ];
-    for thresholds in [TRIES, INDEXES] {
+    for leaves in [NODES, HASH] {
         for (name, intruder) in &cases {
-            let mut host = Host::new(thresholds);
+            let mut host = Host::new(leaves);
             let first = host.commit(&rules(SOURCE, DESTINATION, 0));
             let directory = host.directory();
             fs::remove_file(directory.join(name)).unwrap();
@@ -320,7 +319,7 @@ fn what_was_put_in_the_place_of_a_map_is_not_used() {
 #[test]
 fn without_a_record_of_what_they_hold_no_map_goes_on() {
     for other in [None, Some("info"), Some("rules"), Some("filter")] {
-        let mut host = Host::new(INDEXES);
+        let mut host = Host::new(HASH);
         let first = host.commit(&rules(SOURCE, DESTINATION, 0));
         let record = host.directory().join("tables");
         fs::remove_file(&record).unwrap();
@@ -328,13 +327,13 @@ fn without_a_record_of_what_they_hold_no_map_goes_on() {
             pin_again(&host.directory().join(other), &record);
         }
         let second = host.commit(&rules(SOURCE, DESTINATION, 1));
-        assert_eq!(fresh(&first, &second).len(), 12, "{other:?}");
+        assert_eq!(fresh(&first, &second).len(), 8, "{other:?}");
     }
 }
 
 #[test]
 fn a_generation_that_is_not_committed_takes_nothing_with_it() {
-    let mut host = Host::new(INDEXES);
+    let mut host = Host::new(HASH);
     let first = host.commit(&rules(SOURCE, DESTINATION, 0));
     for config in [
         rules(SOURCE, DESTINATION, 1),

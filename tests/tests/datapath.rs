@@ -9,7 +9,7 @@ use std::path::Path;
 
 use bytemuck::Zeroable as _;
 use xdp_fw::datapath::{self, AttachMode, Datapath, Error};
-use xdp_fw::policy::{AddressTable, NamedRule, Tables, Thresholds};
+use xdp_fw::policy::{AddressTable, Leaves, NamedRule, Tables};
 use xdp_fw_common::wire::Settings;
 use xdp_fw_common::{Reason, Verdict};
 use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts};
@@ -41,7 +41,7 @@ fn tables(names: &[&str]) -> Tables {
         numbers: Default::default(),
         rows: Vec::new(),
         prefixes: 0,
-        thresholds: Thresholds::default(),
+        leaves: Leaves::default(),
     }
 }
 

@@ -177,7 +177,7 @@ impl<'a> Host<'a> {
             "filter", "gone", "info", "probe", "result", "rules", "tables",
         ];
         assert_eq!(pieces, all);
-        assert_eq!(maps.len(), 12, "{maps:?}");
+        assert_eq!(maps.len(), 8, "{maps:?}");
     }
 }
 

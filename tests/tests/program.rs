@@ -71,17 +71,17 @@ fn a_policy_gets_a_program_within_its_budget() {
     let found = [
         ("the root", root, 45),
         ("no rules", nothing, 1_650),
-        ("one rule on a source", filter([by_source()]), 1_850),
+        ("one rule on a source", filter([by_source()]), 1_900),
         (
             "64 rules by source, protocol and port",
             filter(many(basic(), 64)),
             2_050,
         ),
-        ("65 of them", filter(many(basic(), 65)), 2_250),
+        ("65 of them", filter(many(basic(), 65)), 2_300),
         (
             "every criterion",
             filter([everything(), drop("ping").icmp_type("echo-request")]),
-            2_900,
+            3_100,
         ),
     ];
     for (policy, length, budget) in found {

@@ -5,7 +5,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::index::V6_LENGTHS;
+use crate::lpm::V4_LENGTHS;
 use crate::{Dimension, Reason, Verdict};
 
 /// Counters in the shared per-CPU array.
@@ -65,16 +65,21 @@ pub struct Settings {
     /// Per [`Dimension`]: index of its first value in the number table; 0 for those that are not in
     /// it.
     pub values: [u32; Dimension::COUNT],
-    /// For source and destination: 1 where IPv4 prefixes are in an index instead of a trie.
-    pub index_v4: [u32; 2],
+    /// For source and destination: 1 where there are IPv4 prefixes.
+    pub prefixes_v4: [u32; 2],
     /// The same for IPv6.
-    pub index_v6: [u32; 2],
-    /// Per IPv6 index: the power of two of its entries.
-    pub index_bits: [u32; 2],
-    /// Per IPv6 index: 1 where there are prefixes too short for it, in the trie.
-    pub short_v6: [u32; 2],
-    /// Per IPv6 index: the lengths in use, the longest first; 0 beyond the last.
-    pub lengths_v6: [[u8; V6_LENGTHS]; 2],
+    pub prefixes_v6: [u32; 2],
+    /// For source and destination: buckets of the hash of IPv4 prefixes.
+    pub buckets_v4: [u32; 2],
+    /// The same for IPv6.
+    pub buckets_v6: [u32; 2],
+    /// For source and destination: the lengths of IPv4 prefixes in the hash, the longest first; 0
+    /// beyond the last.
+    pub lengths_v4: [[u8; V4_LENGTHS]; 2],
+    /// For source and destination: what hashing an IPv4 prefix starts from.
+    pub seed_v4: [u32; 2],
+    /// The same for IPv6.
+    pub seed_v6: [u32; 2],
 }
 
 impl Settings {
@@ -164,7 +169,6 @@ const _: () = {
 #[cfg(feature = "aya")]
 mod pod {
     use super::{Counter, GenerationInfo, ProbeResult, RuleEntry, Settings};
-    use crate::index::{LongV4, LongV6};
     use crate::tables::{Row, Rule};
 
     // SAFETY: each is bytemuck::Pod, which proves #[repr(C)] without padding at compile time.
@@ -181,8 +185,4 @@ mod pod {
     unsafe impl aya::Pod for Row {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Rule {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for LongV4 {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for LongV6 {}
 }

@@ -8,8 +8,8 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod addresses;
 mod frame;
-mod indexed;
 mod maps;
 
 use aya_ebpf::{bindings::xdp_action, helpers, macros::xdp, programs::XdpContext};

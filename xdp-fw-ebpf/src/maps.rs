@@ -4,15 +4,15 @@
 
 use core::marker::PhantomData;
 
-use crate::{count, indexed};
+use crate::{addresses, count};
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
-    btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, ProgramArray, lpm_trie::Key},
+    btf_maps::{Array, HashMap, PerCpuArray, ProgramArray},
     macros::btf_map,
 };
 use xdp_fw_common::{
     Dimension, Tables, Verdict,
-    index::V6_LENGTHS,
+    lpm::V4_LENGTHS,
     packet::Mac,
     tables::{
         BYTE_TABLES, BYTE_VALUES, CLASS_OUTSIDE, NUMBERS_PACK, RULES_MAX, Row, Rule, SHORT_ROWS_MAX,
@@ -36,23 +36,7 @@ pub static ENTRY: ProgramArray<1> = ProgramArray::new();
 #[btf_map]
 pub static PROBE: Array<ProbeResult, 1> = Array::new();
 
-/// IPv4 prefix -> class of the source. Written by user space before the commit, as all below.
-#[btf_map]
-static SOURCE_V4: LpmTrie<[u8; 4], u32, 1> = LpmTrie::new();
-
-/// IPv6 prefix -> class of the source.
-#[btf_map]
-static SOURCE_V6: LpmTrie<[u8; 16], u32, 1> = LpmTrie::new();
-
-/// IPv4 prefix -> class of the destination.
-#[btf_map]
-static DESTINATION_V4: LpmTrie<[u8; 4], u32, 1> = LpmTrie::new();
-
-/// IPv6 prefix -> class of the destination.
-#[btf_map]
-static DESTINATION_V6: LpmTrie<[u8; 16], u32, 1> = LpmTrie::new();
-
-/// Interface index -> class.
+/// Interface index -> class. Written by user space before the commit, as all below.
 #[btf_map]
 static INTERFACES: HashMap<u32, u32, 1> = HashMap::new();
 
@@ -118,11 +102,13 @@ pub static SETTINGS: Settings = Settings {
     used: [0; Dimension::COUNT],
     rows: [0; Dimension::COUNT],
     values: [0; Dimension::COUNT],
-    index_v4: [0; 2],
-    index_v6: [0; 2],
-    index_bits: [0; 2],
-    short_v6: [0; 2],
-    lengths_v6: [[0; V6_LENGTHS]; 2],
+    prefixes_v4: [0; 2],
+    prefixes_v6: [0; 2],
+    buckets_v4: [0; 2],
+    buckets_v6: [0; 2],
+    lengths_v4: [[0; V4_LENGTHS]; 2],
+    seed_v4: [0; 2],
+    seed_v6: [0; 2],
 };
 
 /// One field of [`SETTINGS`], as the loader set it: the compiler must not believe the zeros.
@@ -145,17 +131,6 @@ fn untracked(index: u32) -> u32 {
         (&raw mut slot).write_volatile(index);
         (&raw const slot).read_volatile()
     }
-}
-
-/// The class of the longest IPv6 prefix in the trie.
-#[inline(always)]
-pub(crate) fn trie_v6(dimension: Dimension, address: [u8; 16]) -> u32 {
-    let key = Key::new(128, address);
-    let class = match dimension {
-        Dimension::Source => SOURCE_V6.get(&key),
-        _ => DESTINATION_V6.get(&key),
-    };
-    class.copied().unwrap_or(CLASS_OUTSIDE)
 }
 
 /// The rule maps of this generation, for a kind of policy.
@@ -251,23 +226,20 @@ impl<K: Kind> Tables for Maps<K> {
 
     #[inline(always)]
     fn class_v4(&self, dimension: Dimension, address: [u8; 4]) -> u32 {
-        if setting!(index_v4[dimension as usize & 1]) == 1 {
-            return indexed::class_v4(dimension, address);
+        if setting!(prefixes_v4[dimension as usize & 1]) == 1 {
+            addresses::class_v4(dimension, address)
+        } else {
+            CLASS_OUTSIDE
         }
-        let key = Key::new(32, address);
-        let class = match dimension {
-            Dimension::Source => SOURCE_V4.get(&key),
-            _ => DESTINATION_V4.get(&key),
-        };
-        class.copied().unwrap_or(CLASS_OUTSIDE)
     }
 
     #[inline(always)]
     fn class_v6(&self, dimension: Dimension, address: [u8; 16]) -> u32 {
-        if setting!(index_v6[dimension as usize & 1]) == 1 {
-            return indexed::class_v6(dimension, address);
+        if setting!(prefixes_v6[dimension as usize & 1]) == 1 {
+            addresses::class_v6(dimension, address)
+        } else {
+            CLASS_OUTSIDE
         }
-        trie_v6(dimension, address)
     }
 
     #[inline(always)]

@@ -28,15 +28,28 @@ use crate::{
 /// The package whose tests need root.
 const PRIVILEGED: &str = "xdp-fw-tests";
 
-/// The tests of decisions, which are right whatever table holds the prefixes.
+/// The tests of decisions, which are right whatever shape the address tables have.
 const DECISIONS: &str =
     "binary(/^acceptance/) | binary(criteria) | binary(counters) | binary(kernel_oracle)";
 
-/// What makes the smallest policies use the tables of large ones, and fewer of the random ones.
-const INDEXED: [(&str, &str); 3] = [
-    ("XDP_FW_TEST_ROWS", "long"),
-    ("XDP_FW_TEST_TABLES", "index"),
-    ("XDP_FW_ORACLE_CONFIGS", "8"),
+/// What small policies do not have by themselves, and how it is forced, with fewer of the random
+/// policies: all prefixes in nodes, with the rows of large policies; all that can be in a hash.
+const FORCED: [(&str, &[(&str, &str)]); 2] = [
+    (
+        "nodes",
+        &[
+            ("XDP_FW_TEST_ROWS", "long"),
+            ("XDP_FW_TEST_TABLES", "nodes"),
+            ("XDP_FW_ORACLE_CONFIGS", "8"),
+        ],
+    ),
+    (
+        "hash",
+        &[
+            ("XDP_FW_TEST_TABLES", "hash"),
+            ("XDP_FW_ORACLE_CONFIGS", "8"),
+        ],
+    ),
 ];
 
 /// Where the privileged tests find the daemon.
@@ -83,7 +96,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         stages.run("unit", || tests.unit(&built));
         stages.run("documentation", || tests.documentation());
         stages.run("privileged", || tests.privileged(&built, "all()", &[]));
-        stages.run("indexed", || tests.privileged(&built, DECISIONS, &INDEXED));
+        for (name, settings) in FORCED {
+            stages.run(name, || tests.privileged(&built, DECISIONS, settings));
+        }
     }
     stages.finish(!arguments.filter.is_empty())
 }

@@ -1,18 +1,15 @@
-//! The maps of addresses: tries, and indexes with hashes behind them.
+//! The maps of addresses.
 //!
-//! Owns their names and how each is filled. Which of them holds what, the policy has decided.
+//! Owns their names and how each is filled. How large they are and what goes into them, the policy
+//! has decided.
 
-use std::net::Ipv6Addr;
-
-use aya::maps::lpm_trie::Key;
-use aya::maps::{LpmTrie, Map};
+use aya::maps::Map;
 use xdp_fw_common::Dimension;
-use xdp_fw_common::index::{V4_PACK, V6_PACK};
 
 use super::Error;
-use super::fill::{Maps, fill_hash, map, refused};
+use super::fill::Maps;
 use super::mapping::Mapping;
-use crate::policy::{Content, IndexV4, Tables};
+use crate::policy::{Content, Lpm, LpmAddress, Tables};
 
 /// A family of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,50 +22,45 @@ pub(super) enum Family {
 pub(super) struct Table {
     dimension: Dimension,
     family: Family,
-    trie: &'static str,
-    index: &'static str,
-    long: &'static str,
+    nodes: &'static str,
+    hash: &'static str,
 }
 
 /// Maps of a table.
-pub(super) const MAPS: usize = 3;
+pub(super) const MAPS: usize = 2;
 
 /// Every table of addresses.
 pub(super) const TABLES: [Table; 4] = [
     Table {
         dimension: Dimension::Source,
         family: Family::V4,
-        trie: "SOURCE_V4",
-        index: "SOURCE_V4_INDEX",
-        long: "SOURCE_V4_LONG",
+        nodes: "SOURCE_V4",
+        hash: "SOURCE_V4_HASH",
     },
     Table {
         dimension: Dimension::Source,
         family: Family::V6,
-        trie: "SOURCE_V6",
-        index: "SOURCE_V6_INDEX",
-        long: "SOURCE_V6_LONG",
+        nodes: "SOURCE_V6",
+        hash: "SOURCE_V6_HASH",
     },
     Table {
         dimension: Dimension::Destination,
         family: Family::V4,
-        trie: "DESTINATION_V4",
-        index: "DESTINATION_V4_INDEX",
-        long: "DESTINATION_V4_LONG",
+        nodes: "DESTINATION_V4",
+        hash: "DESTINATION_V4_HASH",
     },
     Table {
         dimension: Dimension::Destination,
         family: Family::V6,
-        trie: "DESTINATION_V6",
-        index: "DESTINATION_V6_INDEX",
-        long: "DESTINATION_V6_LONG",
+        nodes: "DESTINATION_V6",
+        hash: "DESTINATION_V6_HASH",
     },
 ];
 
 impl Table {
     /// The names of its maps.
     pub(super) const fn maps(&self) -> [&'static str; MAPS] {
-        [self.trie, self.index, self.long]
+        [self.nodes, self.hash]
     }
 
     /// What identifies its content.
@@ -79,86 +71,41 @@ impl Table {
         }
     }
 
-    /// The number of entries of each map; one that is not used is as small as can be.
+    /// The number of values of each map.
     pub(super) fn sizes(&self, tables: &Tables) -> [usize; MAPS] {
-        let table = tables.addresses(self.dimension);
-        match self.family {
-            Family::V4 => match tables.index_v4(self.dimension) {
-                None => [table.v4.len(), 0, 0],
-                Some(index) => [0, IndexV4::ENTRIES / V4_PACK, index.long().count()],
-            },
-            Family::V6 => match tables.index_v6(self.dimension) {
-                None => [table.v6.len(), 0, 0],
-                Some(index) => [
-                    index.short().count(),
-                    index.entries() / V6_PACK,
-                    index.long().count(),
-                ],
-            },
-        }
+        let shape = match self.family {
+            Family::V4 => tables.shapes(self.dimension).v4,
+            Family::V6 => tables.shapes(self.dimension).v6,
+        };
+        [shape.nodes, shape.buckets].map(|number| number as usize)
     }
 
     /// Fills the maps.
-    pub(super) fn fill(&self, maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
+    pub(super) fn fill(&self, maps: &Maps, tables: &Tables) -> Result<(), Error> {
         match self.family {
-            Family::V4 => self.fill_v4(maps, tables),
-            Family::V6 => self.fill_v6(maps, tables),
+            Family::V4 => self.write(maps, &tables.v4(self.dimension)),
+            Family::V6 => self.write(maps, &tables.v6(self.dimension)),
         }
     }
 
-    fn fill_v4(&self, maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
-        match tables.index_v4(self.dimension) {
-            None => {
-                let entries = tables.addresses(self.dimension).v4.iter();
-                let entries =
-                    entries.map(|(address, length, class)| (address.octets(), length, class));
-                fill_trie(maps, self.trie, entries)
-            }
-            Some(index) => {
-                index.write(mapping(maps, self.index, IndexV4::ENTRIES)?.values());
-                fill_hash(maps, self.long, index.long())
-            }
+    fn write<A: LpmAddress>(&self, maps: &Maps, table: &Lpm<'_, A>) -> Result<(), Error> {
+        if table.shape.nodes == 0 {
+            return Ok(());
         }
-    }
-
-    fn fill_v6(&self, maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
-        match tables.index_v6(self.dimension) {
-            None => {
-                let entries = tables.addresses(self.dimension).v6.iter();
-                fill_trie(maps, self.trie, octets_v6(entries))
-            }
-            Some(index) => {
-                index.write(mapping(maps, self.index, index.entries())?.values());
-                fill_hash(maps, self.long, index.long())?;
-                fill_trie(maps, self.trie, octets_v6(index.short()))
-            }
+        let mut entries = mapping(maps, self.nodes, table.entries())?;
+        if table.shape.buckets == 0 {
+            table.write(entries.values(), &mut []);
+        } else {
+            let mut buckets = mapping(maps, self.hash, table.shape.buckets as usize)?;
+            table.write(entries.values(), buckets.values());
         }
+        Ok(())
     }
-}
-
-fn octets_v6<'a>(
-    entries: impl Iterator<Item = &'a (Ipv6Addr, u8, u32)>,
-) -> impl Iterator<Item = ([u8; 16], &'a u8, &'a u32)> {
-    entries.map(|(address, length, class)| (address.octets(), length, class))
-}
-
-fn fill_trie<'a, A: aya::Pod>(
-    maps: &mut Maps,
-    name: &str,
-    entries: impl Iterator<Item = (A, &'a u8, &'a u32)>,
-) -> Result<(), Error> {
-    let mut trie: LpmTrie<_, A, u32> = map(maps, name)?;
-    for (address, length, class) in entries {
-        let key = Key::new(u32::from(*length), address);
-        trie.insert(&key, class, 0)
-            .map_err(|error| refused(name, &error))?;
-    }
-    Ok(())
 }
 
 /// The values of an array of the object, in this process's memory.
 pub(super) fn mapping<T: bytemuck::Pod>(
-    maps: &mut Maps,
+    maps: &Maps,
     name: &str,
     length: usize,
 ) -> Result<Mapping<T>, Error> {

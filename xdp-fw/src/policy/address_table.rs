@@ -2,7 +2,7 @@
 //!
 //! Owns what is known of them without: where the lists and prefixes are those of an earlier
 //! compilation, that is all that a reload needs, which carries the maps over. Never decides what it
-//! is that identifies a table ([`super::content`]), nor which maps hold it ([`super::engine`]).
+//! is that identifies a table ([`super::content`]), nor which maps hold it ([`super::lpm`]).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Deref;
@@ -13,7 +13,7 @@ use std::thread;
 use super::addresses::{Classified, classify};
 use super::content::Content;
 use super::criteria::Membership;
-use super::engine::{Engine, Thresholds};
+use super::lpm::{Leaves, Shapes};
 use super::model::AddressList;
 use super::tables::Tables;
 use crate::config::Prefixes;
@@ -42,7 +42,7 @@ pub struct AddressTable {
 /// What a compilation leaves for the next one.
 #[derive(Debug, Clone, Default)]
 pub struct Memo {
-    pub(super) thresholds: Thresholds,
+    pub(super) leaves: Leaves,
     source: Arc<Known>,
     destination: Arc<Known>,
 }
@@ -53,7 +53,7 @@ pub(super) struct Known {
     origin: Origin,
     /// Per class, the lists that its addresses lie in.
     memberships: Vec<Membership>,
-    pub(super) engine: OnceLock<Engine>,
+    pub(super) shapes: OnceLock<Shapes>,
     pub(super) content_v4: OnceLock<Content>,
     pub(super) content_v6: OnceLock<Content>,
 }
@@ -180,9 +180,9 @@ impl From<AddressEntries> for AddressTable {
 pub(super) fn sweep_both(
     [source, destination]: [Origin; 2],
     before: &Memo,
-    thresholds: Thresholds,
+    leaves: Leaves,
 ) -> [AddressTable; 2] {
-    let is_comparable = before.thresholds == thresholds;
+    let is_comparable = before.leaves == leaves;
     let known = |known| is_comparable.then_some(known);
     let (source_known, destination_known) = (known(&before.source), known(&before.destination));
     let is_long = |origin: &Origin| origin.prefixes() >= LONG;
@@ -209,7 +209,7 @@ impl Tables {
     #[must_use]
     pub fn memo(&self) -> Memo {
         Memo {
-            thresholds: self.thresholds,
+            leaves: self.leaves,
             source: Arc::clone(&self.source.known),
             destination: Arc::clone(&self.destination.known),
         }

@@ -7,6 +7,7 @@ use std::hash::Hash;
 
 use bytemuck::Zeroable as _;
 use xdp_fw_common::Dimension;
+use xdp_fw_common::lpm::CLASS_MAX;
 use xdp_fw_common::tables::{
     BYTE_VALUES, CLASS_ABSENT, Domain, RULES_MAX, Row, SHADOW_RULES_MAX, SHORT_ROWS_MAX,
     SHORT_RULES_MAX,
@@ -15,8 +16,8 @@ use xdp_fw_common::wire::Settings;
 
 use super::address_table::{self, Memo, Origin};
 use super::criteria::{Criteria, Membership};
-use super::engine::Thresholds;
 use super::keys;
+use super::lpm::Leaves;
 use super::model::{AddressList, Policy};
 use super::numbers;
 use super::rule::Rule;
@@ -48,6 +49,17 @@ pub enum CompileError {
         /// Distinct sets of lists that a value can lie in.
         count: usize,
     },
+    /// More kinds of addresses than an entry of a table can tell apart.
+    #[error(
+        "the rules tell {count} kinds of {key} addresses apart, {CLASS_MAX} fit; use fewer lists, \
+         or lists that overlap less"
+    )]
+    Addresses {
+        /// The criterion, as it is written in a rule.
+        key: &'static str,
+        /// Distinct sets of lists that an address can lie in.
+        count: usize,
+    },
     /// More rows than a map can have.
     #[error(
         "the rules tell {count} kinds of packets apart, {} fit; join rules whose addresses \
@@ -71,10 +83,10 @@ pub enum CompileError {
 /// # Errors
 /// [`CompileError`] where the policy does not fit the tables.
 pub fn compile(policy: &Policy, interfaces: &[(u32, String)]) -> Result<Tables, CompileError> {
-    compile_with(policy, interfaces, Thresholds::default())
+    compile_with(policy, interfaces, Leaves::default())
 }
 
-/// The same after another compilation, with its sizes: what did not change since is not worked out
+/// The same after another compilation, with its shapes: what did not change since is not worked out
 /// again.
 ///
 /// # Errors
@@ -84,27 +96,27 @@ pub fn compile_after(
     policy: &Policy,
     interfaces: &[(u32, String)],
 ) -> Result<Tables, CompileError> {
-    assemble(before, policy, interfaces, before.thresholds)
+    assemble(before, policy, interfaces, before.leaves)
 }
 
-/// The same, with other sizes from which on prefixes are in an index.
+/// The same, with other shapes of address tables.
 ///
 /// # Errors
 /// As [`compile()`].
 pub fn compile_with(
     policy: &Policy,
     interfaces: &[(u32, String)],
-    thresholds: Thresholds,
+    leaves: Leaves,
 ) -> Result<Tables, CompileError> {
-    assemble(&Memo::default(), policy, interfaces, thresholds)
+    assemble(&Memo::default(), policy, interfaces, leaves)
 }
 
-/// After another compilation, with other sizes.
+/// After another compilation, with other shapes.
 pub(super) fn assemble(
     before: &Memo,
     policy: &Policy,
     interfaces: &[(u32, String)],
-    thresholds: Thresholds,
+    leaves: Leaves,
 ) -> Result<Tables, CompileError> {
     let rules = policy.rules.as_slice();
     if rules.len() > RULES_MAX {
@@ -119,7 +131,7 @@ pub(super) fn assemble(
     let origins = addresses
         .each_ref()
         .map(|criteria| origin(criteria.as_ref(), policy));
-    let [source, destination] = address_table::sweep_both(origins, before, thresholds);
+    let [source, destination] = address_table::sweep_both(origins, before, leaves);
     let mut tables = Tables {
         settings: settings(policy),
         rules: rules.iter().map(named).collect(),
@@ -131,7 +143,7 @@ pub(super) fn assemble(
         numbers: Default::default(),
         rows: Vec::new(),
         prefixes: policy.groups.iter().map(|group| group.len() as u64).sum(),
-        thresholds,
+        leaves,
     };
     for dimension in Dimension::ALL {
         match dimension.domain() {
@@ -146,7 +158,7 @@ pub(super) fn assemble(
     if tables.settings.shadow == 1 && tables.rows.is_empty() {
         tables.add_every_rule();
     }
-    tables.choose_engines(thresholds);
+    tables.shape_addresses();
     Ok(tables)
 }
 
@@ -188,6 +200,11 @@ impl Tables {
             return Ok(());
         };
         let memberships = self.addresses(dimension).memberships().to_vec();
+        let count = memberships.len();
+        if count > CLASS_MAX as usize {
+            let key = key(dimension);
+            return Err(CompileError::Addresses { key, count });
+        }
         self.add_rows(dimension, criteria, &memberships)
     }
 

@@ -16,50 +16,41 @@ const CHUNK: usize = 1 << 16;
 
 impl Tables {
     /// Of the IPv4 prefixes of a dimension, which is source or destination: their classes, and the
-    /// kind of table that holds them.
+    /// shape of the table that holds them.
     #[must_use]
     pub fn content_v4(&self, dimension: Dimension) -> Content {
-        let settings = &self.settings;
-        let at = dimension as usize & 1;
-        let kind = settings.index_v4.get(at).map(|index| index.to_be_bytes());
         let table = self.addresses(dimension);
         *table.known().content_v4.get_or_init(|| {
+            let shape = self.shapes(dimension).v4.bytes();
             let entries = table.v4.iter();
             let entries =
                 entries.map(|&(address, length, class)| (address.octets(), length, class));
-            hash(b"v4", kind.as_ref().map_or(&[], |kind| kind), entries)
+            hash(b"v4", &shape, entries)
         })
     }
 
     /// The same of its IPv6 prefixes.
     #[must_use]
     pub fn content_v6(&self, dimension: Dimension) -> Content {
-        let settings = &self.settings;
-        let at = dimension as usize & 1;
-        let numbers = [settings.index_v6, settings.index_bits, settings.short_v6];
-        let mut kind: Vec<u8> = Vec::new();
-        for number in numbers.iter().filter_map(|numbers| numbers.get(at)) {
-            kind.extend(number.to_be_bytes());
-        }
-        kind.extend(settings.lengths_v6.get(at).into_iter().flatten());
         let table = self.addresses(dimension);
         *table.known().content_v6.get_or_init(|| {
+            let shape = self.shapes(dimension).v6.bytes();
             let entries = table.v6.iter();
             let entries =
                 entries.map(|&(address, length, class)| (address.octets(), length, class));
-            hash(b"v6", &kind, entries)
+            hash(b"v6", &shape, entries)
         })
     }
 }
 
 fn hash<const N: usize>(
     family: &[u8],
-    kind: &[u8],
+    shape: &[u8],
     entries: impl Iterator<Item = ([u8; N], u8, u32)>,
 ) -> Content {
     let mut hash = Sha256::new();
     hash.update(family);
-    hash.update(kind);
+    hash.update(shape);
     let mut chunk: Vec<u8> = Vec::new();
     for (address, length, class) in entries {
         chunk.extend(address);
@@ -78,14 +69,12 @@ fn hash<const N: usize>(
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
-    use xdp_fw_common::wire::Settings;
-
     use super::*;
     use crate::daemon::testing::config;
     use crate::policy::AddressEntries;
-    use crate::policy::{Policy, compile};
+    use crate::policy::{Leaves, Policy, compile};
 
-    type Change = fn(&mut AddressEntries, &mut Settings);
+    type Change = fn(&mut AddressEntries, &mut Leaves);
 
     fn empty() -> Tables {
         compile(&Policy::from_config(&config(&["eth0"])), &[]).unwrap()
@@ -99,7 +88,7 @@ mod tests {
                 v4: vec![(Ipv4Addr::new(192, 0, 2, 0), 24, 2)],
                 v6: vec![(Ipv6Addr::UNSPECIFIED, 64, 2)],
             };
-            change(&mut entries, &mut tables.settings);
+            change(&mut entries, &mut tables.leaves);
             tables.source = entries.into();
             let v4 = tables.content_v4(Dimension::Source);
             (v4, tables.content_v6(Dimension::Source))
@@ -112,7 +101,7 @@ mod tests {
             |entries, _| entries.v4[0].1 = 25,
             |entries, _| entries.v4[0].2 = 3,
             |entries, _| entries.v4.clear(),
-            |_, settings| settings.index_v4[0] = 1,
+            |_, leaves| leaves.v4 = 0,
         ] {
             assert_ne!(of(change).0, v4);
             assert_eq!(of(change).1, v6);
@@ -120,15 +109,10 @@ mod tests {
         for change in [
             (|entries, _| entries.v6[0].1 = 65) as Change,
             |entries, _| entries.v6[0].2 = 3,
-            |_, settings| settings.index_v6[0] = 1,
-            |_, settings| settings.index_bits[0] = 1,
-            |_, settings| settings.short_v6[0] = 1,
-            |_, settings| settings.lengths_v6[0][1] = 1,
+            |_, leaves| leaves.v6 = 0,
         ] {
             assert_ne!(of(change).1, v6);
             assert_eq!(of(change).0, v4);
         }
-        // What belongs to the other dimension changes nothing.
-        assert_eq!(of(|_, settings| settings.index_v4[1] = 1), (v4, v6));
     }
 }

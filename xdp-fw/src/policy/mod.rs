@@ -10,7 +10,7 @@
 //! - `criteria`: the distinct lists of a dimension, and the rows of its classes
 //! - `addresses`, `numbers`, `keys`: values to classes
 //! - `address_table`: classes of addresses, worked out when they are needed
-//! - `engine`: tries and indexes for addresses
+//! - `lpm`, `nodes`, `family`: the tables of addresses, and how large they are
 //! - `content`: what identifies a table of addresses
 //! - [`mod@compile`]: the assembly
 //! - `tables`, `host`: the result, and how it answers on the host
@@ -20,11 +20,13 @@ mod addresses;
 pub mod compile;
 mod content;
 mod criteria;
-mod engine;
+mod family;
 mod host;
 mod intern;
 mod keys;
+mod lpm;
 mod model;
+mod nodes;
 mod numbers;
 mod ranges;
 mod rule;
@@ -36,8 +38,9 @@ mod values;
 pub use address_table::{AddressEntries, AddressTable, Memo};
 pub use compile::{CompileError, compile, compile_after, compile_with};
 pub use content::Content;
-pub use engine::{IndexV4, IndexV6, Thresholds};
+pub use family::{LpmAddress, Prefix};
 pub use host::HostTables;
+pub use lpm::{Leaves, Lpm, Shape, Shapes};
 pub use model::{AddressList, List, Policy};
 pub use ranges::Ranges;
 pub use rule::Rule;

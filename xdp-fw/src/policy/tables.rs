@@ -8,7 +8,7 @@ use xdp_fw_common::wire::Settings;
 use xdp_fw_common::{Dimension, Verdict};
 
 use super::address_table::AddressTable;
-use super::engine::Thresholds;
+use super::lpm::Leaves;
 
 /// Everything that the maps of one generation hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,8 +36,8 @@ pub struct Tables {
     pub rows: Vec<Row>,
     /// Prefixes that the rules in force name, as written: what operators count.
     pub prefixes: u64,
-    /// From how many prefixes on it is an index that holds them.
-    pub thresholds: Thresholds,
+    /// What shapes the tables of addresses.
+    pub leaves: Leaves,
 }
 
 /// A rule as far as the maps need it.

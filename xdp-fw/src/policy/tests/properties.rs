@@ -10,7 +10,7 @@ use super::oracle::{compiled, decided, deciding, expected, expected_shadows, sha
 use super::{addresses, config, rule, with_set};
 use crate::config::{Config, Rule};
 use crate::policy::compile::assemble;
-use crate::policy::{Memo, Policy, Thresholds, compile, compile_after};
+use crate::policy::{Leaves, Memo, Policy, compile, compile_after};
 
 fn agree(config: &Config, packets: &[Packet]) -> Result<(), TestCaseError> {
     let tables = compiled(config);
@@ -52,14 +52,10 @@ proptest! {
 }
 
 /// Whatever was compiled before, this is what comes of `config`.
-fn same_after(
-    before: &Config,
-    config: &Config,
-    thresholds: Thresholds,
-) -> Result<(), TestCaseError> {
+fn same_after(before: &Config, config: &Config, leaves: Leaves) -> Result<(), TestCaseError> {
     let compile = |memo: &Memo, config: &Config| {
         let policy = Policy::from_config(config);
-        assemble(memo, &policy, &[], thresholds).unwrap()
+        assemble(memo, &policy, &[], leaves).unwrap()
     };
     let memo = compile(&Memo::default(), before).memo();
     let (after, fresh) = (compile(&memo, config), compile(&Memo::default(), config));
@@ -81,7 +77,7 @@ proptest! {
         indexed in any::<bool>(),
     ) {
         let from = if indexed { 0 } else { usize::MAX };
-        let thresholds = Thresholds { v4: from, v6: from };
+        let leaves = Leaves { v4: from, v6: from };
         let mut config = before.clone();
         config.rules.extend(other.rules);
         let mut kept = kept.iter().copied().cycle();
@@ -89,9 +85,9 @@ proptest! {
         if turned {
             config.rules.reverse();
         }
-        same_after(&before, &config, thresholds)?;
-        same_after(&config, &before, thresholds)?;
-        same_after(&before, &before, thresholds)?;
+        same_after(&before, &config, leaves)?;
+        same_after(&config, &before, leaves)?;
+        same_after(&before, &before, leaves)?;
     }
 }
 
