@@ -108,6 +108,10 @@ impl Owner {
 
     /// What a start would fall back to.
     async fn last_good_tables(&self, hash: [u8; 32]) -> Result<Option<Fallback>, KernelError> {
+        let main = &self.settings.config;
+        if self.memory.has_last_good(main, &hash).await? {
+            return Ok(Some(Fallback::Same));
+        }
         let Ok(loaded) = self.memory.load_fallback(&self.settings.config).await else {
             return Ok(None);
         };

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::Loaded;
-use crate::config::snapshot::{self, Content, Index, SnapshotError, Whole};
+use crate::config::snapshot::{self, Content, Index, SnapshotError, Stored, Whole};
 
 use super::candidate;
 use super::kernel::blocking;
@@ -100,6 +100,22 @@ impl Memory {
             content.belongs_to(main)?;
         }
         self.load_last_good().await
+    }
+
+    /// Whether the last good configuration is that of this main file with this hash, and is there:
+    /// what was just read from the file itself need not be read from here.
+    pub(super) async fn has_last_good(
+        &self,
+        main: &Path,
+        hash: &[u8; 32],
+    ) -> Result<bool, KernelError> {
+        let content = self.index.last_good.as_ref();
+        let content = content.filter(|it| it.hash == *hash && it.belongs_to(main).is_ok());
+        let Some(content) = content.cloned() else {
+            return Ok(false);
+        };
+        let state_dir = self.state_dir.clone();
+        blocking(move || Stored::open(&state_dir, &content).is_ok()).await
     }
 
     /// Reads the last good configuration.
