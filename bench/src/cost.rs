@@ -17,6 +17,7 @@ use crate::instructions::Action;
 use crate::isolation::BPFFS;
 use crate::policy::{Dimensions, Family, Shape};
 use crate::sample::{Sample, cpu_time};
+use crate::two_cpus::{self, TwoCpus};
 use crate::wire::Wire;
 
 /// What one policy costs.
@@ -45,7 +46,18 @@ pub(crate) struct Other {
 pub(crate) struct Costs {
     pub(crate) policies: Vec<Cost>,
     pub(crate) others: Vec<Other>,
+    /// Of [`TWO_CPUS`]; nothing where there is one CPU.
+    #[serde(default)]
+    pub(crate) two_cpus: Option<TwoCpus>,
 }
+
+/// The policy that two CPUs filter by at once.
+pub(crate) const TWO_CPUS: Shape = Shape {
+    family: Family::V4,
+    rules: 10,
+    prefixes: 10,
+    dimensions: Dimensions::Basic,
+};
 
 /// The peer that can be asked in the same way, and how it is asked: over so many hosts.
 pub(crate) const PEER: &str = "xdp-filter, 200 hosts";
@@ -101,6 +113,7 @@ pub(crate) fn measure(quick: bool) -> Result<Costs> {
     Ok(Costs {
         policies: costs,
         others: others(effort)?,
+        two_cpus: two_cpus(effort)?,
     })
 }
 
@@ -146,6 +159,23 @@ fn others(effort: Effort) -> Result<Vec<Other>> {
         Err(error) => eprintln!("cost: {PEER}: left out: {error:#}"),
     }
     Ok(others)
+}
+
+/// The cost on one CPU while another filters, too.
+fn two_cpus(effort: Effort) -> Result<Option<TwoCpus>> {
+    let pins = Pins(Path::new(BPFFS).join("two-cpus"));
+    let mut datapath = Datapath::open(&pins.0)?;
+    let prepared = datapath.prepare(&TWO_CPUS.tables()?, [0; 32])?;
+    datapath.commit(prepared)?;
+    let root = Program::pinned(&pins.0.join("root"))?;
+    let measured = two_cpus::measure(&root, &TWO_CPUS.last_rules_frame()?, effort)?;
+    if let Some(TwoCpus { alone, together }) = measured {
+        eprintln!(
+            "cost: two CPUs at once: {:.1} ns, alone {:.1} ns",
+            together.median, alone.median
+        );
+    }
+    Ok(measured)
 }
 
 fn one(shape: Shape, effort: Effort) -> Result<Cost> {

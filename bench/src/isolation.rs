@@ -53,9 +53,16 @@ pub(crate) fn enter_network() -> Result<()> {
 /// # Errors
 /// If the kernel refuses.
 pub(crate) fn pin() -> Result<()> {
-    let last = online()?.saturating_sub(1);
+    pin_to(online()?.saturating_sub(1))
+}
+
+/// The same for a CPU by its number.
+///
+/// # Errors
+/// If the kernel refuses.
+pub(crate) fn pin_to(cpu: usize) -> Result<()> {
     let mut set = CpuSet::new();
-    set.set(last)?;
+    set.set(cpu)?;
     sched_setaffinity(Pid::from_raw(0), &set).context("cannot stay on one CPU")
 }
 

@@ -18,6 +18,7 @@ mod reload;
 mod report;
 mod results;
 mod sample;
+mod two_cpus;
 mod wire;
 
 use std::path::PathBuf;

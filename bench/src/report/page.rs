@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::goals;
 use crate::contestants::OURS;
-use crate::cost::{Cost, Costs};
+use crate::cost::{Cost, Costs, TWO_CPUS};
 use crate::host::HostSide;
 use crate::machine::Machine;
 use crate::policy::{Dimensions, Family};
@@ -121,6 +121,16 @@ fn costs(page: &mut String, costs: &Costs, drawn: &[&str]) -> Result<()> {
     page.push_str("\nFor comparison, in the same way, one hot packet:\n\n| program | ns/packet |\n|---|--:|\n");
     for other in &costs.others {
         writeln!(page, "| {} | {} |", other.program, shown(other.hot))?;
+    }
+    if let Some(two) = &costs.two_cpus {
+        writeln!(
+            page,
+            "\nOne hot packet by {} rules on one CPU, ns/packet: {}. While another CPU filters the same packet,\n\
+             by the same rules: {}.",
+            TWO_CPUS.rules,
+            shown(two.alone),
+            shown(two.together)
+        )?;
     }
     for (family, dimensions, title) in [
         (
