@@ -314,3 +314,43 @@ fn no_packet_sees_half_a_rule_set_while_ten_thousand_prefixes_change() {
         );
     }
 }
+
+#[test]
+fn status_tells_which_tables_hold_the_prefixes_and_what_they_weigh_through_edits_and_a_restart() {
+    let hosts = Hosts::new("tables");
+    let _cable = hosts.cable(1_500);
+    let by = |criteria: &str| config(&rule("listed", "drop", criteria));
+    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    assert_eq!(daemon.status()["tables"], serde_json::json!([]));
+
+    daemon.write_config(&by("source = [\"192.0.2.1\", \"10.0.0.0/8\"]"));
+    daemon.await_reload();
+    let one = daemon.status()["tables"].clone();
+    assert_eq!(one.as_array().unwrap().len(), 1, "{one}");
+    let table = &one[0];
+    assert_eq!(table["dimension"], "source");
+    assert_eq!(table["family"], "ipv4");
+    assert_eq!(table["nodes"], 4_096, "the root");
+    assert_eq!(table["buckets"], 1);
+    let bytes = table["bytes"].as_u64().unwrap();
+    // The root, and what an array and a page come to.
+    assert!((256 << 10..288 << 10).contains(&bytes), "{bytes}");
+
+    let both = by("source = \"192.0.2.1\"\ndestination = [\"198.51.100.0/25\", \"2001:db8::/32\"]");
+    daemon.write_config(&both);
+    daemon.await_reload();
+    let three = daemon.status()["tables"].clone();
+    let names: Vec<String> = three
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| format!("{} {}", it["dimension"], it["family"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        names,
+        ["source ipv4", "destination ipv4", "destination ipv6"]
+    );
+    daemon.kill9();
+    daemon.restart();
+    assert_eq!(daemon.status()["tables"], three);
+}

@@ -6,9 +6,11 @@ use clap::Args;
 
 use crate::daemon::control::client;
 use crate::daemon::{self, Interface, LastReload, Source, State, Trial, counted};
+use crate::datapath::Table;
 use crate::timestamp::Timestamp;
 
 use super::table::Audience;
+use super::units::bytes;
 use super::wrap::labelled;
 use super::{Exit, Failure, Places, block_on, output};
 
@@ -59,6 +61,9 @@ fn text(status: &daemon::Status, now: Timestamp, audience: Audience) -> String {
     );
     let mut line = |label: &str, value: &str| text += &labelled(label, MARGIN, value, width);
     line("in force", &in_force(status));
+    for (index, table) in status.tables.iter().enumerate() {
+        line(if index == 0 { "tables" } else { "" }, &table_line(table));
+    }
     line("configuration", &configuration(status));
     if let Some(trial) = &status.trial {
         line("ON TRIAL", &on_trial(trial));
@@ -90,6 +95,18 @@ fn in_force(status: &daemon::Status) -> String {
         status.generation,
         counted(status.rules.into(), "rule"),
         counted(status.prefixes, "prefix")
+    )
+}
+
+/// What holds the prefixes, and how much of it there is.
+fn table_line(table: &Table) -> String {
+    format!(
+        "{} {}: trie of {}, hash of {}, {}",
+        table.dimension,
+        table.family,
+        counted(table.nodes.into(), "node"),
+        counted(table.buckets.into(), "bucket"),
+        bytes(table.bytes)
     )
 }
 

@@ -218,7 +218,7 @@ impl Owner {
 
     fn announce(&self, generation: &Generation, loaded: &Loaded, source: Source) {
         self.status.send_modify(|status| {
-            status.in_force(generation, source);
+            status.in_force(generation, source, self.kernel.pins());
             status.warnings = loaded.warnings.iter().map(ToString::to_string).collect();
         });
         info!(

@@ -3,7 +3,7 @@
 //! Owns the one [`Datapath`] of the process. The runtime's only thread must stay free for the
 //! control socket, the watchdog and the scrapes while a million prefixes are written into a map.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::task::spawn_blocking;
 
@@ -30,6 +30,11 @@ impl Kernel {
             datapath: Some(Box::new(datapath)),
             unloading: false,
         })
+    }
+
+    /// The pin directory.
+    pub(super) fn pins(&self) -> &Path {
+        &self.pins
     }
 
     /// Does a piece of work. Not to be abandoned half-way: the datapath would be lost.

@@ -195,9 +195,10 @@ impl Service {
                         "interfaces have changed: in force"
                     );
                     let source = self.owner.status.borrow().config_source;
-                    self.owner
-                        .status
-                        .send_modify(|status| status.in_force(&generation, source));
+                    let owner = &self.owner;
+                    owner.status.send_modify(|status| {
+                        status.in_force(&generation, source, owner.kernel.pins());
+                    });
                 }
                 self.retry_if(error.is_some());
                 self.owner.trouble("interface rules", error);

@@ -4,7 +4,7 @@
 //! else is not. Never asks the kernel.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,9 @@ pub struct Status {
     pub rules: u32,
     /// Prefixes that they name.
     pub prefixes: u64,
+    /// The tables that hold them in the kernel; those of source and destination, IPv4 and IPv6.
+    #[serde(default)]
+    pub tables: Vec<datapath::Table>,
     /// The configuration file.
     pub config: PathBuf,
     /// SHA-256 of what is in force, in hexadecimal.
@@ -158,6 +161,7 @@ impl Status {
             generation: 0,
             rules: 0,
             prefixes: 0,
+            tables: Vec::new(),
             config,
             config_hash: String::new(),
             config_source: Source::File,
@@ -171,8 +175,18 @@ impl Status {
         }
     }
 
-    /// Notes what is in force.
-    pub(super) fn in_force(&mut self, generation: &datapath::Generation, source: Source) {
+    /// Notes what is in force, below `pins`.
+    pub(super) fn in_force(
+        &mut self,
+        generation: &datapath::Generation,
+        source: Source,
+        pins: &Path,
+    ) {
+        self.tables = datapath::tables(pins, generation).unwrap_or_else(|error| {
+            // Nobody filters worse for not knowing.
+            tracing::warn!("{error}");
+            Vec::new()
+        });
         self.generation = generation.number;
         self.rules = generation.rules;
         self.prefixes = generation.prefixes;
@@ -278,6 +292,7 @@ mod tests {
             "generation",
             "rules",
             "prefixes",
+            "tables",
             "config",
             "last_reload",
             "interfaces",

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use xdp_fw_common::{Reason, Verdict};
 
 use crate::config::{Action, Config, Metrics, Mode, OnStop};
-use crate::datapath::{Count, Generation, ReasonCount, RuleCount, Snapshot};
+use crate::datapath::{Count, Generation, ReasonCount, RuleCount, Snapshot, Table};
 
 use super::status::{Interface, LastReload, Listener, Source, State, Status, Trial};
 
@@ -39,6 +39,16 @@ pub(crate) fn config(interfaces: &[&str]) -> Config {
     }
 }
 
+fn table(dimension: &str, family: &str, nodes: u32, buckets: u32, bytes: u64) -> Table {
+    Table {
+        dimension: dimension.to_owned(),
+        family: family.to_owned(),
+        nodes,
+        buckets,
+        bytes,
+    }
+}
+
 /// A daemon that is well.
 pub(crate) fn status() -> Status {
     let interface = |name: &str, index, mode: &str| Interface {
@@ -59,6 +69,10 @@ pub(crate) fn status() -> Status {
         generation: 7,
         rules: 3,
         prefixes: 12,
+        tables: vec![
+            table("source", "ipv4", 4_102, 3, 262_784),
+            table("source", "ipv6", 4_096, 1, 524_352),
+        ],
         config: PathBuf::from("/etc/xdp-fw.toml"),
         config_hash: "5a".repeat(32),
         config_source: Source::File,

@@ -131,8 +131,9 @@ impl Service {
         self.config = trial.config;
         self.hash = trial.hash;
         info!(generation = generation.number, "back in force");
-        self.owner.status.send_modify(|status| {
-            status.in_force(&generation, source);
+        let owner = &self.owner;
+        owner.status.send_modify(|status| {
+            status.in_force(&generation, source, owner.kernel.pins());
             status.warnings = Vec::new();
         });
         self.tell_trial();

@@ -63,6 +63,19 @@ impl Table {
         [self.nodes, self.hash]
     }
 
+    /// Its dimension and its family, in words of the configuration.
+    pub(super) const fn names(&self) -> (&'static str, &'static str) {
+        let dimension = match self.dimension {
+            Dimension::Source => "source",
+            _ => "destination",
+        };
+        let family = match self.family {
+            Family::V4 => "ipv4",
+            Family::V6 => "ipv6",
+        };
+        (dimension, family)
+    }
+
     /// What identifies its content.
     pub(super) fn content(&self, tables: &Tables) -> Content {
         match self.family {

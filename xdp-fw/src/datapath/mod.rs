@@ -33,6 +33,7 @@ mod reuse;
 mod slots;
 mod snapshot;
 mod sys;
+mod weight;
 
 use std::path::Path;
 
@@ -45,6 +46,7 @@ pub use owner::{Datapath, Prepared};
 pub use probe::{InForce, Probe, Probed, probe_in_force};
 pub use removal::Removed;
 pub use snapshot::{Count, Generation, ReasonCount, RuleCount, Snapshot, read};
+pub use weight::{Table, tables};
 
 use layout::Former;
 use pins::{Pins, exists};
