@@ -18,8 +18,9 @@ use xdp_fw_common::Dimension;
 const SMALL: u64 = 1_500;
 /// One rule more.
 const PER_RULE: u64 = 120;
-/// 100,000 prefixes more, all together: tables that double as they grow.
-const PREFIXES: u64 = 20;
+/// 100,000 prefixes more, all together: tables that double as they grow, and one for each of the 391
+/// nodes of the address table that they lie in.
+const PREFIXES: u64 = 600;
 /// One prefix more, with all that is made of it and given back.
 const BYTES_PER_PREFIX: u64 = 180;
 
