@@ -5,7 +5,7 @@
 
 use crate::decide::Ingress;
 use crate::packet::{Address, MAC_UNKNOWN, Mac, Network, Transport, protocol};
-use crate::tables::{CLASS_ABSENT, ROW_WORDS, Row, Rule, SHADOW_RULES_MAX, icmp_value};
+use crate::tables::{CLASS_ABSENT, ROW_WORDS, Row, Rule, SHADOW_RULES_MAX, icmp_value, place};
 use crate::verifier::{bit_index, forget, opaque};
 use crate::{Dimension, Packet, Tables};
 
@@ -149,13 +149,17 @@ fn short_match<T: Tables>(packet: &Packet, ingress: &Ingress, tables: &T) -> Mat
     match candidates(packet, ingress, tables) {
         None => Match::Broken,
         Some(0) => Match::Nothing,
-        Some(candidates) => matched(lowest_bit(candidates), tables),
+        Some(candidates) => matched(
+            // Only who asks for it computes it.
+            lowest_bit(candidates),
+            tables.short_rule(place(candidates)),
+        ),
     }
 }
 
 #[inline(always)]
-fn matched<T: Tables>(index: u32, tables: &T) -> Match {
-    match tables.rule(index) {
+fn matched(index: u32, rule: Option<Rule>) -> Match {
+    match rule {
         Some(rule) => Match::Rule { index, rule },
         None => Match::Broken,
     }
@@ -176,7 +180,8 @@ fn walk<T: Tables>(rows: &Rows<'_>, ingress: &Ingress, tables: &T) -> Match {
         let word = lowest_bit(summary);
         let candidates = rows.word(word as usize);
         if candidates != 0 {
-            return matched(word * 64 + lowest_bit(candidates), tables);
+            let index = word * 64 + lowest_bit(candidates);
+            return matched(index, tables.rule(index));
         }
         summary &= summary - 1;
         steps += 1;

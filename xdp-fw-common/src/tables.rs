@@ -201,6 +201,14 @@ pub const SHORT_RULES_MAX: usize = 64;
 /// Rows of each of its dimensions, at most.
 pub const SHORT_ROWS_MAX: usize = 256;
 
+/// Where the rule of the lowest set bit of `word` stands in the table of such a policy. The bit's index
+/// would take a look-up more: a multiplication tells the 64 bits apart just as well (de Bruijn).
+#[must_use]
+#[inline(always)]
+pub const fn place(word: u64) -> usize {
+    ((word & word.wrapping_neg()).wrapping_mul(0x0218_a392_cd3d_5dbf) >> 58) as usize
+}
+
 /// Tables of [`Dimension::byte_table`].
 pub const BYTE_TABLES: usize = 6;
 /// Classes in each of them.
@@ -244,6 +252,8 @@ pub trait Tables {
     /// Whether a row is a single word, which [`Tables::short_row`] gives; otherwise [`Tables::row`]
     /// has it. Not with shadow rules.
     fn has_short_rows(&self) -> bool;
+    /// The rule at a [`place`]; `None` only if the table is broken.
+    fn short_rule(&self, place: usize) -> Option<Rule>;
     /// The row of a class; `None` only if the table is broken.
     fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64>;
     /// The row of a class; `None` only if the table is broken.
@@ -252,4 +262,19 @@ pub trait Tables {
     fn rule(&self, index: u32) -> Option<Rule>;
     /// Counts a packet of `length` bytes that a shadow rule matched.
     fn count_shadow(&self, slot: u32, length: usize);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bit_has_a_place_of_its_own_whatever_is_above_it() {
+        let mut taken = [false; SHORT_RULES_MAX];
+        for bit in 0..SHORT_RULES_MAX {
+            let place = place(1 << bit);
+            assert_eq!(place, super::place(u64::MAX << bit));
+            assert!(!std::mem::replace(&mut taken[place], true), "{bit}");
+        }
+    }
 }

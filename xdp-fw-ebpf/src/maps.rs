@@ -15,7 +15,8 @@ use xdp_fw_common::{
     lpm::V4_LENGTHS,
     packet::Mac,
     tables::{
-        BYTE_TABLES, BYTE_VALUES, CLASS_OUTSIDE, NUMBERS_PACK, RULES_MAX, Row, Rule, SHORT_ROWS_MAX,
+        BYTE_TABLES, BYTE_VALUES, CLASS_OUTSIDE, NUMBERS_PACK, RULES_MAX, Row, Rule,
+        SHORT_ROWS_MAX, SHORT_RULES_MAX,
     },
     wire::{COUNTER_SLOTS, Counter, ProbeResult, Settings},
 };
@@ -72,6 +73,8 @@ placed! {
     /// Rule in file order -> the [`Rule`], read at once. Written by user space before the commit, as
     /// all below.
     RULES: [u64; RULES_MAX] = [0; RULES_MAX], ".bss.rules";
+    /// Place -> the [`Rule`], where rows are words.
+    SHORT_RULES: [u64; SHORT_RULES_MAX] = [0; SHORT_RULES_MAX], ".bss.short_rules";
     /// Dimension and class -> row, where a row is a word.
     SHORT_ROWS: [[u64; SHORT_ROWS_MAX]; Dimension::COUNT]
         = [[0; SHORT_ROWS_MAX]; Dimension::COUNT], ".bss.short_rows";
@@ -276,6 +279,11 @@ impl<K: Kind> Tables for Maps<K> {
     #[inline(always)]
     fn has_short_rows(&self) -> bool {
         K::SHORT.unwrap_or(setting!(short) == 1)
+    }
+
+    #[inline(always)]
+    fn short_rule(&self, place: usize) -> Option<Rule> {
+        placed(&raw const SHORT_RULES, place).map(bytemuck::cast)
     }
 
     #[inline(always)]

@@ -73,6 +73,9 @@ impl Tables for Counted<'_> {
     fn has_short_rows(&self) -> bool {
         self.tables.has_short_rows()
     }
+    fn short_rule(&self, place: usize) -> Option<Rule> {
+        self.count(self.tables.short_rule(place))
+    }
     fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
         self.count(self.tables.short_row(dimension, class))
     }

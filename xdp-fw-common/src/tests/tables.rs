@@ -144,6 +144,11 @@ impl Tables for Plain {
         self.has_short_rows
     }
 
+    fn short_rule(&self, place: usize) -> Option<Rule> {
+        let mut bits = 0..u64::BITS;
+        self.rule(bits.find(|bit| crate::tables::place(1 << bit) == place)?)
+    }
+
     fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
         self.row(dimension, class).map(|row| row.words[0])
     }

@@ -8,7 +8,7 @@ use aya::maps::{Array, HashMap, Map, MapError};
 use aya::{Ebpf, Pod};
 use xdp_fw_common::Dimension;
 use xdp_fw_common::tables::{
-    BYTE_TABLES, BYTE_VALUES, NUMBERS_PACK, RULES_MAX, Rule, SHORT_ROWS_MAX,
+    BYTE_TABLES, BYTE_VALUES, NUMBERS_PACK, RULES_MAX, Rule, SHORT_ROWS_MAX, SHORT_RULES_MAX, place,
 };
 use xdp_fw_common::wire::Settings;
 
@@ -116,6 +116,11 @@ pub(super) fn fill(
     )?;
     fill_numbers(maps, tables)?;
     fill_rows(maps, tables)?;
+    fill_rules(maps, rules)
+}
+
+/// What rules do: by index, and by the place of their bit.
+fn fill_rules(maps: &mut Maps, rules: &[Slot]) -> Result<(), Error> {
     let rules = rules.iter().map(|rule| {
         bytemuck::cast::<_, u64>(Rule {
             verdict: rule.verdict as u8,
@@ -126,6 +131,13 @@ pub(super) fn fill(
     });
     let mut placed = [0_u64; RULES_MAX];
     write(&mut placed, rules);
+    let mut short = [0_u64; SHORT_RULES_MAX];
+    for (index, rule) in placed.iter().take(SHORT_RULES_MAX).enumerate() {
+        if let Some(short) = short.get_mut(place(1 << index)) {
+            *short = *rule;
+        }
+    }
+    fill_placed(maps, ".bss.short_rules", short)?;
     fill_placed(maps, ".bss.rules", placed)
 }
 

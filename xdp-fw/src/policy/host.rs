@@ -129,6 +129,11 @@ impl tables::Tables for HostTables<'_> {
         self.tables.settings.short == 1
     }
 
+    fn short_rule(&self, place: usize) -> Option<Rule> {
+        let mut bits = 0..u64::BITS;
+        self.rule(bits.find(|bit| tables::place(1 << bit) == place)?)
+    }
+
     fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
         self.row(dimension, class).map(|row| row.word(0))
     }
