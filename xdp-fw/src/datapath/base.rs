@@ -4,7 +4,8 @@
 //! among the pins says which it is, so a base outlives its process. Coming back compiles and
 //! verifies nothing, so it does not fail for what made the operator want it: `docs/adr/0010`.
 
-use super::generation::{self, Described};
+use super::description::{self, Described};
+use super::generation;
 use super::owner::Datapath;
 use super::pins::{Pins, exists};
 use super::predecessor::Predecessor;
@@ -119,7 +120,7 @@ pub(super) fn adopt(pins: &Pins) -> Option<Described> {
     }
     let described = pins
         .base_number()
-        .map(|number| generation::describe(&pins.generation(number)));
+        .map(|number| description::describe(&pins.generation(number)));
     match described {
         Some(Ok(described)) => return Some(described),
         Some(Err(error)) => tracing::warn!("the base cannot be used: {error}"),

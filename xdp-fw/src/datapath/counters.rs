@@ -8,7 +8,7 @@ use aya::util::nr_cpus;
 use nix::time::{ClockId, clock_gettime};
 use xdp_fw_common::wire::{COUNTER_SLOTS, Counter};
 
-use super::generation::Slot;
+use super::description::Slot;
 use super::pins::{Shape, check_map};
 use super::predecessor::Predecessor;
 use super::{Count, Error, sys};

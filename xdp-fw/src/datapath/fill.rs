@@ -14,7 +14,7 @@ use xdp_fw_common::wire::Settings;
 
 use super::Error;
 use super::addresses::{TABLES, mapping};
-use super::generation::Slot;
+use super::description::Slot;
 use super::loader::Loader;
 use super::object::Kernel;
 use super::reuse::Reused;

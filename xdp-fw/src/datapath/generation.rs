@@ -6,68 +6,22 @@
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use aya::maps::{Array, Map, MapData, MapType};
+use aya::Ebpf;
+use aya::maps::MapData;
 use aya::programs::Xdp;
-use aya::{Ebpf, Pod};
-use bytemuck::Zeroable as _;
-use xdp_fw_common::Verdict;
-use xdp_fw_common::wire::{Counter, GenerationInfo, RULE_NAME_MAX, RuleEntry};
+use xdp_fw_common::wire::{Counter, GenerationInfo};
 
-use super::addresses::{TABLES, Table};
+use super::description::{Described, Slot, entries, pin, pin_array, read_info};
 use super::loader::Loader;
 use super::object::{self, EntryPoint, Kernel};
-use super::pins::{Pins, Shape, check_map};
+use super::pins::Pins;
 use super::predecessor::Predecessor;
 use super::reuse::{self, Contents, Reused};
 use super::{Error, Generation, fill};
 use crate::fault::{self, Point};
 use crate::policy::Tables;
-
-/// Names of the pins in a generation's directory.
-pub(super) mod pin {
-    pub(crate) const FILTER: &str = "filter";
-    pub(crate) const PROBE: &str = "probe";
-    /// What the probe decided last.
-    pub(crate) const RESULT: &str = "result";
-    /// A [`super::RuleEntry`] per rule, in file order.
-    pub(crate) const RULES: &str = "rules";
-    /// A [`super::RuleEntry`] per rule that the commit removed.
-    pub(crate) const GONE: &str = "gone";
-    /// What its address maps hold, which are pinned by their names in the object.
-    pub(crate) const TABLES: &str = "tables";
-    /// The [`super::GenerationInfo`]; pinned last, so what has it is whole.
-    pub(crate) const INFO: &str = "info";
-
-    /// Every one of them, `info` first: without it the others are nothing.
-    pub(crate) fn all() -> impl Iterator<Item = &'static str> {
-        let maps = super::TABLES.iter().flat_map(super::Table::maps);
-        [INFO, FILTER, PROBE, RESULT, RULES, GONE, TABLES]
-            .into_iter()
-            .chain(maps)
-    }
-}
-
-/// What of a generation its pins tell.
-#[derive(Debug, Clone)]
-pub(super) struct Described {
-    pub(super) generation: Generation,
-    /// What rules counted that were gone before this generation.
-    pub(super) retired: [Counter; 2],
-    pub(super) rules: Vec<Slot>,
-    pub(super) gone: Vec<Slot>,
-}
-
-/// A rule's counter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Slot {
-    pub(super) name: String,
-    pub(super) slot: u32,
-    pub(super) verdict: Verdict,
-    /// Whether what it counts is counted elsewhere too.
-    pub(super) shadow: bool,
-}
 
 /// A generation that is loaded and verified, with its pins; dropped uncommitted it removes them.
 pub(super) struct Built {
@@ -310,122 +264,4 @@ fn make_directory(directory: &Path) -> Result<(), Error> {
         .mode(0o700)
         .create(directory)
         .map_err(|error| Error::kernel(format!("make {}", directory.display()), &error))
-}
-
-fn entries(slots: &[Slot]) -> Vec<RuleEntry> {
-    slots
-        .iter()
-        .map(|slot| {
-            let mut name = [0; RULE_NAME_MAX + 1];
-            for (to, from) in name.iter_mut().zip(slot.name.bytes().take(RULE_NAME_MAX)) {
-                *to = from;
-            }
-            RuleEntry {
-                name,
-                slot: slot.slot,
-                verdict: slot.verdict as u16,
-                shadow: u16::from(slot.shadow),
-            }
-        })
-        .collect()
-}
-
-/// Makes and pins an array with these values; it has at least one entry, and no name is empty.
-pub(super) fn pin_array<V: Pod>(path: &Path, values: &[V]) -> Result<(), Error> {
-    let refused = |error: &(dyn std::error::Error + 'static)| {
-        Error::kernel(format!("pin {}", path.display()), error)
-    };
-    let length = u32::try_from(values.len()).unwrap_or(u32::MAX).max(1);
-    let mut array: Array<MapData, V> = Array::create(length, 0).map_err(|e| refused(&e))?;
-    for (index, value) in (0..).zip(values) {
-        array.set(index, value, 0).map_err(|e| refused(&e))?;
-    }
-    array.pin(path).map_err(|e| refused(&e))
-}
-
-/// Reads a generation from its pins; their shapes are checked first.
-pub(super) fn describe(directory: &Path) -> Result<Described, Error> {
-    let info = read_info(directory)?;
-    Ok(Described {
-        generation: Generation::from_info(&info),
-        retired: info.retired,
-        rules: read_slots(&directory.join(pin::RULES))?,
-        gone: read_slots(&directory.join(pin::GONE))?,
-    })
-}
-
-/// Writes other totals of what is gone into a generation that is pinned.
-pub(super) fn set_retired(directory: &Path, retired: [Counter; 2]) -> Result<(), Error> {
-    let path = directory.join(pin::INFO);
-    let info = GenerationInfo {
-        retired,
-        ..read_info(directory)?
-    };
-    MapData::from_pin(&path)
-        .and_then(Map::from_map_data)
-        .and_then(Array::try_from)
-        .and_then(|mut array| array.set(0, info, 0))
-        .map_err(|error| Error::kernel(format!("write {}", path.display()), &error))
-}
-
-fn read_info(directory: &Path) -> Result<GenerationInfo, Error> {
-    let info: Vec<GenerationInfo> = read_array(&directory.join(pin::INFO), Some(1))?;
-    Ok(info.first().copied().unwrap_or_else(GenerationInfo::zeroed))
-}
-
-fn read_slots(path: &Path) -> Result<Vec<Slot>, Error> {
-    let entries: Vec<RuleEntry> = read_array(path, None)?;
-    let slots = entries.iter().filter_map(|entry| {
-        let name = entry.name.split(|byte| *byte == 0).next()?;
-        let name = std::str::from_utf8(name)
-            .ok()
-            .filter(|name| !name.is_empty())?;
-        Some(Slot {
-            name: name.to_owned(),
-            slot: entry.slot,
-            verdict: Verdict::from_wire(entry.verdict as u8),
-            shadow: entry.shadow == 1,
-        })
-    });
-    Ok(slots.collect())
-}
-
-pub(super) fn read_array<V: Pod>(path: &Path, entries: Option<u32>) -> Result<Vec<V>, Error> {
-    let shape = Shape {
-        kind: MapType::Array,
-        key: 4,
-        value: size_of::<V>() as u32,
-        entries,
-        flags: 0,
-    };
-    let refused = |error: &(dyn std::error::Error + 'static)| {
-        Error::kernel(format!("read {}", path.display()), error)
-    };
-    if !check_map(path, &shape)? {
-        return Err(refused(&std::io::Error::from_raw_os_error(libc::ENOENT)));
-    }
-    let data = MapData::from_pin(path).map_err(|e| refused(&e))?;
-    let array: Array<_, V> = Map::from_map_data(data)
-        .and_then(Array::try_from)
-        .map_err(|e| refused(&e))?;
-    array
-        .iter()
-        .collect::<Result<_, _>>()
-        .map_err(|e| refused(&e))
-}
-
-impl Generation {
-    fn from_info(info: &GenerationInfo) -> Self {
-        Self {
-            number: info.number,
-            created: UNIX_EPOCH + Duration::from_secs(info.created),
-            config: info.config,
-            rules: info.rules,
-            prefixes: info.prefixes,
-            default_action: Verdict::from_wire(info.default_action as u8),
-            malformed: Verdict::from_wire(info.malformed as u8),
-            non_ip: Verdict::from_wire(info.non_ip as u8),
-            essentials: info.essentials == 1,
-        }
-    }
 }

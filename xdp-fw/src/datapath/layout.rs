@@ -14,7 +14,7 @@ use nix::fcntl::Flock;
 use xdp_fw_common::wire::{self, reason_slot};
 use xdp_fw_common::{Reason, Verdict};
 
-use super::generation::{Slot, pin, read_array};
+use super::description::{Slot, pin, read_array};
 use super::pins::{Pins, Shape, check_map, exists};
 use super::removal::{self, Removed};
 use super::{Error, counters, snapshot};

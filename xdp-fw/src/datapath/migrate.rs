@@ -11,7 +11,7 @@ use std::fs;
 
 use xdp_fw_common::wire::Counter;
 
-use super::generation::{self, Described, Slot};
+use super::description::{self, Described, Slot};
 use super::layout::{Counted, Former, reasons};
 use super::owner::Datapath;
 use super::pins::{Pins, exists, remove};
@@ -123,7 +123,7 @@ impl Datapath {
             }
         }
         let directory = self.pins.generation(in_force.generation.number);
-        generation::set_retired(&directory, retired)?;
+        description::set_retired(&directory, retired)?;
         in_force.retired = retired;
         Ok(())
     }
@@ -207,7 +207,7 @@ impl Carried {
         if !exists(&pins.carried())? {
             return Ok(None);
         }
-        let mut values = generation::read_array::<Counter>(&pins.carried(), None)?.into_iter();
+        let mut values = description::read_array::<Counter>(&pins.carried(), None)?.into_iter();
         let [pass, drop, head] = std::array::from_fn(|_| values.next().unwrap_or_default());
         Ok(Some(Self {
             number: head.packets,
@@ -228,7 +228,7 @@ impl Carried {
         let refused =
             |error: std::io::Error| Error::kernel(format!("pin {}", path.display()), &error);
         remove(&beside).map_err(refused)?;
-        generation::pin_array(&beside, &values)?;
+        description::pin_array(&beside, &values)?;
         fs::rename(&beside, &path).map_err(refused)
     }
 }

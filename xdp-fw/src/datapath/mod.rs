@@ -11,6 +11,7 @@
 mod addresses;
 mod base;
 mod counters;
+mod description;
 mod error;
 mod features;
 mod fill;

@@ -11,7 +11,8 @@ use nix::fcntl::Flock;
 use xdp_fw_common::wire::Settings;
 
 use super::counters::{self, Counters};
-use super::generation::{self, Built, Described};
+use super::description::Described;
+use super::generation::{self, Built};
 use super::layout::Former;
 use super::loader::Loader;
 use super::object::{self, EntryPoint, Kernel};

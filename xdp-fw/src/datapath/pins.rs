@@ -15,8 +15,8 @@ use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use nix::unistd::Uid;
 
 use super::Error;
+use super::description::pin;
 use super::error::errno;
-use super::generation::pin;
 
 /// Paths under a pin directory.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use xdp_fw_common::wire::Counter;
 
-use super::generation::{Described, Slot};
+use super::description::{Described, Slot};
 use super::{Error, slots};
 use crate::policy::NamedRule;
 

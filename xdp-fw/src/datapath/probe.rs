@@ -12,7 +12,8 @@ use bytemuck::Zeroable as _;
 use xdp_fw_common::wire::{NO_RULE, ProbeResult, REASON_SLOTS};
 use xdp_fw_common::{Reason, Verdict};
 
-use super::generation::{Slot, describe, filter, pin};
+use super::description::{Slot, describe, pin};
+use super::generation::filter;
 use super::loader::Loader;
 use super::object::{self, EntryPoint, Kernel};
 use super::pins::{Pins, exists};

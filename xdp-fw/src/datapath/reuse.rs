@@ -13,8 +13,8 @@ use bytemuck::{Pod, Zeroable};
 use sha2::{Digest as _, Sha256};
 
 use super::addresses::{MAPS, TABLES, Table};
+use super::description::{pin, pin_array, read_array};
 use super::error::chain;
-use super::generation::{pin, pin_array, read_array};
 use super::loader::Loader;
 use super::pins::{check_map, exists, remove};
 use super::{Error, sys};

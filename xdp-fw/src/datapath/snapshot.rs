@@ -10,7 +10,7 @@ use xdp_fw_common::wire::reason_slot;
 use xdp_fw_common::{Reason, Verdict};
 
 use super::counters::Counters;
-use super::generation::{Described, describe, pin};
+use super::description::{Described, describe, pin};
 use super::owner::ENTRY;
 use super::pins::{Pins, check_map, exists};
 use super::{Error, links, sys};
