@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
-use xdp_fw::config::{Action, Config, Metrics, Mode, OnStop, Position, Rule, Set};
+use xdp_fw::config::{Action, Config, Limits, Metrics, Mode, OnStop, Position, Rule, Set};
 
 pub use self::lists::{FRAGMENT_KINDS, ICMP_TYPES, TCP_FLAGS, VLAN_NONE};
 use self::lists::{
@@ -37,6 +37,7 @@ pub fn config(rules: impl IntoIterator<Item = Rule>) -> Config {
         rules: rules.into_iter().collect(),
         expectations: Vec::new(),
         metrics: Metrics { listen: None },
+        limits: Limits { memory: None },
     }
 }
 

@@ -49,6 +49,12 @@ pub const SET_ALLOW_EMPTY: bool = false;
 /// `[metrics] listen`: on this host only.
 pub const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9798);
 
+/// `[limits] memory`, bytes: several million prefixes of either family.
+pub const MEMORY: Option<u64> = Some(512 << 20);
+
+/// Least memory that a configuration can be bound to, bytes: the empty tables of both families, twice.
+pub const MIN_MEMORY: u64 = 1 << 20;
+
 /// Most rules in one configuration; the bit vectors of the data plane hold no more.
 pub const MAX_RULES: usize = 4096;
 

@@ -21,6 +21,7 @@ mod problem;
 pub mod protocols;
 mod ranges;
 mod set_file;
+mod size;
 pub mod snapshot;
 mod source;
 

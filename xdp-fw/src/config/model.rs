@@ -77,6 +77,8 @@ pub struct Config {
     pub expectations: Vec<Expectation>,
     /// `[metrics]`.
     pub metrics: Metrics,
+    /// `[limits]`.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -92,6 +94,13 @@ impl Config {
         let first = overrides.iter().find(|entry| named(&entry.pattern));
         Some(first.map_or(self.mode, |entry| entry.mode))
     }
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// What the tables of one generation may take in the kernel, bytes; `None` for anything.
+    pub memory: Option<u64>,
 }
 
 /// How XDP is attached to an interface.

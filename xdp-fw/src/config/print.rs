@@ -14,7 +14,7 @@ use super::model::{
     TcpFlags, VLAN_NONE,
 };
 use super::parse::{self, FRAGMENTS, TCP_FLAGS, dscp_name};
-use super::{icmp, protocols};
+use super::{icmp, protocols, size};
 
 /// A key and its value as TOML.
 pub type Written = (&'static str, String);
@@ -42,6 +42,7 @@ pub fn settings(config: &Config) -> Vec<(String, String)> {
         settings.extend(below(&path, parse::print_interface(over)));
     }
     settings.extend(below("metrics", parse::print_metrics(&config.metrics)));
+    settings.extend(below("limits", parse::print_limits(&config.limits)));
     settings
 }
 
@@ -69,6 +70,7 @@ pub fn config(config: &Config) -> String {
         "[metrics]",
         &parse::print_metrics(&config.metrics),
     );
+    table(&mut text, "[limits]", &parse::print_limits(&config.limits));
     text
 }
 
@@ -126,6 +128,11 @@ pub(super) fn confirm(time: Option<Duration>) -> String {
         || "false".to_owned(),
         |time| quoted(humantime::format_duration(time)),
     )
+}
+
+/// How much memory may be taken.
+pub(super) fn memory(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "false".to_owned(), |bytes| quoted(size::memory(bytes)))
 }
 
 /// Where metrics listen.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use xdp_fw_common::{Reason, Verdict};
 
-use crate::config::{Action, Config, Metrics, Mode, OnStop};
+use crate::config::{Action, Config, Limits, Metrics, Mode, OnStop};
 use crate::datapath::{Count, Generation, ReasonCount, RuleCount, Snapshot, Table};
 
 use super::status::{Interface, LastReload, Listener, Source, State, Status, Trial};
@@ -36,6 +36,7 @@ pub(crate) fn config(interfaces: &[&str]) -> Config {
         rules: Vec::new(),
         expectations: Vec::new(),
         metrics: Metrics { listen: None },
+        limits: Limits { memory: None },
     }
 }
 

@@ -60,6 +60,19 @@ pub enum CompileError {
         /// Distinct sets of lists that an address can lie in.
         count: usize,
     },
+    /// More memory than `[limits]` allows.
+    #[error(
+        "the tables take {needed} MiB in the kernel, `[limits] memory` allows {limit} MiB; {most}; \
+         shorten what they come from, or allow more"
+    )]
+    Memory {
+        /// MiB, rounded up.
+        needed: u64,
+        /// MiB.
+        limit: u64,
+        /// What takes the most of it.
+        most: String,
+    },
     /// More rows than a map can have.
     #[error(
         "the rules tell {count} kinds of packets apart, {} fit; join rules whose addresses \
@@ -159,6 +172,7 @@ pub(super) fn assemble(
         tables.add_every_rule();
     }
     tables.shape_addresses();
+    tables.weigh(policy)?;
     Ok(tables)
 }
 

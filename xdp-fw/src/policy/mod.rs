@@ -12,6 +12,7 @@
 //! - `address_table`: classes of addresses, worked out when they are needed
 //! - `lpm`, `nodes`, `family`: the tables of addresses, and how large they are
 //! - `content`: what identifies a table of addresses
+//! - `weight`: what the tables take in the kernel
 //! - [`mod@compile`]: the assembly
 //! - `tables`, `host`: the result, and how it answers on the host
 
@@ -34,6 +35,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod values;
+mod weight;
 
 pub use address_table::{AddressEntries, AddressTable, Memo};
 pub use compile::{CompileError, compile, compile_after, compile_with};

@@ -32,6 +32,10 @@ pub struct Policy {
     /// one group, shared with the configuration; the prefixes written in one list, plain or
     /// negated, are another.
     pub groups: Vec<Arc<Prefixes>>,
+    /// Per group the name of the set, if it is one.
+    pub names: Vec<Option<String>>,
+    /// What the tables may take, bytes; `None` for anything.
+    pub memory: Option<u64>,
 }
 
 /// A set: the union of the plain entries (with none: everything) minus the union of the negated
@@ -85,6 +89,8 @@ impl Policy {
             rules,
             lists: resolver.lists(),
             groups: resolver.groups,
+            names: resolver.names,
+            memory: config.limits.memory,
         }
     }
 
@@ -109,6 +115,7 @@ type Term = (bool, usize);
 struct Resolver<'a> {
     config: &'a Config,
     groups: Vec<Arc<Prefixes>>,
+    names: Vec<Option<String>>,
     sets: HashMap<&'a str, usize>,
     inline: HashMap<Arc<Prefixes>, usize>,
     lists: Interner<Term>,
@@ -119,6 +126,7 @@ impl<'a> Resolver<'a> {
         Self {
             config,
             groups: Vec::new(),
+            names: Vec::new(),
             sets: HashMap::new(),
             inline: HashMap::new(),
             lists: Interner::default(),
@@ -154,10 +162,16 @@ impl<'a> Resolver<'a> {
     }
 
     fn set(&mut self, name: &'a str) -> usize {
-        let Self { config, groups, .. } = self;
+        let Self {
+            config,
+            groups,
+            names,
+            ..
+        } = self;
         *self.sets.entry(name).or_insert_with(|| {
             let set = config.sets.get(name);
             groups.push(set.map_or_else(Arc::default, |set| Arc::clone(&set.prefixes)));
+            names.push(Some(name.to_owned()));
             groups.len() - 1
         })
     }
@@ -166,6 +180,7 @@ impl<'a> Resolver<'a> {
         let prefixes: Arc<Prefixes> = Arc::new(prefixes.into_iter().collect());
         *self.inline.entry(prefixes).or_insert_with_key(|prefixes| {
             self.groups.push(Arc::clone(prefixes));
+            self.names.push(None);
             self.groups.len() - 1
         })
     }

@@ -53,7 +53,7 @@ use self::shelf::Shelf;
 use self::top::Draft;
 use super::lint;
 use super::load::{self, Loaded, ReadFile};
-use super::model::{Config, Expectation, InterfaceOverride, Metrics, Position, Rule, Set};
+use super::model::{Config, Expectation, InterfaceOverride, Limits, Metrics, Position, Rule, Set};
 use super::print::Written;
 use super::problem::{Place, Problem, Problems};
 use super::source::Files;
@@ -90,6 +90,7 @@ pub fn reference() -> Vec<Section> {
         section("[[rule]]", "rule", rule::FIELDS),
         section("[[expect]]", "expect", expect::FIELDS),
         section("[metrics]", "metrics", top::METRICS),
+        section("[limits]", "limits", top::LIMITS),
     ]
 }
 
@@ -121,6 +122,11 @@ pub(super) fn print_interface(interface: &InterfaceOverride) -> Vec<Written> {
 /// The keys of `[metrics]`.
 pub(super) fn print_metrics(metrics: &Metrics) -> Vec<Written> {
     print_table(metrics, top::METRICS)
+}
+
+/// The keys of `[limits]`.
+pub(super) fn print_limits(limits: &Limits) -> Vec<Written> {
+    print_table(limits, top::LIMITS)
 }
 
 /// A file of the configuration and what is in it.

@@ -1,4 +1,4 @@
-//! The top level of the document and `[metrics]`.
+//! The top level of the document, `[metrics]` and `[limits]`.
 //!
 //! Owns the order in which a configuration is read: this table leads to all others.
 
@@ -17,7 +17,8 @@ use super::set::{SetDraft, sets};
 use super::value::{assign, choice, flag, table, wrong_kind};
 use super::words::quoted;
 use crate::config::defaults;
-use crate::config::model::{Config, Metrics, OnStop};
+use crate::config::model::{Config, Limits, Metrics, OnStop};
+use crate::config::size::parse_memory;
 use crate::config::{parse_confirm, print};
 
 /// What the main file says; its sets are not filled and its rules not cross-checked yet.
@@ -49,6 +50,9 @@ impl Draft {
             metrics: Metrics {
                 listen: Some(defaults::METRICS_LISTEN),
             },
+            limits: Limits {
+                memory: defaults::MEMORY,
+            },
         };
         Self {
             config,
@@ -64,6 +68,10 @@ impl Target for Draft {
 }
 
 impl Target for Metrics {
+    type Model = Self;
+}
+
+impl Target for Limits {
     type Model = Self;
 }
 
@@ -232,6 +240,16 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
         read: |draft, item, scope| metrics(&mut draft.config.metrics, item, scope),
         print: no_value,
     },
+    Field {
+        key: Key::optional(
+            "limits",
+            Shape::Table,
+            "a table [limits]",
+            "What a configuration may take: [limits].",
+        ),
+        read: |draft, item, scope| limits(&mut draft.config.limits, item, scope),
+        print: no_value,
+    },
 ];
 
 /// The keys of `[metrics]`.
@@ -250,6 +268,45 @@ pub(super) static METRICS: &[Field<Metrics>] = &[Field {
 fn metrics(metrics: &mut Metrics, item: &Item<'_>, scope: &mut Scope<'_>) {
     if let Some(keys) = table(item, scope) {
         super::field::read_table(metrics, METRICS, ("[metrics]", item.offset()), keys, scope);
+    }
+}
+
+/// The keys of `[limits]`.
+pub(super) static LIMITS: &[Field<Limits>] = &[Field {
+    key: Key::default(
+        "memory",
+        "\"512M\"",
+        Shape::TextOrFalse,
+        "an amount such as \"512M\", or false",
+        "What the tables of a configuration may take in the kernel; one that needs more is refused. During a reload there are two of them.",
+    ),
+    read: |limits, item, scope| assign(&mut limits.memory, memory(item, scope)),
+    print: |limits| Some(print::memory(limits.memory)),
+}];
+
+fn limits(limits: &mut Limits, item: &Item<'_>, scope: &mut Scope<'_>) {
+    if let Some(keys) = table(item, scope) {
+        super::field::read_table(limits, LIMITS, ("[limits]", item.offset()), keys, scope);
+    }
+}
+
+/// An amount of memory, or `None` for `false`.
+fn memory(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Option<u64>> {
+    let text = match item.value.get_ref() {
+        DeValue::Boolean(false) => return Some(None),
+        DeValue::String(text) => text,
+        _ => {
+            wrong_kind(item, scope);
+            return None;
+        }
+    };
+    match parse_memory(text) {
+        Ok(bytes) => Some(Some(bytes)),
+        Err(error) => {
+            let message = format!("`{}` {error}", item.key.name);
+            scope.report.wrong(item.offset(), message);
+            None
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod oracle;
 mod promises;
 mod properties;
 mod scale;
+mod weight;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -17,8 +18,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{
-    Action, AddressEntry, AddressList, Addresses, Config, Metrics, Mode, NumberEntry, NumberList,
-    OnStop, Position, Rule, Set,
+    Action, AddressEntry, AddressList, Addresses, Config, Limits, Metrics, Mode, NumberEntry,
+    NumberList, OnStop, Position, Rule, Set,
 };
 
 fn position() -> Position {
@@ -46,6 +47,7 @@ fn config(rules: Vec<Rule>) -> Config {
         rules,
         expectations: Vec::new(),
         metrics: Metrics { listen: None },
+        limits: Limits { memory: None },
     }
 }
 
