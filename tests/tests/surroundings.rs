@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
-use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -18,9 +18,6 @@ use xdp_fw_tests::cable::{Hosts, config, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::wire::Wire;
-
-/// Prefixes of a large set.
-const MANY: u32 = 20_000;
 
 fn deny(port: u16) -> String {
     let criteria = format!("protocol = \"udp\"\ndestination_port = {port}");
@@ -249,6 +246,32 @@ impl Drop for MemoryLimit {
     }
 }
 
+/// A configuration whose tables take more than 60 MiB in the kernel, though the process itself
+/// needs little for it: four lengths beside each other at far ends of the address space.
+fn enormous(path: &Path) -> String {
+    const GROUPS: u128 = 30_000;
+    let lengths = [128, 127, 126, 125];
+    let mut text = String::new();
+    for length in lengths {
+        let file = format!("set-{length}.txt");
+        let place = path.with_file_name(&file);
+        let prefixes = (0..GROUPS).map(|group| {
+            // Fibonacci hashing: neighbours share no more than the first bits.
+            let middle = group * 0x9e37_79b9_7f4a_7c15 % (1 << 88);
+            let address = (0x2001_0db8 << 96) + (middle << 8);
+            format!("{}/{length}\n", Ipv6Addr::from(address))
+        });
+        fs::write(&place, prefixes.collect::<String>()).expect("a directory of the test's own");
+        set_mode(&place, 0o644);
+        text += &format!("[set.s{length}]\nfiles = [\"{file}\"]\n");
+    }
+    for length in lengths {
+        let criteria = format!("source = \"@s{length}\"");
+        text += &rule(&format!("r{length}"), "drop", &criteria);
+    }
+    config(&text)
+}
+
 #[test]
 fn maps_that_do_not_fit_into_the_memory_limit_refuse_the_reload_and_the_daemon_lives() {
     let hosts = Hosts::new("nomem");
@@ -258,15 +281,8 @@ fn maps_that_do_not_fit_into_the_memory_limit_refuse_the_reload_and_the_daemon_l
     let generation = daemon.generation();
     let limit = MemoryLimit::on(daemon.pid(), 40 << 20);
 
-    // So many prefixes go into an index of 64 MiB, and the process itself needs little for them.
-    let set = daemon.config_path().with_file_name("set.txt");
-    let prefixes = (0..MANY).map(|n| format!("{}\n", Ipv4Addr::from((10 << 24) + 3 * n)));
-    fs::write(&set, prefixes.collect::<String>()).expect("a directory of the test's own");
-    set_mode(&set, 0o644);
-    let many = "[set.many]\nfiles = [\"set.txt\"]\n".to_owned();
-    daemon.write_config(&config(
-        &(many + &rule("many", "drop", "source = \"@many\"")),
-    ));
+    let config = enormous(daemon.config_path());
+    daemon.write_config(&config);
     let reload = daemon.cli(&["reload"]);
     daemon.forget_messages();
     assert_eq!(reload.status.code(), Some(1), "{reload:?}");
