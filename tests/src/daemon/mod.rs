@@ -30,8 +30,12 @@ use crate::netns::Netns;
 /// How long a start or a reload may take: loading and verifying are seconds on a slow machine.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What the daemon's watcher waits for after a write, at least.
+/// What the daemon's watcher waits for after a write, at least and at most.
 const WATCHER_QUIET: Duration = Duration::from_millis(50);
+const WATCHER_LONGEST: Duration = Duration::from_millis(500);
+
+/// Of the moments in messages.
+const RESOLUTION: Duration = Duration::from_micros(1);
 
 /// A daemon under test. Its CLI works whether or not it runs.
 #[derive(Debug)]
@@ -185,13 +189,21 @@ impl<'a> Daemon<'a> {
     /// or refused it. Gives its last message: `READY=1`, with the outcome in `STATUS`.
     pub fn edit(&mut self, config: &str) -> Message {
         self.places.notify.drain();
-        // Whatever begins earlier was due before, and may not have seen this.
-        let due = monotonic() + WATCHER_QUIET;
+        let written = monotonic();
         self.write_config(config);
-        let begins = |message: &Message| {
-            message.has("RELOADING", "1") && message.moment().is_some_and(|moment| moment >= due)
-        };
-        self.await_reload_that(begins)
+        let first = self.await_beginning(written, DEADLINE);
+        let first = first.unwrap_or_else(|failure| panic!("no reload: {failure}"));
+        let outcome = self.await_outcome();
+        // One that began so early was due before: this edit's own is still to come, unless it was
+        // written before the watches were in place.
+        if first < written + WATCHER_QUIET
+            && self
+                .await_beginning(first + RESOLUTION, WATCHER_LONGEST)
+                .is_ok()
+        {
+            return self.await_outcome();
+        }
+        outcome
     }
 
     /// Replaces the configuration by an atomic rename, and waits for nothing.
@@ -201,19 +213,37 @@ impl<'a> Daemon<'a> {
 
     /// Waits for `RELOADING=1`, and then for the `READY=1` that ends it.
     pub fn await_reload(&mut self) -> Message {
-        self.await_reload_that(|message| message.has("RELOADING", "1"))
+        let begins = self.await_beginning(Duration::ZERO, DEADLINE);
+        begins.unwrap_or_else(|failure| panic!("no reload: {failure}"));
+        self.await_outcome()
     }
 
-    fn await_reload_that(&mut self, begins: impl Fn(&Message) -> bool) -> Message {
-        let done = self
-            .await_message(begins)
-            .and_then(|_| self.await_message(|message| message.has("READY", "1")));
-        done.unwrap_or_else(|failure| panic!("no reload: {failure}"))
+    /// Waits for a reload that begins no earlier than `from`, and gives when.
+    fn await_beginning(&mut self, from: Duration, patience: Duration) -> Result<Duration, Failure> {
+        let moment = |message: &Message| {
+            let moment = message.has("RELOADING", "1").then(|| message.moment())?;
+            moment.filter(|moment| *moment >= from)
+        };
+        let message = self.await_within(patience, |message| moment(message).is_some())?;
+        Ok(moment(&message).unwrap_or(from))
+    }
+
+    fn await_outcome(&mut self) -> Message {
+        let outcome = self.await_message(|message| message.has("READY", "1"));
+        outcome.unwrap_or_else(|failure| panic!("a reload does not end: {failure}"))
     }
 
     /// Waits for a message to the service manager; those before it are passed over.
     pub fn await_message(&mut self, wanted: impl Fn(&Message) -> bool) -> Result<Message, Failure> {
-        let deadline = Instant::now() + DEADLINE;
+        self.await_within(DEADLINE, wanted)
+    }
+
+    fn await_within(
+        &mut self,
+        patience: Duration,
+        wanted: impl Fn(&Message) -> bool,
+    ) -> Result<Message, Failure> {
+        let deadline = Instant::now() + patience;
         let process = self.process.as_mut().expect("the daemon was started");
         loop {
             let exited = process.exited();
