@@ -2,6 +2,7 @@
 
 use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use aya::programs::{ProgramError, Xdp};
@@ -88,7 +89,8 @@ pub(super) fn load<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp, Er
     Ok(program)
 }
 
-/// Hands programs to the verifier, each on a thread of its own, and does `work` meanwhile.
+/// Hands programs to the verifier, each on a thread of its own, and does `work` meanwhile; one after
+/// the other where the host has no thread to give.
 pub(super) fn load_while(
     ebpf: &mut Ebpf,
     names: &[&str],
@@ -101,13 +103,25 @@ pub(super) fn load_while(
         .programs_mut()
         .filter(|(name, _)| names.contains(name))
         .filter_map(|(name, program)| Some((name, <&mut Xdp>::try_from(program).ok()?)));
+    // Where no thread can be made, what it was to take is still here.
+    let programs: Vec<_> = programs.map(|program| Mutex::new(Some(program))).collect();
+    let verify = |program: &Mutex<Option<_>>| {
+        let mut program = program.lock().unwrap_or_else(PoisonError::into_inner);
+        program
+            .take()
+            .map_or(Ok(()), |(name, program)| verify(name, program))
+    };
     thread::scope(|scope| {
-        let verify = |(name, program)| scope.spawn(move || verify(name, program));
-        let threads: Vec<_> = programs.map(verify).collect();
+        let spawn = |program| {
+            let builder = thread::Builder::new().name("verify".to_owned());
+            builder.spawn_scoped(scope, move || verify(program)).ok()
+        };
+        let threads: Vec<_> = programs.iter().map(spawn).collect();
         let worked = work();
-        for thread in threads {
+        for thread in threads.into_iter().flatten() {
             thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         }
+        programs.iter().try_for_each(verify)?;
         worked
     })
 }

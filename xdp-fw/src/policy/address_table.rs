@@ -59,7 +59,7 @@ pub(super) struct Known {
 }
 
 /// What a table is made of: nothing else has an influence on it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Origin {
     /// The lists of the dimension; groups are numbered as here.
     lists: Vec<AddressList>,
@@ -187,14 +187,17 @@ pub(super) fn sweep_both(
     let (source_known, destination_known) = (known(&before.source), known(&before.destination));
     let is_long = |origin: &Origin| origin.prefixes() >= LONG;
     if is_long(&source) && is_long(&destination) {
+        let sweep_source = || AddressTable::of(source.clone(), source_known);
         return thread::scope(|scope| {
-            let source = scope.spawn(|| AddressTable::of(source, source_known));
+            let beside = thread::Builder::new().name("sweep".to_owned());
+            let beside = beside.spawn_scoped(scope, sweep_source);
             let destination = AddressTable::of(destination, destination_known);
-            let source = source.join();
-            [
-                source.unwrap_or_else(|panic| resume_unwind(panic)),
-                destination,
-            ]
+            let source = match beside {
+                Ok(source) => source.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                // The host has no thread to give.
+                Err(_) => sweep_source(),
+            };
+            [source, destination]
         });
     }
     [
