@@ -1,9 +1,12 @@
-//! Refuses to build around a BPF object that was made from other sources than those in the tree.
+//! Refuses to build around a BPF object that was made from other sources than those in the tree, and
+//! tells the crate which sources write its address tables.
 //!
 //! It only reads and compares; `cargo xtask ebpf` makes the object and its record.
 
 #[path = "build/bpf_sources.rs"]
 mod bpf_sources;
+#[path = "build/table_writers.rs"]
+mod table_writers;
 
 use std::{
     env, fs,
@@ -26,6 +29,12 @@ fn check() -> Result<(), String> {
     let crate_dir = env::var_os("CARGO_MANIFEST_DIR")
         .map(PathBuf::from)
         .ok_or("CARGO_MANIFEST_DIR is not set: cargo runs this build script")?;
+    for path in table_writers::PATHS {
+        watch(&crate_dir.join(path));
+    }
+    let writers = table_writers::digest(&crate_dir)
+        .map_err(|error| format!("read what writes the address tables: {error}"))?;
+    println!("cargo::rustc-env=XDP_FW_TABLE_WRITERS={writers}");
     watch(&crate_dir.join(OBJECT));
     watch(&crate_dir.join(RECORD));
     let record = Record::read(&crate_dir)?;

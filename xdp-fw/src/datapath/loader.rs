@@ -93,6 +93,9 @@ fn version() -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(env!("CARGO_PKG_VERSION"));
     hash.update(OBJECT);
+    // A build of the same version may have a writer that was mended.
+    hash.update(include_str!("object/xdp-fw.bpf.toml"));
+    hash.update(env!("XDP_FW_TABLE_WRITERS"));
     hash.finalize().into()
 }
 
@@ -122,8 +125,49 @@ fn kind(number: u32) -> Result<MapType, MapError> {
 }
 
 #[cfg(test)]
+#[path = "../../build/table_writers.rs"]
+mod table_writers;
+
+#[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
     use super::*;
+
+    #[test]
+    fn whatever_writes_tables_tells_builds_apart() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let built = table_writers::digest(here).unwrap();
+        assert_eq!(built, env!("XDP_FW_TABLE_WRITERS"));
+
+        let krate = tempfile::tempdir().unwrap();
+        let put = |path: &str, text: &str| {
+            let path = krate.path().join("src").join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let digest = || table_writers::digest(krate.path()).unwrap();
+        for path in [
+            "datapath/addresses.rs",
+            "datapath/mapping.rs",
+            "policy/a/b.rs",
+        ] {
+            put(path, "fn write() {}");
+        }
+        let before = digest();
+        put("datapath/owner.rs", "fn commit() {}");
+        assert_eq!(digest(), before);
+        let mut all = BTreeSet::from([before]);
+        for path in ["policy/a/b.rs", "policy/new.rs", "datapath/mapping.rs"] {
+            put(path, "fn write() { mended() }");
+            assert!(all.insert(digest()), "{path}");
+        }
+        let [new, renamed] =
+            ["new.rs", "renamed.rs"].map(|it| krate.path().join("src/policy").join(it));
+        fs::rename(new, renamed).unwrap();
+        assert!(all.insert(digest()), "a name");
+    }
 
     #[test]
     fn nothing_in_the_object_refers_to_types_of_the_kernel() {
