@@ -5,11 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use aya::maps::{Map, MapData, MapInfo};
+use nix::errno::Errno;
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use xdp_fw::config::Config;
 use xdp_fw::datapath::Datapath;
 use xdp_fw::policy::{Leaves, Memo, Policy, Tables, compile_after, compile_with};
@@ -255,15 +258,15 @@ fn a_table_that_nothing_uses_any_more_is_freed() {
 fn nobody_writes_into_a_map_that_is_carried_over() {
     let mut host = Host::new(HASH);
     host.commit(&rules(SOURCE, DESTINATION, 0));
+    // What nobody froze is written to in the same way.
+    assert_eq!(update(&host.directory().join("result")), Ok(()));
     for name in host.ids().into_keys() {
         let path = host.directory().join(&name);
-        let written = Command::new("bpftool")
-            .args(["map", "delete", "pinned"])
-            .arg(path)
-            .args(["key", "hex", "00", "00", "00", "00"])
-            .output()
-            .unwrap();
-        assert!(!written.status.success(), "{name}");
+        let refused = update(&path).unwrap_err();
+        assert!(refused.contains("not permitted"), "{name}: {refused}");
+        let refused = map(&path, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE);
+        assert_eq!(refused, Err(Errno::EPERM), "{name}");
+        assert_eq!(map(&path, ProtFlags::PROT_READ), Ok(()), "{name}");
     }
     let hash = host.directory().join("SOURCE_V4_HASH");
     let mut hash: aya::maps::Array<_, [u64; 8]> =
@@ -274,6 +277,28 @@ fn nobody_writes_into_a_map_that_is_carried_over() {
     let error = hash.set(0, [0; 8], 0).unwrap_err();
     let refused = std::error::Error::source(&error).unwrap().to_string();
     assert!(refused.contains("not permitted"), "{refused}");
+}
+
+/// Writes zeros into the first value of a pinned array, or says why not.
+fn update(pin: &Path) -> Result<(), String> {
+    let size = MapInfo::from_pin(pin).unwrap().value_size() as usize;
+    let mut bpftool = Command::new("bpftool");
+    bpftool.args(["map", "update", "pinned"]).arg(pin);
+    bpftool.args(["key", "hex", "00", "00", "00", "00", "value", "hex"]);
+    let written = bpftool.args(vec!["00"; size]).output().unwrap();
+    let said = String::from_utf8_lossy(&written.stderr).into_owned();
+    written.status.success().then_some(()).ok_or(said)
+}
+
+/// Has a page of a pinned array in memory for a moment.
+fn map(pin: &Path, access: ProtFlags) -> Result<(), Errno> {
+    let data = MapData::from_pin(pin).unwrap();
+    let page = NonZeroUsize::new(64).unwrap();
+    // SAFETY: a fresh mapping at an address of the kernel's choice, which nobody uses.
+    unsafe {
+        let address = mmap(None, page, access, MapFlags::MAP_SHARED, data.fd(), 0)?;
+        munmap(address, page.get())
+    }
 }
 
 /// What stands in the place of a pin.

@@ -1,7 +1,8 @@
 //! Fault points: named places in the code where a test has this process die or fail.
 //!
 //! Owns their list, and how one is armed: `XDP_FW_FAULT=NAME:kill` or `NAME:error`, and with `:N`
-//! behind that only the N-th time it is reached. Only builds with debug assertions have them; in
+//! behind that only the N-th time it is reached. `NAME:stop` has it wait there for SIGCONT, while the
+//! test does something that is to come between. Only builds with debug assertions have them; in
 //! any other build a point is nothing at all.
 
 use std::env;
@@ -44,6 +45,8 @@ points! {
     RootPinned = "open.root-pinned",
     /// The pins of a former process are adopted and swept.
     Adopted = "open.adopted",
+    /// The address maps that go on are pinned with the new generation, and no other map of it is made.
+    TablesTaken = "generation.tables-taken",
     /// The address maps of a generation are pinned, and nothing is in those that are new.
     TablesPinned = "generation.tables-pinned",
     /// It is loaded and verified, and nothing else of it is pinned.
@@ -115,6 +118,7 @@ pub fn point(point: Point) -> Result<(), Fault> {
 enum Effect {
     Kill,
     Error,
+    Stop,
 }
 
 #[derive(Debug)]
@@ -132,9 +136,14 @@ fn strike(point: Point) -> Result<(), Fault> {
     match &*ARMED {
         Some(armed) if armed.name == name && armed.left.fetch_sub(1, Ordering::Relaxed) == 1 => {
             tracing::warn!("fault point {name}: {:?}", armed.effect);
-            if armed.effect == Effect::Kill {
+            match armed.effect {
                 // Does not come back.
-                let _ = raise(Signal::SIGKILL);
+                Effect::Kill => drop(raise(Signal::SIGKILL)),
+                Effect::Stop => {
+                    let _ = raise(Signal::SIGSTOP);
+                    return Ok(());
+                }
+                Effect::Error => {}
             }
             Err(Fault(name))
         }
@@ -151,6 +160,7 @@ impl FromStr for Armed {
         let effect = match parts.next() {
             Some("kill") => Effect::Kill,
             Some("error") => Effect::Error,
+            Some("stop") => Effect::Stop,
             _ => return Err(()),
         };
         let left = parts.next().map_or(Ok(1), str::parse).map_err(|_| ())?;
@@ -171,6 +181,8 @@ mod tests {
         let armed: Armed = "a.b:error:3".parse().unwrap();
         assert_eq!((armed.name.as_str(), armed.effect), ("a.b", Effect::Error));
         assert_eq!(armed.left.into_inner(), 3);
+        let armed: Armed = "a.b:stop".parse().unwrap();
+        assert_eq!(armed.effect, Effect::Stop);
         let armed: Armed = "a.b:kill".parse().unwrap();
         assert_eq!((armed.effect, armed.left.into_inner()), (Effect::Kill, 1));
         for wrong in ["", "a.b", ":kill", "a.b:maybe", "a.b:kill:x"] {

@@ -1,6 +1,8 @@
-//! The rule maps of a generation: created at the size of their data, and filled.
+//! The rule maps of a generation: created at the size of their data, and filled, but for those that
+//! go on from another one.
 //!
-//! Owns which table goes into which map of the object. Loads no program and pins nothing.
+//! Owns which table goes into which map of the object. Loads no program. The loader pins address maps
+//! as it makes them; nothing else is pinned here.
 
 use std::collections::BTreeMap;
 

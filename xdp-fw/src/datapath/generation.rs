@@ -1,4 +1,4 @@
-//! A generation: fresh rule maps and programs bound to them.
+//! A generation: rule maps, fresh but for the address tables that go on, and programs bound to them.
 //!
 //! Owns building one beside the one in force and pinning what describes it. The maps are
 //! [`super::fill`]'s, the commit is [`super::Datapath`]'s.
@@ -18,7 +18,7 @@ use super::loader::Loader;
 use super::object::{self, EntryPoint, Kernel};
 use super::pins::Pins;
 use super::predecessor::Predecessor;
-use super::reuse::{self, Contents, Reused};
+use super::reuse::{self, Contents, Ids, Reused};
 use super::{Error, Generation, fill};
 use crate::fault::{self, Point};
 use crate::policy::Tables;
@@ -33,6 +33,8 @@ pub(super) struct Built {
     pub(super) follows: Option<u64>,
     contents: Contents,
     reused: Reused,
+    /// Its address maps.
+    ids: Ids,
     place: Place,
 }
 
@@ -100,9 +102,20 @@ pub(super) fn build(
         .flatten()
         .map(|former| pins.generation(former.generation.number))
         .collect();
-    let reused = reuse::take(loader, &former, &place.directory(), &contents);
-    loader.pin_addresses(&place.directory());
+    let directory = place.directory();
+    let mut reused = reuse::take(loader, &former, &directory, &contents)?;
+    fault::point(Point::TablesTaken)?;
+    loader.pin_addresses(&directory);
     let (mut ebpf, mut maps) = fill::create(loader, kernel, tables, &reused)?;
+    let mut ids = reuse::identify(&maps)?;
+    if !reuse::are_as_found(&reused, &ids) {
+        let shown = directory.display();
+        tracing::warn!("{shown}: pins were changed meanwhile; every table is built anew");
+        reuse::clear(&directory)?;
+        reused = reuse::NOTHING;
+        (ebpf, maps) = fill::create(loader, kernel, tables, &reused)?;
+        ids = reuse::identify(&maps)?;
+    }
     fault::point(Point::TablesPinned)?;
     let filter = kernel.program_name(filter(tables));
     let probe = kernel.program_name(EntryPoint::Probe);
@@ -124,6 +137,7 @@ pub(super) fn build(
         follows: before.in_force.map(|before| before.generation.number),
         contents,
         reused,
+        ids,
         place,
     })
 }
@@ -253,7 +267,7 @@ fn pin_pieces(built: &mut Built, info: &GenerationInfo) -> Result<(), Error> {
         &entries(&built.described.rules),
     )?;
     pin_array(&directory.join(pin::GONE), &entries(&built.described.gone))?;
-    reuse::record(&directory, &built.contents, &built.reused)?;
+    reuse::record(&directory, &built.contents, &built.reused, &built.ids)?;
     pin_array(&directory.join(pin::INFO), &[*info])?;
     fault::point(Point::GenerationPinned)?;
     Ok(())

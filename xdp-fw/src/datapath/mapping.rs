@@ -43,8 +43,9 @@ impl<T: Pod> Mapping<T> {
     /// The values. Programs do not see them before the commit.
     pub(super) fn values(&mut self) -> &mut [T] {
         let length = self.bytes.get() / size_of::<T>();
-        // SAFETY: that many values are mapped, page-aligned, for as long as `self` is borrowed; any
-        // bits are a `T`, and nobody else writes to a map that is in no program's hands yet.
+        // SAFETY: that many values are mapped, page-aligned, for as long as `self` is borrowed, and any
+        // bits are a `T`. The map is pinned already, where root alone comes: programs that have it are
+        // being verified, and run no packet before the commit.
         unsafe { std::slice::from_raw_parts_mut(self.address.as_ptr().cast(), length) }
     }
 }

@@ -4,17 +4,21 @@
 //! a new one: they must have been filled with the same content, by its hash; be the very maps that
 //! were, by their ids; and be of the shape that the object wants. They are frozen once they are filled.
 //! What cannot be used is made anew, never refused: a reload must not fail for it.
+//!
+//! The loader opens pins by their names, and makes an empty map where there is none: which maps it
+//! has in fact is looked at afterwards.
 
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
-use aya::maps::{MapData, MapInfo};
+use aya::maps::{Map, MapData, MapInfo};
 use bytemuck::{Pod, Zeroable};
 use sha2::{Digest as _, Sha256};
 
 use super::addresses::{MAPS, TABLES, Table};
 use super::description::{pin, pin_array, read_array};
 use super::error::chain;
+use super::fill::Maps;
 use super::loader::Loader;
 use super::pins::{check_map, exists, remove};
 use super::{Error, sys};
@@ -39,6 +43,12 @@ pub(super) type Reused = [Option<Record>; TABLES.len()];
 /// For tables that are all fresh.
 pub(super) const NOTHING: Reused = [None; TABLES.len()];
 
+/// The address maps of a generation by id: of each table, in the order of [`Table::maps`].
+pub(super) type Ids = [[u32; MAPS]; TABLES.len()];
+
+/// In the place of a content that is not known: no table wants it.
+const UNKNOWN: Content = [0; 32];
+
 /// What the maps of each table are to hold.
 pub(super) type Contents = [Content; TABLES.len()];
 
@@ -54,40 +64,96 @@ pub(super) fn contents(loader: &Loader, tables: &Tables) -> Contents {
 
 /// Pins in the directory of a new generation those maps of `former` ones that hold what its tables
 /// want.
-pub(super) fn take(loader: &Loader, former: &[PathBuf], to: &Path, contents: &Contents) -> Reused {
+///
+/// # Errors
+/// A pin that is not to be used and cannot be removed: it would be taken for the new map.
+pub(super) fn take(
+    loader: &Loader,
+    former: &[PathBuf],
+    to: &Path,
+    contents: &Contents,
+) -> Result<Reused, Error> {
     let records: Vec<_> = former.iter().map(|from| (from, read(from))).collect();
-    let take = |number: usize, table: &Table| {
+    let take = |number: usize, table: &Table| -> Result<Option<Record>, Error> {
         let of = |records: &[Record]| {
             let record = records.get(number).copied();
             record.filter(|record| Some(&record.content) == contents.get(number))
         };
-        let mut found = records
-            .iter()
-            .filter_map(|(from, records)| Some((from, of(records)?)));
-        found
-            .find(|(from, record)| take_table(loader, from, to, table, record))
-            .map(|(_, record)| record)
+        for (from, records) in &records {
+            if let Some(record) = of(records)
+                && take_table(loader, from, to, table, &record)?
+            {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
     };
     let mut reused = NOTHING;
     for (number, (table, reused)) in TABLES.iter().zip(&mut reused).enumerate() {
-        *reused = take(number, table);
+        *reused = take(number, table)?;
     }
-    reused
+    Ok(reused)
+}
+
+/// The address maps that a generation has.
+pub(super) fn identify(maps: &Maps) -> Result<Ids, Error> {
+    let id = |name: &str| {
+        let refused = |error: &(dyn std::error::Error + 'static)| {
+            Error::kernel(format!("ask which map {name} is"), error)
+        };
+        let missing = std::io::Error::other("not an array of the BPF object");
+        let Some(Map::Array(data)) = maps.map(name) else {
+            return Err(refused(&missing));
+        };
+        data.info().map(|info| info.id()).map_err(|e| refused(&e))
+    };
+    let mut ids = [[0; MAPS]; TABLES.len()];
+    for (table, ids) in TABLES.iter().zip(&mut ids) {
+        for (name, to) in table.maps().into_iter().zip(ids) {
+            *to = id(name)?;
+        }
+    }
+    Ok(ids)
+}
+
+/// Whether those that are reused are those that were found: who removes a pin meanwhile has the loader
+/// make an empty map in its place.
+pub(super) fn are_as_found(reused: &Reused, ids: &Ids) -> bool {
+    let mut both = reused.iter().zip(ids);
+    both.all(|(reused, ids)| reused.is_none_or(|record| record.maps == *ids))
+}
+
+/// Removes every address map from the directory of a new generation.
+pub(super) fn clear(directory: &Path) -> Result<(), Error> {
+    TABLES
+        .iter()
+        .try_for_each(|table| remove_table(directory, table))
+}
+
+fn remove_table(directory: &Path, table: &Table) -> Result<(), Error> {
+    for map in table.maps() {
+        let pin = directory.join(map);
+        remove(&pin).map_err(|error| Error::kernel(format!("remove {}", pin.display()), &error))?;
+    }
+    Ok(())
 }
 
 /// Whether all maps of a table are what they should be, and pinned in `to` now; else none is.
-fn take_table(loader: &Loader, from: &Path, to: &Path, table: &Table, record: &Record) -> bool {
+fn take_table(
+    loader: &Loader,
+    from: &Path,
+    to: &Path,
+    table: &Table,
+    record: &Record,
+) -> Result<bool, Error> {
     for (map, id) in table.maps().into_iter().zip(record.maps) {
         if let Err(error) = take_map(loader, from, to, map, id) {
             tracing::warn!("{error}; the table is built anew");
-            for map in table.maps() {
-                // What cannot be removed is in the way of the new map, which says so.
-                let _ = remove(&to.join(map));
-            }
-            return false;
+            remove_table(to, table)?;
+            return Ok(false);
         }
     }
-    true
+    Ok(true)
 }
 
 /// Pins it first and looks then: what is looked at is what is used.
@@ -108,34 +174,47 @@ fn take_map(loader: &Loader, from: &Path, to: &Path, map: &str, id: u32) -> Resu
     Ok(())
 }
 
-/// Closes the maps that are filled now, and pins the record of what is in all of them.
-pub(super) fn record(directory: &Path, contents: &Contents, reused: &Reused) -> Result<(), Error> {
-    let mut records = Vec::with_capacity(TABLES.len());
-    for ((table, reused), content) in TABLES.iter().zip(reused).zip(contents) {
-        records.push(match reused {
-            Some(known) => *known,
-            None => Record {
-                content: *content,
-                maps: close(directory, table)?,
-            },
-        });
-    }
+/// Closes the maps that are filled now, and pins the record of what is in all of them. A table whose
+/// maps cannot be closed, as one that somebody has in memory to write to, goes on with nobody.
+pub(super) fn record(
+    directory: &Path,
+    contents: &Contents,
+    reused: &Reused,
+    ids: &Ids,
+) -> Result<(), Error> {
+    let tables = TABLES.iter().zip(reused).zip(contents).zip(ids);
+    let records = tables.map(|(((table, reused), content), ids)| {
+        let close = || match close(directory, table, *ids) {
+            Ok(()) => *content,
+            Err(error) => {
+                tracing::warn!("{error}; the table is built anew with the next reload");
+                UNKNOWN
+            }
+        };
+        reused.unwrap_or_else(|| Record {
+            content: close(),
+            maps: *ids,
+        })
+    });
+    let records: Vec<_> = records.collect();
     pin_array(&directory.join(pin::TABLES), &records)
 }
 
-/// From now on nobody changes the maps of a table; their ids.
-fn close(directory: &Path, table: &Table) -> Result<[u32; MAPS], Error> {
-    let mut ids = [0; MAPS];
-    for (map, id) in table.maps().into_iter().zip(&mut ids) {
+/// From now on nobody changes the maps of a table, which are pinned.
+fn close(directory: &Path, table: &Table, ids: [u32; MAPS]) -> Result<(), Error> {
+    for (map, id) in table.maps().into_iter().zip(ids) {
         let path = directory.join(map);
         let refused = |error: &(dyn std::error::Error + 'static)| {
             Error::kernel(format!("close {}", path.display()), error)
         };
         let data = MapData::from_pin(&path).map_err(|e| refused(&e))?;
+        if data.info().map_err(|e| refused(&e))?.id() != id {
+            let other = std::io::Error::other("another map than was filled");
+            return Err(refused(&other));
+        }
         sys::freeze(data.fd().as_fd()).map_err(|e| refused(&e))?;
-        *id = data.info().map_err(|e| refused(&e))?.id();
     }
-    Ok(ids)
+    Ok(())
 }
 
 /// Pins the maps and the record of a generation a second time. What cannot be pinned is missing
