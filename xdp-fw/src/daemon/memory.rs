@@ -52,7 +52,8 @@ impl Memory {
             (loaded, former)
         })
         .await?;
-        self.has_recognized = true;
+        // Else a file has changed since it was read, and the next reload asks again.
+        self.has_recognized = former.is_some();
         for hash in [&mut self.index.refused, &mut self.index.cut_off] {
             if hash.is_some() && *hash == former {
                 *hash = Some(loaded.hash());
