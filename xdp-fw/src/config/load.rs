@@ -1,6 +1,6 @@
 //! Loads a configuration: the one way in, for `check` and for the daemon.
 //!
-//! Owns the record of what was read. Never caches: a second call reads again.
+//! Owns the record of what was read. Never caches: what need not be read again, its [`Files`] know.
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ impl Loaded {
             hash.update(size.to_be_bytes());
             match text {
                 Some(text) => hash.update(text),
-                None => stream(path, |piece| hash.update(piece)).ok()?,
+                None => stream(path, size, |piece| hash.update(piece)).ok()?,
             }
         }
         Some(hash.finalize().into())

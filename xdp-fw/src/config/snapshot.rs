@@ -247,7 +247,7 @@ fn write_content(
 fn copy(path: &Path, file: &SetFile, place: &mut File) -> io::Result<()> {
     let mut hash = Sha256::new();
     let mut written = Ok(());
-    let copied = stream(path, |piece| {
+    let copied = stream(path, file.size, |piece| {
         hash.update(piece);
         if written.is_ok() {
             written = place.write_all(piece);
@@ -278,7 +278,12 @@ fn write_in_place(
         write_content(&mut file)?;
         file.sync_all()
     };
-    write().map_err(io_error("write", &unfinished))?;
+    write()
+        .inspect_err(|_| {
+            // What is in the way is removed with the next write.
+            let _ = fs::remove_file(&unfinished);
+        })
+        .map_err(io_error("write", &unfinished))?;
     if name == INDEX {
         struck(&unfinished, Point::IndexWritten)?;
     }
@@ -418,7 +423,7 @@ impl Files for Stored {
     fn set(&self, path: &Path) -> Result<Arc<SetFile>, FileError> {
         let content = self.content(path)?;
         let mut lines = Lines::of(path);
-        stream(content, |piece| lines.take(piece))?;
+        stream(content, Role::Set.bound(), |piece| lines.take(piece))?;
         let file = lines.finish()?;
         let is_same = content.ends_with(hexadecimal(&file.digest));
         is_same.then(|| Arc::new(file)).ok_or(FileError::Changing)

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::set_file::Digest;
-use crate::config::source::{Identity, stream};
+use crate::config::source::{Identity, Role, stream};
 
 /// Contents by place that were whole when they were looked at, and which files they were then;
 /// clones share it. A content is written once, under a name of its own: what changes it later is an
@@ -43,6 +43,6 @@ impl Whole {
 /// The digest of what is in a file.
 pub(super) fn digest(path: &Path) -> io::Result<Digest> {
     let mut hash = Sha256::new();
-    stream(path, |piece| hash.update(piece))?;
+    stream(path, Role::Set.bound(), |piece| hash.update(piece))?;
     Ok(hash.finalize().into())
 }
