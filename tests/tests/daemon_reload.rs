@@ -1,8 +1,13 @@
 //! Reloads: what is written is in force, whole or not at all, and what did not change goes on.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::num::NonZeroUsize;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::thread;
+use std::time::Duration;
 
+use nix::sys::mman::{MapFlags, ProtFlags, mmap};
+use nix::sys::signal::Signal;
 use xdp_fw_tests::cable::{Hosts, config, packets, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
@@ -115,8 +120,8 @@ fn a_set_file_of_the_same_size_and_time_is_seen_and_a_touched_one_is_no_change()
     ));
     daemon.restart();
     let mut wire = hosts.wire();
-    // Each round is asked for right after the write, without the watcher, and the time of the content
-    // is set back to what it was: nothing but the content tells.
+    // Each round is asked for right after the write, and the time of the content is set back to what it
+    // was.
     let modified = fs::metadata(&set).unwrap().modified().unwrap();
     for round in 11..31 {
         fs::write(&set, format!("192.0.2.{round}\n")).unwrap();
@@ -137,6 +142,78 @@ fn a_set_file_of_the_same_size_and_time_is_seen_and_a_touched_one_is_no_change()
     assert!(daemon.cli(&["reload"]).status.success());
     assert_eq!(daemon.generation(), generation);
 }
+
+#[test]
+fn a_reload_that_is_asked_for_sees_a_change_that_no_time_tells() {
+    let hosts = Hosts::new("mapped");
+    let _cable = hosts.cable(1_500);
+    // Where nothing writes a page back, the first write through a mapping alone changes a time.
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let set = memory.path().join("deny.txt");
+    fs::write(&set, "192.0.2.10\n").unwrap();
+    let file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&set)
+        .unwrap();
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    let length = NonZeroUsize::new(11).unwrap();
+    // SAFETY: a fresh mapping at an address of the kernel's choice, of which this test alone knows.
+    let text = unsafe { mmap(None, length, access, MapFlags::MAP_SHARED, &file, 0).unwrap() };
+    let write = |last: u8| {
+        // SAFETY: the byte at 9 is in the mapping, which stays until the end of the process.
+        unsafe { text.cast::<u8>().add(9).write_volatile(last) };
+    };
+    write(b'1');
+    let times = || {
+        let meta = fs::metadata(&set).unwrap();
+        (
+            meta.mtime(),
+            meta.mtime_nsec(),
+            meta.ctime(),
+            meta.ctime_nsec(),
+        )
+    };
+    let before = times();
+    while fs::metadata(&set)
+        .unwrap()
+        .modified()
+        .unwrap()
+        .elapsed()
+        .unwrap()
+        < SETTLED
+    {
+        thread::yield_now();
+    }
+    let sets = format!("[set.deny]\nfiles = [\"{}\"]\n", set.display());
+    let mut daemon = Daemon::start(
+        &hosts.edge,
+        &config(&(sets + &rule("deny", "drop", "source = \"@deny\""))),
+    );
+    let mut wire = hosts.wire();
+    assert!(!passes(&mut wire, &udp4("192.0.2.11", 1)));
+    for (round, ask) in ["reload", "SIGHUP"].into_iter().enumerate() {
+        let last = 12 + round as u8;
+        write(b'0' + last - 10);
+        assert_eq!(times(), before);
+        match ask {
+            "reload" => assert!(daemon.cli(&["reload"]).status.success()),
+            _ => {
+                daemon.forget_messages();
+                daemon.signal(Signal::SIGHUP);
+                daemon.await_reload();
+            }
+        }
+        assert!(
+            !passes(&mut wire, &udp4(&format!("192.0.2.{last}"), 1)),
+            "{ask}"
+        );
+        assert!(passes(&mut wire, &udp4("192.0.2.11", 1)), "{ask}");
+    }
+}
+
+/// More than the longest tick of a clock of files.
+const SETTLED: Duration = Duration::from_millis(100);
 
 #[test]
 fn removing_the_last_rules_removes_them_and_the_others_keep_their_counters() {
@@ -247,7 +324,7 @@ fn reload_and_sighup_put_a_file_into_force_and_an_unchanged_one_is_fine() {
     let mut daemon = Daemon::start(&hosts.edge, &deny(1));
     let reload = daemon.cli(&["reload"]);
     assert_eq!(reload.status.code(), Some(0), "{reload:?}");
-    daemon.signal(nix::sys::signal::Signal::SIGHUP);
+    daemon.signal(Signal::SIGHUP);
     daemon.await_reload();
     assert_eq!(daemon.status().pointer("/last_reload/ok").unwrap(), true);
 }

@@ -4,12 +4,16 @@
 //! made something of a list of prefixes finds it by that. Whose a file is, is asked each time.
 //!
 //! A file is unchanged if its identity is, and if it was read a moment after its last change:
-//! before that, another change may show no other time. Else its digest decides.
+//! before that, another change may show no other time. Else its digest decides. Some changes show no
+//! other time ever (ADR 0021); who knows of one has every digest looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::time::{ClockId, clock_gettime};
 
 use super::load::{Loaded, load};
 use super::prefixes::Prefixes;
@@ -24,6 +28,10 @@ pub struct Cache(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     files: BTreeMap<PathBuf, Kept>,
+    /// Those that the load under way has asked for.
+    asked: BTreeSet<PathBuf>,
+    /// Those of the configuration that was loaded last.
+    named: BTreeSet<PathBuf>,
     /// The sets of the configuration that was loaded last.
     sets: BTreeMap<String, Arc<Prefixes>>,
 }
@@ -44,7 +52,9 @@ impl Cache {
     ///
     /// As [`load`].
     pub fn load(&self, path: &Path) -> Result<Loaded, Problems> {
-        let mut loaded = load(path, self)?;
+        let loaded = load(path, self);
+        self.known().prune(loaded.is_ok());
+        let mut loaded = loaded?;
         let mut known = self.known();
         for (name, set) in &mut loaded.config.sets {
             match known.sets.get(name) {
@@ -56,12 +66,16 @@ impl Cache {
         known.sets = sets
             .map(|(name, set)| (name.clone(), Arc::clone(&set.prefixes)))
             .collect();
-        let named = &loaded.set_files;
-        known
-            .files
-            .retain(|path, _| named.iter().any(|(named, _)| named == path));
         drop(known);
         Ok(loaded)
+    }
+
+    /// The next load reads every file, whatever its times say. What is the same by its digest is not
+    /// parsed.
+    pub fn doubt(&self) {
+        for kept in self.known().files.values_mut() {
+            kept.is_settled = false;
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -73,14 +87,30 @@ impl Cache {
     }
 }
 
+impl Known {
+    /// Forgets what no set names any more. What was named before a mistake may be wanted after it.
+    fn prune(&mut self, is_loaded: bool) {
+        let asked = mem::take(&mut self.asked);
+        let named = &self.named;
+        self.files
+            .retain(|path, _| asked.contains(path) || (!is_loaded && named.contains(path)));
+        if is_loaded {
+            self.named = asked;
+        }
+    }
+}
+
 impl Files for Cache {
     fn read(&self, path: &Path, role: Role) -> Result<String, FileError> {
         Disk.read(path, role)
     }
 
     fn set(&self, path: &Path) -> Result<Arc<SetFile>, FileError> {
-        let before = self.known().files.get(path).cloned();
-        let now = SystemTime::now();
+        let mut known = self.known();
+        known.asked.insert(path.to_path_buf());
+        let before = known.files.get(path).cloned();
+        drop(known);
+        let now = file_time();
         if let Some(before) = &before {
             let identity = look(path, Role::Set)?;
             if before.is_settled && before.identity == identity {
@@ -121,6 +151,14 @@ impl Files for Cache {
     fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
         Disk.glob(pattern)
     }
+}
+
+/// Now, by the clock that a kernel of today takes the times of its files from, which is behind others
+/// by up to a tick.
+fn file_time() -> SystemTime {
+    let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE);
+    // Before 1970 nothing is settled.
+    now.map_or(UNIX_EPOCH, |now| UNIX_EPOCH + Duration::from(now))
 }
 
 #[cfg(test)]

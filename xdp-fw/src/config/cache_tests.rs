@@ -49,6 +49,20 @@ impl Host {
             .collect()
     }
 
+    /// The list is known by its identity of now, with another content than it has.
+    fn forge(&self, is_settled: bool) {
+        let named = self.path("list.txt");
+        let kept = Kept {
+            identity: look(&named, Role::Set).unwrap(),
+            is_settled,
+            file: Arc::new(SetFile {
+                digest: [7; 32],
+                ..SetFile::parse(&named, b"198.51.100.0/24\n").unwrap()
+            }),
+        };
+        self.cache.keep(&named, kept);
+    }
+
     fn is_settled(&self) -> bool {
         self.cache.known().files[&self.path("list.txt")].is_settled
     }
@@ -67,19 +81,31 @@ impl Host {
 }
 
 #[test]
-fn a_file_that_did_not_change_is_not_opened() {
+fn a_file_that_did_not_change_is_not_read() {
+    let host = Host::new("192.0.2.0/24\n");
+    host.settle();
+    host.forge(true);
+    assert_eq!(host.text(), ["198.51.100.0/24"], "it was read again");
+}
+
+#[test]
+fn a_file_that_was_read_within_the_tick_of_its_change_is_read_again() {
+    let host = Host::new("192.0.2.0/24\n");
+    host.settle();
+    host.forge(false);
+    assert_eq!(host.text(), ["192.0.2.0/24"]);
+}
+
+#[test]
+fn who_doubts_has_every_file_read_once() {
     let host = Host::new("192.0.2.0/24\n");
     let before = host.settle();
-    // Nobody could read it, root neither: a content that is not there.
-    let named = host.path("list.txt");
-    let identity = look(&named, Role::Set).unwrap();
-    host.cache.known().files.get_mut(&named).unwrap().file = Arc::new(SetFile {
-        digest: [7; 32],
-        ..SetFile::parse(&named, b"198.51.100.0/24\n").unwrap()
-    });
-    assert_eq!(host.text(), ["198.51.100.0/24"], "it was read again");
-    assert_eq!(look(&named, Role::Set).unwrap(), identity);
-    assert_eq!(before.len(), 1);
+    host.cache.doubt();
+    assert!(Arc::ptr_eq(&host.list(), &before));
+    assert!(host.is_settled(), "it is not doubted any more");
+    host.forge(true);
+    host.cache.doubt();
+    assert_eq!(host.text(), ["192.0.2.0/24"]);
 }
 
 #[test]
@@ -149,6 +175,28 @@ fn what_no_set_names_any_more_is_forgotten() {
     host.cache.load(&host.path("fw.toml")).unwrap();
     let known = host.cache.known();
     assert!(known.files.is_empty() && known.sets.is_empty());
+}
+
+#[test]
+fn what_failed_loads_named_is_forgotten_and_what_was_in_force_is_not() {
+    let host = Host::new("192.0.2.0/24\n");
+    let before = host.settle();
+    let good = fs::read_to_string(host.path("fw.toml")).unwrap();
+    for round in 0..3 {
+        let list = format!("{round}.txt");
+        host.write(&list, "203.0.113.0/24\n");
+        let more = format!("[set.a{round}]\nfiles = \"{list}\"\n[[rule]]\nname = 1\n");
+        host.write("fw.toml", &(good.clone() + &more));
+        host.cache.load(&host.path("fw.toml")).unwrap_err();
+        let known = host.cache.known();
+        let known: Vec<_> = known.files.keys().cloned().collect();
+        assert_eq!(known, [host.path(&list), host.path("list.txt")]);
+    }
+    host.write("fw.toml", "no TOML");
+    host.cache.load(&host.path("fw.toml")).unwrap_err();
+    host.write("fw.toml", &good);
+    assert!(Arc::ptr_eq(&host.list(), &before));
+    assert_eq!(host.cache.known().files.len(), 1);
 }
 
 #[test]

@@ -228,9 +228,10 @@ fn try_often<T>(mut attempt: impl FnMut() -> Result<Option<T>, FileError>) -> Re
     Err(FileError::Changing)
 }
 
-/// Which file `path` is, if it may be trusted, without opening it.
+/// Which file `path` is, if it may be trusted, without reading it. It is opened: a network file system
+/// asks its server then, and answers from what it remembers otherwise.
 pub(super) fn look(path: &Path, role: Role) -> Result<Identity, FileError> {
-    let meta = std::fs::metadata(path).map_err(open_error)?;
+    let meta = open(path).map_err(open_error)?.metadata()?;
     trust(path, &meta, role)?;
     Ok(Identity::of(&meta))
 }
@@ -265,9 +266,10 @@ fn read_settled(
     Ok(settled.then(|| Identity::of(&before)))
 }
 
-/// Reads whatever is in the file `path`, piece by piece.
-pub(super) fn stream(path: &Path, take: impl FnMut(&[u8])) -> io::Result<()> {
-    read_at_most(&mut open(path)?, u64::MAX, take).map(drop)
+/// Reads whatever is in the file `path`, piece by piece, up to one byte more than `size`: enough to
+/// see that it is another file.
+pub(super) fn stream(path: &Path, size: u64, take: impl FnMut(&[u8])) -> io::Result<()> {
+    read_at_most(&mut open(path)?, size, take).map(drop)
 }
 
 fn open(path: &Path) -> io::Result<File> {

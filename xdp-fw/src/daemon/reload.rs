@@ -61,6 +61,10 @@ impl Service {
         if let Some(time) = options.confirm {
             bound_confirm(time).map_err(Refusal::ConfirmTime)?;
         }
+        if cause != Cause::File {
+            // Whoever asks may know of a change that no time of a file tells.
+            self.owner.cache.doubt();
+        }
         let loaded = self.owner.read().await?;
         if cause == Cause::File && self.owner.memory.index.refused == Some(loaded.hash()) {
             return Err(self.rolled_back());
