@@ -210,8 +210,8 @@ mod tests {
                 prefixes: 10,
                 dimensions: Dimensions::All,
             };
-            let used = shape.tables().unwrap().settings.used;
-            assert!(used.iter().all(|used| *used == 1), "{used:?}");
+            let rows = shape.tables().unwrap().settings.row_counts;
+            assert!(rows.iter().all(|rows| *rows != 0), "{rows:?}");
         }
     }
 

@@ -77,7 +77,7 @@ fn a_policy_gets_a_program_within_its_budget() {
             filter(many(basic(), 64)),
             2_050,
         ),
-        ("65 of them", filter(many(basic(), 65)), 2_300),
+        ("65 of them", filter(many(basic(), 65)), 2_350),
         (
             "every criterion",
             filter([everything(), drop("ping").icmp_type("echo-request")]),

@@ -196,6 +196,16 @@ pub struct Rule {
     pub slot: u32,
 }
 
+impl Rule {
+    /// The rule in a word of a table; `None` for zero, which is what stands where there is no rule,
+    /// and would pass. No rule is zero: the first slots belong to reasons.
+    #[must_use]
+    #[inline(always)]
+    pub fn from_word(word: u64) -> Option<Self> {
+        (word != 0).then(|| bytemuck::cast(word))
+    }
+}
+
 /// Rules of a policy whose rows are single words, at most.
 pub const SHORT_RULES_MAX: usize = 64;
 /// Rows of each of its dimensions, at most.
@@ -267,6 +277,17 @@ pub trait Tables {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::REASON_SLOTS;
+
+    #[test]
+    fn a_place_that_nobody_wrote_to_has_no_rule_and_every_rule_is_something() {
+        assert_eq!(Rule::from_word(0), None);
+        let least = Rule {
+            slot: REASON_SLOTS,
+            ..Rule::zeroed()
+        };
+        assert_eq!(Rule::from_word(bytemuck::cast(least)), Some(least));
+    }
 
     #[test]
     fn every_bit_has_a_place_of_its_own_whatever_is_above_it() {

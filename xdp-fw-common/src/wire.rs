@@ -58,8 +58,8 @@ pub struct Settings {
     pub coarse_clock: u32,
     /// 1 where rows are single words.
     pub short: u32,
-    /// Per [`Dimension`]: 1 where a rule has a criterion on it.
-    pub used: [u32; Dimension::COUNT],
+    /// Per [`Dimension`]: its rows, one for each class; 0 where no rule has a criterion on it.
+    pub row_counts: [u32; Dimension::COUNT],
     /// Per [`Dimension`]: index of its class 0 in the row table.
     pub rows: [u32; Dimension::COUNT],
     /// Per [`Dimension`]: index of its first value in the number table; 0 for those that are not in
@@ -86,8 +86,15 @@ impl Settings {
     /// Whether only basic dimensions are in use, and no shadow rules.
     #[must_use]
     pub fn is_basic(&self) -> bool {
-        let mut used = Dimension::ALL.into_iter().zip(self.used);
-        self.shadow == 0 && used.all(|(dimension, used)| used == 0 || dimension.is_basic())
+        let mut all = Dimension::ALL.into_iter();
+        self.shadow == 0 && all.all(|dimension| !self.uses(dimension) || dimension.is_basic())
+    }
+
+    /// Whether a rule has a criterion on `dimension`.
+    #[must_use]
+    pub fn uses(&self, dimension: Dimension) -> bool {
+        let rows = self.row_counts.get(dimension as usize);
+        rows.is_some_and(|rows| *rows != 0)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Address tables: their maps, and the look-ups over them.
 //!
 //! Functions of their own, called and not inlined: what they need of registers and stack is theirs.
-//! And with names that are seen from outside: such a function the verifier walks once (5.6), and any
-//! other one anew for each state that its callers are in.
+//! And with names that are seen from outside: such a function the verifier walks once, and any other
+//! one anew for each state that its callers are in.
 
 use aya_ebpf::{bindings::BPF_F_MMAPABLE, btf_maps::Array, macros::btf_map};
 use xdp_fw_common::{

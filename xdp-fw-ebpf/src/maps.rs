@@ -83,12 +83,23 @@ placed! {
         = [[0; BYTE_VALUES]; BYTE_TABLES], ".bss.bytes";
 }
 
-/// Element `index` of a placed table; `None` beyond its end. LLVM must not believe the zeros that
-/// it was compiled with.
+/// Element `index` of a placed table; `None` beyond its end.
 #[inline(always)]
 fn placed<T: Copy, const LENGTH: usize>(table: *const [T; LENGTH], index: usize) -> Option<T> {
-    // SAFETY: within the table, whose address comes from a static.
-    (index < LENGTH).then(|| unsafe { table.cast::<T>().add(index).read_volatile() })
+    first(table, LENGTH, index)
+}
+
+/// The same of a table's first `count` elements; `None` beyond those. LLVM must not believe the zeros
+/// that the table was compiled with.
+#[inline(always)]
+fn first<T: Copy, const LENGTH: usize>(
+    table: *const [T; LENGTH],
+    count: usize,
+    index: usize,
+) -> Option<T> {
+    // SAFETY: within the table, whose address comes from a static: the verifier knows `count`, a
+    // constant or a frozen setting, and refuses a program for which it is more than `LENGTH`.
+    (index < count).then(|| unsafe { table.cast::<T>().add(index).read_volatile() })
 }
 
 /// Frozen before the verifier looks, so that what is not in use is dead code to it.
@@ -102,7 +113,7 @@ pub static SETTINGS: Settings = Settings {
     shadow: 0,
     coarse_clock: 0,
     short: 0,
-    used: [0; Dimension::COUNT],
+    row_counts: [0; Dimension::COUNT],
     rows: [0; Dimension::COUNT],
     values: [0; Dimension::COUNT],
     prefixes_v4: [0; 2],
@@ -224,7 +235,7 @@ impl<K: Kind> Tables for Maps<K> {
 
     #[inline(always)]
     fn uses(&self, dimension: Dimension) -> bool {
-        (K::FULL || dimension.is_basic()) && setting!(used[dimension as usize]) == 1
+        (K::FULL || dimension.is_basic()) && setting!(row_counts[dimension as usize]) != 0
     }
 
     #[inline(always)]
@@ -283,23 +294,32 @@ impl<K: Kind> Tables for Maps<K> {
 
     #[inline(always)]
     fn short_rule(&self, place: usize) -> Option<Rule> {
-        placed(&raw const SHORT_RULES, place).map(bytemuck::cast)
+        placed(&raw const SHORT_RULES, place).and_then(Rule::from_word)
     }
 
     #[inline(always)]
     fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
-        placed(&raw const SHORT_ROWS[dimension as usize], class as usize)
+        let rows = setting!(row_counts[dimension as usize]);
+        first(
+            &raw const SHORT_ROWS[dimension as usize],
+            rows as usize,
+            class as usize,
+        )
     }
 
     #[inline(always)]
     fn row(&self, dimension: Dimension, class: u32) -> Option<&Row> {
+        // What comes behind is another dimension's.
+        if class >= setting!(row_counts[dimension as usize]) {
+            return None;
+        }
         ROWS.get(setting!(rows[dimension as usize]) + class)
     }
 
     #[inline(always)]
     fn rule(&self, index: u32) -> Option<Rule> {
         let index = if K::FULL { untracked(index) } else { index };
-        placed(&raw const RULES, index as usize).map(bytemuck::cast)
+        placed(&raw const RULES, index as usize).and_then(Rule::from_word)
     }
 
     #[inline(always)]

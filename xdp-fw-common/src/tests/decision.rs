@@ -286,14 +286,25 @@ fn broken_tables_drop_as_internal_whatever_the_default() {
             key: 3,
             ..sound.clone()
         },
+        // A bit for which there is no rule.
+        Plain {
+            rows: [&[][..], &[], &[1]].map(row).to_vec(),
+            ..sound.clone()
+        },
     ];
-    assert_rule(decided(&ordinary(), &sound), 0, Verdict::Drop, 1000);
-    for tables in broken {
-        assert_because(
-            decided(&ordinary(), &tables),
-            Reason::Internal,
-            Verdict::Drop,
-        );
+    for has_short_rows in [false, true] {
+        let rows = |tables: &Plain| Plain {
+            has_short_rows,
+            ..tables.clone()
+        };
+        assert_rule(decided(&ordinary(), &rows(&sound)), 0, Verdict::Drop, 1000);
+        for tables in &broken {
+            assert_because(
+                decided(&ordinary(), &rows(tables)),
+                Reason::Internal,
+                Verdict::Drop,
+            );
+        }
     }
 }
 

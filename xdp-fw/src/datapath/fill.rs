@@ -121,7 +121,7 @@ pub(super) fn fill(
     fill_rules(maps, rules)
 }
 
-/// What rules do: by index, and by the place of their bit.
+/// What rules do: by index, and by the place of their bit. Where there is no rule, zero says so.
 fn fill_rules(maps: &mut Maps, rules: &[Slot]) -> Result<(), Error> {
     let rules = rules.iter().map(|rule| {
         bytemuck::cast::<_, u64>(Rule {
@@ -132,7 +132,7 @@ fn fill_rules(maps: &mut Maps, rules: &[Slot]) -> Result<(), Error> {
         })
     });
     let mut placed = [0_u64; RULES_MAX];
-    write(&mut placed, rules);
+    write("rules", &mut placed, rules)?;
     let mut short = [0_u64; SHORT_RULES_MAX];
     for (index, rule) in placed.iter().take(SHORT_RULES_MAX).enumerate() {
         if let Some(short) = short.get_mut(place(1 << index)) {
@@ -149,7 +149,7 @@ fn fill_numbers(maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
     for (dimension, classes) in tables.numbers() {
         let table = dimension.byte_table();
         if let Some(table) = table.and_then(|table| bytes.get_mut(table)) {
-            write(table, classes.iter().copied());
+            write("bytes", table, classes.iter().copied())?;
         }
     }
     fill_placed(maps, ".bss.bytes", bytes)?;
@@ -161,9 +161,8 @@ fn fill_numbers(maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
     let mut values = mapping.values().chunks_mut(NUMBERS_PACK);
     for (_, classes) in tables.large_numbers() {
         for part in classes.chunks(NUMBERS_PACK) {
-            if let Some(value) = values.next() {
-                write(value, part.iter().copied());
-            }
+            let value = values.next().unwrap_or_default();
+            write("NUMBERS", value, part.iter().copied())?;
         }
     }
     Ok(())
@@ -175,20 +174,34 @@ fn fill_rows(maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
         return fill_array(maps, "ROWS", tables.rows.iter().copied());
     }
     let mut placed = [[0; SHORT_ROWS_MAX]; Dimension::COUNT];
-    let dimensions = tables.settings.rows.iter().zip(tables.settings.used);
-    for ((&first, used), placed) in dimensions.zip(&mut placed) {
-        // What is behind the dimension's last row belongs to the next one, and is never asked for.
-        if let (1, Some(rows)) = (used, tables.rows.get(first as usize..)) {
-            write(placed, rows.iter().map(|row| row.word(0)));
-        }
+    for (dimension, placed) in Dimension::ALL.into_iter().zip(&mut placed) {
+        let rows = tables.rows_of(dimension).iter();
+        write("short_rows", placed, rows.map(|row| row.word(0)))?;
     }
     fill_placed(maps, ".bss.short_rows", placed)
 }
 
-/// Writes values from the start on, as many as there is room for.
-fn write<T>(to: &mut [T], values: impl Iterator<Item = T>) {
-    for (to, value) in to.iter_mut().zip(values) {
-        *to = value;
+/// Writes values into table `name` from the start on.
+///
+/// # Errors
+/// More values than there is room for: without the rest the policy would be another one.
+fn write<T>(name: &str, to: &mut [T], values: impl Iterator<Item = T>) -> Result<(), Error> {
+    let mut room = to.iter_mut();
+    for value in values {
+        let place = room
+            .next()
+            .ok_or_else(|| unfit(name, &"it has no room for all values"))?;
+        *place = value;
+    }
+    Ok(())
+}
+
+/// A table that is not as large as what the policy's compiler made for it.
+pub(super) fn unfit(name: &str, cause: &impl ToString) -> Error {
+    Error::Kernel {
+        action: format!("fill table {name}"),
+        cause: cause.to_string(),
+        remedy: "nothing was changed; please report this with the configuration".to_owned(),
     }
 }
 

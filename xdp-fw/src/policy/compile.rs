@@ -188,9 +188,6 @@ fn settings(policy: &Policy) -> Settings {
         shadow: u32::from(shadow),
         coarse_clock: 0,
         short: u32::from(policy.rules.len() <= SHORT_RULES_MAX && !shadow),
-        used: [0; Dimension::COUNT],
-        rows: [0; Dimension::COUNT],
-        values: [0; Dimension::COUNT],
         ..Settings::zeroed()
     }
 }
@@ -279,10 +276,15 @@ impl Tables {
     fn add_every_rule(&mut self) {
         let mut row = Row::EMPTY;
         (0..self.rules.len()).for_each(|rule| row.insert(rule));
-        self.rows.extend([row; 2]);
+        let rows = [row; 2];
+        self.rows.extend(rows);
         let class = CLASS_ABSENT as u16 + 1;
         self.add_classes(Dimension::Family, vec![class; BYTE_VALUES]);
-        set(&mut self.settings.used, Dimension::Family, 1);
+        set(
+            &mut self.settings.row_counts,
+            Dimension::Family,
+            rows.len() as u32,
+        );
     }
 
     fn add_classes(&mut self, dimension: Dimension, classes: Vec<u16>) {
@@ -299,15 +301,16 @@ impl Tables {
         memberships: &[Membership],
     ) -> Result<(), CompileError> {
         let first = self.rows.len();
-        let count = first + 1 + memberships.len();
-        let (Ok(first), Ok(_)) = (u32::try_from(first), u32::try_from(count)) else {
-            return Err(CompileError::Rows { count });
+        let all = first + 1 + memberships.len();
+        let (Ok(base), Ok(_)) = (u32::try_from(first), u32::try_from(all)) else {
+            return Err(CompileError::Rows { count: all });
         };
         self.rows.extend(criteria.rows(memberships));
-        let is_short = self.rows.len() - first as usize <= SHORT_ROWS_MAX;
-        self.settings.short &= u32::from(is_short);
-        set(&mut self.settings.rows, dimension, first);
-        set(&mut self.settings.used, dimension, 1);
+        let count = self.rows.len() - first;
+        self.settings.short &= u32::from(count <= SHORT_ROWS_MAX);
+        set(&mut self.settings.rows, dimension, base);
+        // No more than `all`.
+        set(&mut self.settings.row_counts, dimension, count as u32);
         Ok(())
     }
 }

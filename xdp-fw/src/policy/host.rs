@@ -48,10 +48,6 @@ impl<'a> HostTables<'a> {
             (&self.tables.destination, &self.destination)
         }
     }
-
-    fn setting(array: &[u32; Dimension::COUNT], dimension: Dimension) -> Option<usize> {
-        array.get(dimension as usize).map(|&value| value as usize)
-    }
 }
 
 impl tables::Tables for HostTables<'_> {
@@ -84,7 +80,7 @@ impl tables::Tables for HostTables<'_> {
     }
 
     fn uses(&self, dimension: Dimension) -> bool {
-        Self::setting(&self.tables.settings.used, dimension) == Some(1)
+        self.tables.settings.uses(dimension)
     }
 
     fn class_v4(&self, dimension: Dimension, address: [u8; 4]) -> u32 {
@@ -139,8 +135,7 @@ impl tables::Tables for HostTables<'_> {
     }
 
     fn row(&self, dimension: Dimension, class: u32) -> Option<&Row> {
-        let base = Self::setting(&self.tables.settings.rows, dimension)?;
-        self.tables.rows.get(base.checked_add(class as usize)?)
+        self.tables.rows_of(dimension).get(class as usize)
     }
 
     fn rule(&self, index: u32) -> Option<Rule> {

@@ -32,7 +32,8 @@ pub struct Tables {
     pub destination_macs: Vec<(Mac, u32)>,
     /// Per dimension, the class of each number; empty where it has none or is not in use.
     pub numbers: [Vec<u16>; Dimension::COUNT],
-    /// Rows of all dimensions in use, each from `settings.rows[dimension]` on.
+    /// Rows of all dimensions in use, each from `settings.rows[dimension]` on, as many as
+    /// `settings.row_counts[dimension]` says.
     pub rows: Vec<Row>,
     /// Prefixes that the rules in force name, as written: what operators count.
     pub prefixes: u64,
@@ -63,6 +64,17 @@ impl Tables {
     pub(crate) fn large_numbers(&self) -> impl Iterator<Item = (Dimension, &[u16])> {
         self.numbers()
             .filter(|(dimension, _)| dimension.byte_table().is_none())
+    }
+
+    /// The rows of one dimension, by class; none where it is not in use.
+    pub(crate) fn rows_of(&self, dimension: Dimension) -> &[Row] {
+        let of = |array: &[u32; Dimension::COUNT]| array.get(dimension as usize).copied();
+        let rows = of(&self.settings.rows).zip(of(&self.settings.row_counts));
+        let rows = rows.and_then(|(first, count)| {
+            let first = first as usize;
+            self.rows.get(first..first.checked_add(count as usize)?)
+        });
+        rows.unwrap_or_default()
     }
 
     /// Every dimension in use that classifies numbers, and the classes.

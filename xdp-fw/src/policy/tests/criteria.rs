@@ -370,6 +370,6 @@ fn every_dimension_of_numbers_has_a_table_of_its_own() {
     assert_eq!(tables.number_values(), 4, "ports, VLAN ids, lengths");
     assert!(is_match(&everything, &v4()));
     for dimension in [Dimension::Source, Dimension::Interface, Dimension::Icmp] {
-        assert_eq!(tables.settings.used[dimension as usize], 0);
+        assert!(!tables.settings.uses(dimension));
     }
 }

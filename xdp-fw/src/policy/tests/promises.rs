@@ -43,7 +43,7 @@ fn without_rules_the_default_decides_and_no_dimension_is_in_use() {
             ..config(Vec::new())
         };
         let tables = compiled(&config);
-        assert_eq!(tables.settings.used, [0; Dimension::COUNT]);
+        assert_eq!(tables.settings.row_counts, [0; Dimension::COUNT]);
         assert!(tables.rows.is_empty() && tables.numbers().next().is_none());
         let decision = decided(&tables, &from("10.0.0.1"));
         assert_eq!(
@@ -56,7 +56,7 @@ fn without_rules_the_default_decides_and_no_dimension_is_in_use() {
 #[test]
 fn a_rule_without_criteria_matches_everything() {
     let tables = compiled(&config(vec![rule("all")]));
-    assert_eq!(tables.settings.used, [0; Dimension::COUNT]);
+    assert_eq!(tables.settings.row_counts, [0; Dimension::COUNT]);
     assert_eq!(deciding(&tables, &from("10.0.0.1")), Some("all"));
     assert_eq!(deciding(&tables, &from("2001:db8::1")), Some("all"));
 }
@@ -67,9 +67,9 @@ fn only_dimensions_with_criteria_have_rows() {
         destination_port: numbers(&[22..=22]),
         ..rule("ssh")
     }]));
-    let used = tables.settings.used;
-    assert_eq!(used.iter().sum::<u32>(), 1);
-    assert_eq!(used[Dimension::DestinationPort as usize], 1);
+    let counts = tables.settings.row_counts;
+    assert_eq!(counts.iter().sum::<u32>(), 3);
+    assert_eq!(counts[Dimension::DestinationPort as usize], 3);
     assert_eq!(tables.rows.len(), 3, "absent, other ports, 22");
     assert!(tables.source.v4.is_empty() && tables.number_values() == 1);
 }

@@ -155,8 +155,8 @@ fn the_pools_make_every_criterion_decide() {
                     rules: vec![rule.clone()],
                     ..config.clone()
                 };
-                let used = compiled(&alone).settings.used[dimension as usize];
-                deciding_with[dimension as usize] += used;
+                let used = compiled(&alone).settings.uses(dimension);
+                deciding_with[dimension as usize] += u32::from(used);
             }
         }
     }
