@@ -7,7 +7,7 @@ use aya::maps::Map;
 use xdp_fw_common::Dimension;
 
 use super::Error;
-use super::fill::Maps;
+use super::fill::{Maps, unfit};
 use super::mapping::Mapping;
 use crate::policy::{Content, Lpm, LpmAddress, Tables};
 
@@ -106,13 +106,13 @@ impl Table {
             return Ok(());
         }
         let mut entries = mapping(maps, self.nodes, table.entries())?;
-        if table.shape.buckets == 0 {
-            table.write(entries.values(), &mut []);
+        let written = if table.shape.buckets == 0 {
+            table.write(entries.values(), &mut [])
         } else {
             let mut buckets = mapping(maps, self.hash, table.shape.buckets as usize)?;
-            table.write(entries.values(), buckets.values());
-        }
-        Ok(())
+            table.write(entries.values(), buckets.values())
+        };
+        written.map_err(|cause| unfit(self.nodes, &cause))
     }
 }
 

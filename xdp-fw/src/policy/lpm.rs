@@ -57,6 +57,18 @@ pub struct Shapes {
     pub v6: Shape,
 }
 
+/// A table that was written into less than it takes. Written all the same, it would leave prefixes
+/// out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// A node lies behind the last entry.
+    #[error("its nodes take more entries than there are")]
+    Nodes,
+    /// A prefix found no room in any of its buckets.
+    #[error("a prefix has no room in its hash")]
+    Hash,
+}
+
 /// One dimension's prefixes of one family, ready to be written.
 #[derive(Debug, Clone, Copy)]
 pub struct Lpm<'a, A> {
@@ -187,16 +199,24 @@ impl<A: LpmAddress> Lpm<'_, A> {
 
     /// Writes the table into zeros: as many entries as [`Self::entries`] says and as many buckets
     /// as the shape.
-    pub fn write(&self, entries: &mut [A::Entry], buckets: &mut [A::Bucket]) {
+    ///
+    /// # Errors
+    /// [`Unfit`] where there are fewer, or the shape is not that of these prefixes. What was written
+    /// must not be used then.
+    pub fn write(&self, entries: &mut [A::Entry], buckets: &mut [A::Bucket]) -> Result<(), Unfit> {
         let nodes = Nodes::of(self.prefixes, self.shape.lengths, Some(entries));
-        for prefix in nodes.hashed {
-            let insert = |at: u32| {
+        if !nodes.fits {
+            return Err(Unfit::Nodes);
+        }
+        let insert = |prefix| {
+            let mut sequence = sequence(prefix, self.shape.buckets, self.shape.seed);
+            sequence.any(|at| {
                 let bucket = buckets.get_mut(at as usize);
                 bucket.is_some_and(|bucket| A::insert(bucket, prefix))
-            };
-            // That there is room the shape has found out.
-            let _ = sequence(prefix, self.shape.buckets, self.shape.seed).any(insert);
-        }
+            })
+        };
+        let fits = nodes.hashed.into_iter().all(insert);
+        fits.then_some(()).ok_or(Unfit::Hash)
     }
 }
 

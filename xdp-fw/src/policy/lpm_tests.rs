@@ -46,7 +46,7 @@ impl<A: LpmAddress> Maps<A> {
             seed: table.shape.seed,
             lengths: table.shape.hashable,
         };
-        table.write(&mut maps.entries, &mut maps.hash);
+        table.write(&mut maps.entries, &mut maps.hash).unwrap();
         maps
     }
 }
@@ -379,4 +379,34 @@ fn prefixes_that_collide_whatever_the_hash_are_in_nodes() {
     for (address, _, class) in &prefixes {
         assert_eq!(lpm::class_v4(&maps, address.octets()), Some(*class));
     }
+}
+
+/// What comes of writing a table into this much room less than it takes.
+fn write_short_of(table: &Lpm<'_, Ipv4Addr>, entries: usize, buckets: usize) -> Result<(), Unfit> {
+    let mut nodes = vec![0; table.entries() - entries];
+    let mut hash = vec![BucketV4::zeroed(); table.shape.buckets as usize - buckets];
+    table.write(&mut nodes, &mut hash)
+}
+
+#[test]
+fn a_table_that_has_no_room_for_a_prefix_is_refused_and_not_written_without_it() {
+    let mixed = mixed(1_000);
+    let tables = tables(&mixed, Leaves::default());
+    let table = tables.v4(Dimension::Source);
+    assert!(table.shape.hashed > 0);
+    assert_eq!(write_short_of(&table, 0, 0), Ok(()));
+    assert_eq!(write_short_of(&table, 1, 0), Err(Unfit::Nodes));
+    let all = table.shape.buckets as usize;
+    assert_eq!(write_short_of(&table, 0, all), Err(Unfit::Hash));
+}
+
+#[test]
+fn a_table_written_in_the_shape_of_fewer_prefixes_is_refused() {
+    let few = Shape::with(&colliding(10)[..1], Leaves::default().v4, 1);
+    let table = Lpm {
+        prefixes: &colliding(10),
+        shape: few,
+    };
+    assert_eq!(few.buckets, 1);
+    assert_eq!(write_short_of(&table, 0, 0), Err(Unfit::Hash));
 }

@@ -42,7 +42,7 @@ pub use compile::{CompileError, compile, compile_after, compile_with};
 pub use content::Content;
 pub use family::{LpmAddress, Prefix};
 pub use host::HostTables;
-pub use lpm::{Leaves, Lpm, Shape, Shapes};
+pub use lpm::{Leaves, Lpm, Shape, Shapes, Unfit};
 pub use model::{AddressList, List, Policy};
 pub use ranges::Ranges;
 pub use rule::Rule;

@@ -19,6 +19,8 @@ pub(super) struct Nodes<'a, 'n, A: LpmAddress> {
     pub(super) count: u32,
     /// Prefixes behind leaves so far.
     pub(super) hashed: Vec<&'a Prefix<A>>,
+    /// Whether every entry so far was within what there is to write to.
+    pub(super) fits: bool,
     /// Zeros, to be written to.
     entries: Option<&'n mut [A::Entry]>,
 }
@@ -41,6 +43,7 @@ impl<'a, 'n, A: LpmAddress> Nodes<'a, 'n, A> {
             hashable: A::hashed(&counts),
             count: ROOT_NODES,
             hashed: Vec::new(),
+            fits: true,
             entries,
         };
         nodes.fill(0, prefixes, 0, CLASS_OUTSIDE);
@@ -109,9 +112,12 @@ impl<'a, 'n, A: LpmAddress> Nodes<'a, 'n, A> {
     }
 
     fn set(&mut self, first: usize, count: usize, entry: A::Entry) {
-        let entries = self.entries.as_deref_mut();
-        if let Some(entries) = entries.and_then(|it| it.get_mut(first..first + count)) {
-            entries.fill(entry);
+        let Some(entries) = self.entries.as_deref_mut() else {
+            return;
+        };
+        match entries.get_mut(first..first + count) {
+            Some(entries) => entries.fill(entry),
+            None => self.fits = false,
         }
     }
 }
