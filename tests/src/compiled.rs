@@ -58,12 +58,22 @@ fn leaves() -> Leaves {
     }
 }
 
-/// `XDP_FW_TEST_ROWS=long` has no rows of single words, however few rules there are.
-fn with_rows(mut tables: Tables) -> Tables {
+/// Whether there are no rows of single words, however few rules there are: `XDP_FW_TEST_ROWS=long`.
+///
+/// # Panics
+/// Where something else is asked for.
+#[must_use]
+pub fn rows_are_long() -> bool {
     match std::env::var("XDP_FW_TEST_ROWS").as_deref() {
-        Ok("long") => tables.settings.short = 0,
+        Ok("long") => true,
         Ok(other) => panic!("XDP_FW_TEST_ROWS={other}: long is what there is"),
-        Err(_) => {}
+        Err(_) => false,
+    }
+}
+
+fn with_rows(mut tables: Tables) -> Tables {
+    if rows_are_long() {
+        tables.settings.short = 0;
     }
     tables
 }

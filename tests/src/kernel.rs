@@ -1,17 +1,22 @@
 //! The real program in the kernel, asked frame by frame what it would do.
 //!
 //! Owns a pin directory of its own, removed on drop. Attaches nothing: every packet is a test run
-//! of the `probe` entry point over freshly loaded tables.
+//! over freshly loaded tables, of the `probe` entry point, which says why, or of the filter itself.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use aya::programs::Xdp;
+use aya::{TestRun as _, TestRunOptions};
+use aya_obj::programs::XdpAttachType;
 use xdp_fw::config::Config;
 use xdp_fw::datapath::{self, Datapath, Prepared, Probe};
 
 use crate::compiled::{Compiled, Said, index_of};
+use xdp_fw_common::Verdict;
 
 /// A pin directory of one test, unloaded and removed at its end.
 pub struct PinDirectory(PathBuf);
@@ -42,13 +47,41 @@ impl Drop for PinDirectory {
     }
 }
 
+/// `XDP_DROP` and `XDP_PASS` of `include/uapi/linux/bpf.h`.
+const XDP_DROP: u32 = 1;
+const XDP_PASS: u32 = 2;
+
+/// How many words the `xdp_md` of a test run has.
+const CONTEXT_WORDS: usize = 6;
+
+/// The packets that each rule and each reason of what is in force has counted.
+///
+/// # Panics
+/// Where nothing is in force.
+#[must_use]
+pub fn counted(pins: &PinDirectory) -> BTreeMap<String, u64> {
+    let snapshot = datapath::read(pins.path()).expect("the pins are whole");
+    let rules = snapshot.rules.into_iter();
+    let reasons = snapshot.reasons.into_iter();
+    let mut counts = BTreeMap::new();
+    for (name, count) in rules
+        .map(|rule| (rule.name, rule.count))
+        .chain(reasons.map(|reason| (reason.reason.name().to_owned(), reason.count)))
+        .filter(|(_, count)| count.packets != 0)
+    {
+        *counts.entry(name).or_default() += count.packets;
+    }
+    counts
+}
+
 /// A loaded generation that is asked, and never put into force.
 pub struct Kernel {
     probe: Probe,
+    filter: Xdp,
     prepared: Prepared,
     compiled: Rc<Compiled>,
-    _datapath: Datapath,
-    _pins: PinDirectory,
+    datapath: Datapath,
+    pins: PinDirectory,
 }
 
 impl Kernel {
@@ -72,12 +105,15 @@ impl Kernel {
         let pins = PinDirectory::new();
         let mut datapath = Datapath::open(pins.path())?;
         let prepared = datapath.prepare(&compiled.tables, [0; 32])?;
+        let number = prepared.generation().number;
+        let filter = pins.path().join(format!("generations/{number}/filter"));
         Ok(Self {
             probe: prepared.probe()?,
+            filter: Xdp::from_pin(filter, XdpAttachType::Interface).expect("the filter is pinned"),
             prepared,
             compiled,
-            _datapath: datapath,
-            _pins: pins,
+            datapath,
+            pins,
         })
     }
 
@@ -105,6 +141,54 @@ impl Kernel {
         Said::of(probed.verdict, probed.reason, || {
             self.compiled.rule(probed.rule?)
         })
+    }
+
+    /// What the filter itself returns for a frame of at least 14 bytes, of which `first_buffer` are
+    /// in its first buffer. It comes in by the loopback device: index 1, that of
+    /// [`INGRESS`](crate::compiled::INGRESS) in the tables.
+    #[must_use]
+    pub fn run_filter(&self, frame: &[u8], first_buffer: Option<u32>) -> &'static str {
+        let context = first_buffer.map(|data_end| {
+            let mut context = [0; CONTEXT_WORDS];
+            context[1] = data_end;
+            context.map(u32::to_ne_bytes)
+        });
+        let run = self
+            .filter
+            .test_run(TestRunOptions {
+                data_in: Some(frame),
+                ctx_in: context.as_ref().map(|context| context.as_flattened()),
+                repeat: 1,
+                ..TestRunOptions::new()
+            })
+            .expect("the kernel takes the frame");
+        match run.return_value {
+            XDP_DROP => Verdict::Drop.name(),
+            XDP_PASS => Verdict::Pass.name(),
+            other => panic!("the filter returned {other}"),
+        }
+    }
+
+    /// Which entry point the filter is: `filter`, `filter_basic` or `filter_short`, whether for
+    /// frames of several buffers or not.
+    #[must_use]
+    pub fn entry_point(&self) -> &'static str {
+        let info = self.filter.info().expect("the kernel tells of programs");
+        let name = info.name_as_str().expect("it has a name");
+        // The kernel cuts names off.
+        let of = |it: &&str| name.starts_with(it);
+        let known = ["filter_short", "filter_basic", "filter"];
+        known.into_iter().find(of).expect("it is a filter")
+    }
+
+    /// Puts it into force, where it meets no packet, and gives the packets that each rule and each
+    /// reason has counted.
+    #[must_use]
+    pub fn counted(mut self) -> BTreeMap<String, u64> {
+        self.datapath
+            .commit(self.prepared)
+            .expect("the commit succeeds");
+        counted(&self.pins)
     }
 
     /// What the host build of the same core does with it.

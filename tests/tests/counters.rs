@@ -9,14 +9,13 @@ use nix::net::if_::if_nametoindex;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
-use xdp_fw::config::{Action, Config, Rule};
-use xdp_fw::datapath::{self, AttachMode, Datapath};
+use xdp_fw::config::{Action, Config};
+use xdp_fw::datapath::{AttachMode, Datapath};
 use xdp_fw::policy::{Policy, compile};
 use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts};
 use xdp_fw_tests::compiled::Said;
 use xdp_fw_tests::generate;
-use xdp_fw_tests::kernel::PinDirectory;
-use xdp_fw_tests::ruleset;
+use xdp_fw_tests::kernel::{PinDirectory, counted};
 
 /// Rule sets, each on a pin directory of its own.
 const RULE_SETS: usize = 8;
@@ -42,22 +41,6 @@ fn expected(config: &Config, frames: &[Vec<u8>], markers: u32) -> Counts {
         }
     }
     *counts.entry("non_ip".to_owned()).or_default() += u64::from(markers);
-    counts
-}
-
-/// What the pins say, by the same names.
-fn counted(pins: &PinDirectory) -> Counts {
-    let snapshot = datapath::read(pins.path()).unwrap();
-    let rules = snapshot.rules.into_iter();
-    let reasons = snapshot.reasons.into_iter();
-    let mut counts = Counts::new();
-    for (name, count) in rules
-        .map(|rule| (rule.name, rule.count))
-        .chain(reasons.map(|reason| (reason.reason.name().to_owned(), reason.count)))
-        .filter(|(_, count)| count.packets != 0)
-    {
-        *counts.entry(name).or_default() += count.packets;
-    }
     counts
 }
 
@@ -119,24 +102,6 @@ fn every_rule_in_force_counts_what_the_oracle_says_shadow_rules_apart() {
     assert!(shadowed >= 3, "{shadowed} shadow rules counted anything");
 }
 
-/// Rules on addresses, protocol and ports, for which there are filters of their own.
-fn basic(config: Config) -> Config {
-    let basic = |rule: Rule| Rule {
-        name: rule.name,
-        action: rule.action,
-        enabled: rule.enabled,
-        source: rule.source,
-        destination: rule.destination,
-        protocol: rule.protocol,
-        source_port: rule.source_port,
-        destination_port: rule.destination_port,
-        ..ruleset::drop("basic")
-    };
-    let mut config = with_markers(config);
-    config.rules = config.rules.into_iter().map(basic).collect();
-    config
-}
-
 #[test]
 fn the_filters_for_simple_policies_count_what_the_oracle_says_be_rules_few_or_many() {
     let hosts = Hosts::new("counters-basic");
@@ -148,7 +113,7 @@ fn the_filters_for_simple_policies_count_what_the_oracle_says_be_rules_few_or_ma
         ("many", generate::many_rules()),
     ] {
         for _ in 0..RULE_SETS {
-            let config = basic(sample(&strategy, &mut runner));
+            let config = with_markers(generate::basic(sample(&strategy, &mut runner)));
             let expected = exchange(&hosts, &config, &mut runner);
             let decided = expected.keys().filter(|name| name.starts_with("rule-"));
             *deciding.entry(rules).or_insert(0) += decided.count();

@@ -39,6 +39,27 @@ pub fn many_rules() -> BoxedStrategy<Config> {
     with_policies(vec(narrow_rule(), 200..=600))
 }
 
+/// The same with no criteria but on addresses, protocol and ports, for which there are filters of
+/// their own, and without shadow rules.
+#[must_use]
+pub fn basic(config: Config) -> Config {
+    let basic = |rule: Rule| Rule {
+        name: rule.name,
+        action: rule.action,
+        enabled: rule.enabled,
+        source: rule.source,
+        destination: rule.destination,
+        protocol: rule.protocol,
+        source_port: rule.source_port,
+        destination_port: rule.destination_port,
+        ..ruleset::drop("basic")
+    };
+    Config {
+        rules: config.rules.into_iter().map(basic).collect(),
+        ..config
+    }
+}
+
 fn with_policies(rules: impl Strategy<Value = Vec<Rule>> + 'static) -> BoxedStrategy<Config> {
     let policies = (action(), action(), action(), any::<bool>());
     let sets = vec(vec(pool::prefix(), 1..6), SETS.len());

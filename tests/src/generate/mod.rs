@@ -11,7 +11,7 @@ mod pool;
 #[cfg(test)]
 mod tests;
 
-pub use configs::{config, few_rules, many_rules};
+pub use configs::{basic, config, few_rules, many_rules};
 pub use frames::{frame, packet};
 pub use mutations::{Mutation, mutated};
 pub use pool::{INTERFACES, interface};
