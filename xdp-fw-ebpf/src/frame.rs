@@ -1,4 +1,4 @@
-//! The one checked packet read.
+//! Reads of packets, all of them checked: one by one, or at once for the start of a frame.
 
 use aya_ebpf::{EbpfContext as _, helpers, programs::XdpContext};
 use bytemuck::Pod;

@@ -1,4 +1,4 @@
-//! The BPF side of xdp-fw: entry points, maps, and the one checked packet read.
+//! The BPF side of xdp-fw: entry points, maps, and the checked packet reads.
 //!
 //! No policy lives here: [`xdp_fw_common::decide()`] has all of it. Every entry point exists twice,
 //! for kernels with and without frames of several buffers (`xdp.frags`, 5.18), because old

@@ -1,6 +1,7 @@
 //! Every map, and [`Tables`] over them.
 //!
-//! Sizes here are placeholders: the loader creates each rule map at the size of its data.
+//! Sizes of maps here are placeholders: the loader creates each rule map at the size of its data. A
+//! table that has its place in the object is as long as it may get.
 
 use core::marker::PhantomData;
 
