@@ -510,10 +510,8 @@ fn what_was_refused_during_a_trial_stays_refused_when_that_is_confirmed() {
     let _cable = cable(&hosts);
     let mut daemon = start(&hosts, &config(""));
     let session = Session::open(&hosts, EDGE, 22);
-    daemon.write_config(&config(&rule("other", "drop", "source = \"192.0.2.9\"")));
-    let tried = daemon.cli(&["reload", "--confirm", "1h"]);
-    assert_eq!(tried.status.code(), Some(0), "{tried:?}");
-    daemon.forget_messages();
+    let other = rule("other", "drop", "source = \"192.0.2.9\"");
+    accepted(&mut daemon, &config(&format!("confirm = \"1h\"\n{other}")));
     refused(&mut daemon, &config(&deny_client()));
     // Neither a start during the trial nor its end has anything to say about that.
     daemon.kill9();

@@ -36,6 +36,14 @@ fn is_denied(wire: &mut Wire, port: u16) -> bool {
     (1..=5).all(|other| passes(wire, &udp4(other)) != (other == port))
 }
 
+/// A daemon that reloads only when it is asked to: the watcher takes no turn before a command.
+fn start<'a>(hosts: &'a Hosts, text: &str) -> Daemon<'a> {
+    let mut daemon = Daemon::prepare(&hosts.edge, text);
+    daemon.without_watches();
+    daemon.restart();
+    daemon
+}
+
 /// Edits as an operator does who asks to be asked: the edit and the reload in one go.
 fn try_out(daemon: &Daemon<'_>, text: &str, time: &str) -> Output {
     daemon.forget_messages();
@@ -46,6 +54,15 @@ fn try_out(daemon: &Daemon<'_>, text: &str, time: &str) -> Output {
 fn command(daemon: &Daemon<'_>, arguments: &[&str]) -> Output {
     daemon.forget_messages();
     daemon.cli(arguments)
+}
+
+/// Puts an edit into force by a command.
+#[track_caller]
+fn reload(daemon: &Daemon<'_>, wire: &mut Wire, text: &str, port: u16) -> String {
+    daemon.write_config(text);
+    let told = succeeds(&command(daemon, &["reload"]));
+    assert!(is_denied(wire, port));
+    told
 }
 
 /// Saves an edit, which comes into force.
@@ -97,7 +114,7 @@ fn base(daemon: &Daemon<'_>) -> Option<u64> {
 fn what_is_not_confirmed_is_taken_back_at_the_deadline_and_refused_from_then_on() {
     let hosts = Hosts::new("trial");
     let _cable = hosts.cable(1_500);
-    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    let mut daemon = start(&hosts, &deny(1));
     let mut wire = hosts.wire();
     assert!(is_denied(&mut wire, 1));
     let before = daemon.generation();
@@ -135,6 +152,9 @@ fn what_is_not_confirmed_is_taken_back_at_the_deadline_and_refused_from_then_on(
     assert!(error.contains("not confirmed in time"), "{error}");
 
     // The same content again, by the watcher: refused. Asked for: in force.
+    daemon.kill9();
+    daemon.with_watches();
+    daemon.restart();
     let message = daemon.edit(&deny(2));
     assert!(message.has_status("last reload failed"), "{message:?}");
     assert!(is_denied(&mut wire, 1));
@@ -148,7 +168,7 @@ fn what_is_not_confirmed_is_taken_back_at_the_deadline_and_refused_from_then_on(
 fn confirm_keeps_what_is_on_trial_also_over_a_restart() {
     let hosts = Hosts::new("confirm");
     let _cable = hosts.cable(1_500);
-    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    let mut daemon = start(&hosts, &deny(1));
     let mut wire = hosts.wire();
     let refused = command(&daemon, &["confirm"]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
@@ -175,7 +195,7 @@ fn confirm_keeps_what_is_on_trial_also_over_a_restart() {
 fn rollback_goes_back_at_once_on_trial_and_without_one() {
     let hosts = Hosts::new("rollback");
     let _cable = hosts.cable(1_500);
-    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    let mut daemon = start(&hosts, &deny(1));
     let mut wire = hosts.wire();
     let refused = command(&daemon, &["rollback"]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
@@ -191,8 +211,8 @@ fn rollback_goes_back_at_once_on_trial_and_without_one() {
     assert_clean(&daemon);
 
     // To stay, and taken back all the same; over a restart, too.
-    save(&mut daemon, &mut wire, &deny(3), 3);
-    save(&mut daemon, &mut wire, &deny(4), 4);
+    reload(&daemon, &mut wire, &deny(3), 3);
+    reload(&daemon, &mut wire, &deny(4), 4);
     succeeds(&command(&daemon, &["rollback"]));
     assert!(is_denied(&mut wire, 3));
     assert_clean(&daemon);
@@ -235,7 +255,7 @@ fn rollback_of_what_could_not_be_stored_goes_back_one_step_and_not_two() {
 fn a_killed_daemon_takes_the_trial_up_again() {
     let hosts = Hosts::new("resume");
     let _cable = hosts.cable(1_500);
-    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    let mut daemon = start(&hosts, &deny(1));
     let mut wire = hosts.wire();
     let before = daemon.generation();
     succeeds(&try_out(&daemon, &deny(2), LONG));
@@ -270,7 +290,7 @@ fn a_killed_daemon_takes_the_trial_up_again() {
 fn a_deadline_that_passes_while_the_daemon_is_dead_is_met_at_its_start() {
     let hosts = Hosts::new("late");
     let _cable = hosts.cable(1_500);
-    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    let mut daemon = start(&hosts, &deny(1));
     let mut wire = hosts.wire();
     succeeds(&try_out(&daemon, &deny(2), LONG));
     daemon.kill9();
@@ -284,7 +304,7 @@ fn a_deadline_that_passes_while_the_daemon_is_dead_is_met_at_its_start() {
     daemon.kill9();
     daemon.restart();
     assert!(is_denied(&mut wire, 1));
-    save(&mut daemon, &mut wire, &deny(3), 3);
+    reload(&daemon, &mut wire, &deny(3), 3);
 }
 
 /// As if the time of the trial were over: moves the deadline in the index of the state directory to
@@ -312,7 +332,7 @@ fn pass_the_deadline(daemon: &Daemon<'_>) {
 fn a_reboot_ends_a_trial_with_the_last_good_configuration() {
     let hosts = Hosts::new("reboot");
     let _cable = hosts.cable(1_500);
-    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    let mut daemon = start(&hosts, &deny(1));
     let mut wire = hosts.wire();
     succeeds(&try_out(&daemon, &deny(2), LONG));
     daemon.kill9();
@@ -332,15 +352,17 @@ fn a_reboot_ends_a_trial_with_the_last_good_configuration() {
 fn edits_during_a_trial_are_on_trial_too_and_none_of_them_becomes_the_base() {
     let hosts = Hosts::new("edits");
     let _cable = hosts.cable(1_500);
-    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    let daemon = start(&hosts, &deny(1));
     let mut wire = hosts.wire();
     let before = daemon.generation();
     succeeds(&try_out(&daemon, &deny(2), LONG));
-    let message = save(&mut daemon, &mut wire, &deny(3), 3);
-    assert!(message.has_status("ON TRIAL"), "{message:?}");
+    let told = reload(&daemon, &mut wire, &deny(3), 3);
+    assert!(told.contains("on trial"), "{told}");
     assert_eq!(base(&daemon), Some(before));
     // Mistakes change nothing.
-    daemon.edit("broken");
+    daemon.write_config("broken");
+    let refused = command(&daemon, &["reload"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
     assert!(is_denied(&mut wire, 3));
     // Another time to confirm restarts the clock.
     let told = succeeds(&try_out(&daemon, &deny(4), "2h"));
@@ -352,10 +374,10 @@ fn edits_during_a_trial_are_on_trial_too_and_none_of_them_becomes_the_base() {
 
     // Back to what was in force before by an edit: nothing is left to confirm, or to refuse.
     succeeds(&try_out(&daemon, &deny(5), LONG));
-    save(&mut daemon, &mut wire, &deny(1), 1);
+    reload(&daemon, &mut wire, &deny(1), 1);
     assert_clean(&daemon);
     assert_eq!(daemon.status().pointer("/last_reload/ok").unwrap(), true);
-    save(&mut daemon, &mut wire, &deny(5), 5);
+    reload(&daemon, &mut wire, &deny(5), 5);
 }
 
 #[test]
@@ -382,7 +404,7 @@ fn a_stop_that_detaches_leaves_nothing_and_the_trial_has_failed() {
     let hosts = Hosts::new("detach");
     let _cable = hosts.cable(1_500);
     let detach = |port| format!("on_stop = \"detach\"\n{}", deny(port));
-    let mut daemon = Daemon::start(&hosts.edge, &detach(1));
+    let mut daemon = start(&hosts, &detach(1));
     let mut wire = hosts.wire();
     succeeds(&try_out(&daemon, &detach(2), LONG));
     assert!(daemon.stop().success());
@@ -400,7 +422,7 @@ fn a_stop_that_detaches_leaves_nothing_and_the_trial_has_failed() {
 fn no_count_goes_back_over_a_trial() {
     let hosts = Hosts::new("counts");
     let _cable = hosts.cable(1_500);
-    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    let mut daemon = start(&hosts, &deny(1));
     let mut wire = hosts.wire();
     // Of each five packets exactly one is dropped, by whichever rule.
     let asked = Cell::new(0);
@@ -411,7 +433,8 @@ fn no_count_goes_back_over_a_trial() {
     assert!(is_denied(1));
     succeeds(&try_out(&daemon, &deny(2), LONG));
     assert!(is_denied(2));
-    daemon.edit(&deny(3));
+    daemon.write_config(&deny(3));
+    succeeds(&command(&daemon, &["reload"]));
     assert!(is_denied(3));
     daemon.kill9();
     daemon.restart();
@@ -443,7 +466,7 @@ fn dropped_by_rules(daemon: &Daemon<'_>) -> u64 {
 fn times_that_make_no_sense_are_refused_with_the_bounds() {
     let hosts = Hosts::new("times");
     let _cable = hosts.cable(1_500);
-    let daemon = Daemon::start(&hosts.edge, &deny(1));
+    let daemon = start(&hosts, &deny(1));
     for time in ["1s", "2d", "60"] {
         let refused = try_out(&daemon, &deny(1), time);
         assert_eq!(refused.status.code(), Some(2), "{refused:?}");

@@ -450,6 +450,7 @@ fn a_fault_while_a_trial_begins_leaves_the_old_rules_or_the_trial() {
             let hosts = Hosts::new("trial");
             let _cable = hosts.cable(1_500);
             let mut host = Host::prepare(&hosts);
+            host.daemon.without_watches();
             host.daemon.arm(armed(point, effect, turn));
             host.daemon.restart();
             let mut begun = false;
@@ -498,6 +499,7 @@ fn a_fault_while_a_trial_ends_does_not_change_how_it_ends() {
             let hosts = Hosts::new("end");
             let _cable = hosts.cable(1_500);
             let mut host = Host::prepare(&hosts);
+            host.daemon.without_watches();
             host.daemon.arm(armed(point, effect, 1));
             host.daemon.restart();
             host.during(|daemon| {

@@ -175,6 +175,11 @@ impl<'a> Daemon<'a> {
         self.watches = false;
     }
 
+    /// From its next start on it does again.
+    pub fn with_watches(&mut self) {
+        self.watches = true;
+    }
+
     /// Arguments for `xdp-fw run` at its next starts.
     pub fn run_with(&mut self, arguments: &[&str]) {
         self.arguments = arguments.iter().map(|&it| it.to_owned()).collect();
