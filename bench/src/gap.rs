@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socket};
 use serde::{Deserialize, Serialize};
 
@@ -82,14 +83,22 @@ fn longest<T>(wire: &Wire, work: impl FnOnce() -> Result<T>) -> Result<(T, f64)>
             let socket = open(wire.sender)?;
             let mut longest = Duration::ZERO;
             let mut before = Instant::now();
+            let (mut sent, mut lost) = (0_u64, 0_u64);
             while !ended.load(Ordering::Relaxed) {
                 thread::sleep(TICK);
-                // A frame that the peer's ring has no room for is lost, as on any wire.
-                let _ = send(socket.as_raw_fd(), &frame, MsgFlags::empty());
+                match send(socket.as_raw_fd(), &frame, MsgFlags::empty()) {
+                    Ok(_) => sent += 1,
+                    // The peer's ring has no room for it: lost, as on any wire.
+                    Err(Errno::ENOBUFS) => lost += 1,
+                    Err(error) => return Err(error).context("a frame"),
+                }
                 longest = longest.max(before.elapsed());
                 before = Instant::now();
             }
-            anyhow::Ok(longest.as_secs_f64() * 1e3)
+            if sent <= lost {
+                bail!("{lost} frames were lost, and only {sent} sent");
+            }
+            Ok(longest.as_secs_f64() * 1e3)
         });
         let done = work();
         ended.store(true, Ordering::Relaxed);

@@ -39,6 +39,9 @@ pub(crate) struct Absent {
 /// All that was measured, and all that was not.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Rates {
+    /// Whether the time that ksoftirqd took is missing, since it could not be seen.
+    #[serde(default)]
+    pub(crate) without_softirqs: bool,
     pub(crate) rates: Vec<Rate>,
     pub(crate) absent: Vec<Absent>,
 }
@@ -57,6 +60,10 @@ pub(crate) fn measure(quick: bool) -> Result<Rates> {
     let mut measured = Rates::default();
     let seconds = if quick { SECONDS_QUICK } else { SECONDS };
     let clock = PacketClock::here()?;
+    if !clock.sees_softirqs() {
+        eprintln!("rate: ksoftirqd cannot be seen here: its time is not counted");
+        measured.without_softirqs = true;
+    }
     for flood in floods(quick) {
         let mut runners = start(flood, &mut measured.absent)?;
         for runner in &mut runners {

@@ -94,6 +94,11 @@ impl PacketClock {
         })
     }
 
+    /// Whether it sees what the kernel thread takes: if not, what that takes over is not in it.
+    pub(crate) fn sees_softirqs(&self) -> bool {
+        self.softirqs.is_some()
+    }
+
     /// What was used so far.
     ///
     /// # Errors

@@ -182,6 +182,12 @@ fn rates(page: &mut String, rates: &Rates, drawn: &[&str]) -> Result<()> {
          ipset match the host alone. All count what they drop. The rate is what the filter counted over the\n\
          CPU time that sending, the veth and the filter took together; the contestants take turns.\n",
     );
+    if rates.without_softirqs {
+        page.push_str(
+            "\n**ksoftirqd could not be seen** where this was measured: what it took over is not in the CPU time, and\n\
+             a rate may look higher than it is.\n",
+        );
+    }
     pictures(page, &["rate-rules", "rate-prefixes"], drawn)?;
     page.push_str("\n| rules | prefixes | | Mpps | ns/packet |\n|--:|--:|---|--:|--:|\n");
     for rate in &rates.rates {
