@@ -392,6 +392,11 @@ fn a_set_file_that_changed_since_it_was_read_is_not_stored() {
         told.ends_with("list.txt has changed since it was read"),
         "{told}"
     );
+    let left = host.stored_names();
+    assert!(
+        !left.iter().any(|name| name.ends_with(UNFINISHED)),
+        "{left:?}"
+    );
     assert_eq!(host.last_good(), old);
     host.store();
     assert_eq!(host.last_good(), host.load());

@@ -241,3 +241,14 @@ fn the_directory_of_a_glob_must_be_there_and_belong_to_nobody_else() {
         format!("is writable by group or others (mode 1777); run `chmod go-w {path}`")
     );
 }
+
+#[test]
+fn no_more_than_one_byte_behind_the_end_is_streamed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(dir.path(), "grown", b"0123456789");
+    for (size, expected) in [(4, "01234"), (9, "0123456789"), (10, "0123456789")] {
+        let mut text = Vec::new();
+        stream(&path, size, |piece| text.extend_from_slice(piece)).unwrap();
+        assert_eq!(text, expected.as_bytes());
+    }
+}
