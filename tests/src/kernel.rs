@@ -15,8 +15,8 @@ use aya_obj::programs::XdpAttachType;
 use xdp_fw::config::Config;
 use xdp_fw::datapath::{self, Datapath, Prepared, Probe};
 
-use crate::compiled::{Compiled, Said, index_of};
-use xdp_fw_common::Verdict;
+use crate::compiled::{Compiled, INGRESS, Said, index_of};
+use xdp_fw_common::{Dimension, Verdict};
 
 /// A pin directory of one test, unloaded and removed at its end.
 pub struct PinDirectory(PathBuf);
@@ -117,7 +117,8 @@ impl Kernel {
         })
     }
 
-    /// What the kernel would do with a frame of at least 14 bytes that came in by `interface`.
+    /// What the kernel would do with a frame of at least 14 bytes that came in by `interface`: what
+    /// the probe says, which must be what the filter does.
     pub fn judge(&mut self, interface: &str, frame: &[u8]) -> Said {
         self.judge_split(interface, frame, None)
     }
@@ -129,6 +130,23 @@ impl Kernel {
         frame: &[u8],
         first_buffer: Option<u32>,
     ) -> Said {
+        let said = self.ask(interface, frame, first_buffer);
+        if interface == INGRESS || !self.knows_interfaces() {
+            let done = self.run_filter(frame, first_buffer);
+            assert_eq!(done, said.verdict, "the filter's, and the probe's: {said}");
+        }
+        said
+    }
+
+    /// Whether it matters to a rule by which interface a frame comes in, of which a test run of the
+    /// filter has but one.
+    #[must_use]
+    pub fn knows_interfaces(&self) -> bool {
+        self.compiled.tables.settings.uses(Dimension::Interface)
+    }
+
+    /// What the probe alone says of a frame.
+    pub fn ask(&mut self, interface: &str, frame: &[u8], first_buffer: Option<u32>) -> Said {
         let probed = self
             .probe
             .run(frame, first_buffer, index_of(interface))
@@ -145,7 +163,7 @@ impl Kernel {
 
     /// What the filter itself returns for a frame of at least 14 bytes, of which `first_buffer` are
     /// in its first buffer. It comes in by the loopback device: index 1, that of
-    /// [`INGRESS`](crate::compiled::INGRESS) in the tables.
+    /// [`INGRESS`] in the tables.
     #[must_use]
     pub fn run_filter(&self, frame: &[u8], first_buffer: Option<u32>) -> &'static str {
         let context = first_buffer.map(|data_end| {

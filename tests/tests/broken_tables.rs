@@ -55,7 +55,7 @@ fn judged(entry_point: &str, tables: Tables) -> Vec<String> {
     let mut kernel = Kernel::of(Rc::new(Compiled { tables }));
     assert_eq!(kernel.entry_point(), entry_point);
     let filter = kernel.run_filter(&frame, None);
-    let probe = kernel.judge(INGRESS, &frame);
+    let probe = kernel.ask(INGRESS, &frame, None);
     let host = kernel.judge_on_host(INGRESS, &frame);
     let counted = kernel.counted().into_keys();
     let filter = counted.map(|by| format!("{filter} by {by}"));

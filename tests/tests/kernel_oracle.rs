@@ -21,7 +21,6 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config as Proptest, RngAlgorithm, TestRng, TestRunner};
 use xdp_fw::config::Config;
 use xdp_fw::config::print;
-use xdp_fw_common::Dimension;
 use xdp_fw_tests::compiled::{self, Compiled, INGRESS, Said};
 use xdp_fw_tests::generate;
 use xdp_fw_tests::kernel::Kernel;
@@ -60,8 +59,7 @@ fn compare(config: &Config, arrivals: &[Arrival]) -> Result<&'static str, (Vec<A
     let compiled = Rc::new(Compiled::new(config));
     let host = compiled.host();
     let mut kernel = Kernel::of(Rc::clone(&compiled));
-    // A test run of the filter has the one interface that is in every namespace.
-    let by_interface = compiled.tables.settings.uses(Dimension::Interface);
+    let by_interface = kernel.knows_interfaces();
     let mut counts = BTreeMap::new();
     let different = arrivals.iter().find_map(|arrival| {
         let (interface, frame) = (arrival.interface, &arrival.frame[..]);
@@ -74,10 +72,7 @@ fn compare(config: &Config, arrivals: &[Arrival]) -> Result<&'static str, (Vec<A
         if frame.len() < SHORTEST {
             return None;
         }
-        let in_kernel = match arrival.split {
-            None => kernel.judge(interface, frame),
-            split => kernel.judge_split(interface, frame, split),
-        };
+        let in_kernel = kernel.ask(interface, frame, arrival.split);
         if in_kernel != expected.0 {
             let message = format!("the kernel says {in_kernel:?}, the oracle {expected:?}");
             return Some((vec![arrival.clone()], message));
