@@ -21,8 +21,8 @@ mod heavy {
 
     const RELOADS: u32 = 2_000;
     /// Until here, caches and the allocator may grow.
-    const WARM_UP: u32 = 200;
-    /// What the allocator may differ by; a page lost with each reload is seven times as much.
+    const WARM_UP: u32 = 500;
+    /// What the allocator may differ by; a page lost with each reload is six times as much.
     const MEMORY_BOUND_KIB: u64 = 1_024;
     /// The kernel frees maps and programs when it has the time.
     const DEADLINE: Duration = Duration::from_secs(30);
