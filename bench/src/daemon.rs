@@ -2,6 +2,8 @@
 //!
 //! Owns its process, its files and its pins; says when it is ready, and when an edit is in force.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt as _;
@@ -136,17 +138,18 @@ impl Daemon {
         })
     }
 
-    /// How often its threads have waited for something so far, all together.
+    /// How often each of its threads has waited for something so far.
     ///
     /// # Errors
     /// If it has ended.
-    pub(crate) fn waits(&self) -> Result<u64> {
-        let mut waits = 0;
+    pub(crate) fn waits(&self) -> Result<HashMap<OsString, u64>> {
+        let mut waits = HashMap::new();
         for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
-            let status = task?.path().join("status");
+            let task = task?;
+            let status = task.path().join("status");
             let count = field(&status.to_string_lossy(), "voluntary_ctxt_switches");
             let count = count.context("the daemon has ended")?;
-            waits += count.parse::<u64>()?;
+            waits.insert(task.file_name(), count.parse()?);
         }
         Ok(waits)
     }

@@ -69,6 +69,9 @@ const ALIKE: &str = "nft prerouting";
 /// After this a daemon has let go of what it needed to start.
 const SETTLED: Duration = Duration::from_secs(1);
 
+/// After this its threads for blocking work have ended, which wait ten seconds for more.
+const IDLE: Duration = Duration::from_secs(12);
+
 /// Measures every contestant with every policy it can have.
 ///
 /// # Errors
@@ -199,12 +202,17 @@ fn idle(seconds: u64) -> Result<Idle> {
         .configuration()?
         .replace("metrics.listen = false\n", "");
     let (daemon, _) = Daemon::start(&configuration, "")?;
-    thread::sleep(SETTLED);
+    thread::sleep(IDLE);
     let before = daemon.waits()?;
     thread::sleep(Duration::from_secs(seconds));
+    let after = daemon.waits()?;
+    let woken = |(thread, count): (&_, u64)| count - before.get(thread).unwrap_or(&0);
     Ok(Idle {
         seconds,
-        wakeups: daemon.waits()? - before,
+        wakeups: after
+            .iter()
+            .map(|(thread, count)| woken((thread, *count)))
+            .sum(),
         resident: daemon.resident()?.now,
     })
 }

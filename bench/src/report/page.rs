@@ -15,8 +15,9 @@ use crate::reload::{Load, Reloads};
 use crate::results::Results;
 use crate::sample::Sample;
 
-/// Above this load when it began, a run was not alone on its machine.
-const BUSY: f64 = 0.5;
+/// Above this load when it began, a run was not alone on its machine: the part before it kept one
+/// CPU busy.
+const BUSY: f64 = 1.5;
 
 /// The whole page; `drawn` are the pictures that there are.
 pub(super) fn text(results: &Results, drawn: &[&str]) -> Result<String> {
@@ -95,13 +96,21 @@ fn goals(page: &mut String, results: &Results) -> Result<()> {
         return Ok(());
     }
     page.push_str("\n## Goals\n\n| work | goal | got | peer | |\n|---|---|---|---|---|\n");
-    for goal in goals {
+    for goal in &goals {
         let met = if goal.met { "met" } else { "**falls short**" };
         writeln!(
             page,
             "| {} | {} | {} | {} | {met} |",
             goal.work, goal.goal, goal.got, goal.peer
         )?;
+    }
+    if goals.iter().any(|goal| goal.shortfall().is_some()) {
+        page.push_str("\nWhere it falls short:\n\n");
+    }
+    for goal in &goals {
+        if let Some(why) = goal.shortfall() {
+            writeln!(page, "- {}: {why}", goal.work)?;
+        }
     }
     Ok(())
 }
