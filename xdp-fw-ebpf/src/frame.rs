@@ -40,7 +40,12 @@ fn bounded(data: usize, offset: usize) -> usize {
 /// There must be a whole `H` at `at`.
 #[inline(always)]
 unsafe fn read<H: Pod>(at: usize) -> H {
-    const { assert!(size_of::<H>() % 2 == 0, "the last byte would stay zero") }
+    const {
+        assert!(
+            size_of::<H>().is_multiple_of(2),
+            "the last byte would stay zero"
+        )
+    }
     let mut header = H::zeroed();
     let to: *mut u8 = (&raw mut header).cast();
     let mut done = 0;
