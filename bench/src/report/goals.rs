@@ -62,7 +62,7 @@ const SHORTFALLS: [(&str, &str); 6] = [
     ),
     (
         SHARE_OF_BARE,
-        "By CPU time a bare drop leaves so little of a packet that the goal allows a filter 12 ns in all, less than \
+        "By CPU time a bare drop leaves so little of a packet that the goal allows a filter 12 ns in all, about \
          half of what xdp-filter's program takes by itself, which does less and gets 59 to 64 % here.",
     ),
     (
