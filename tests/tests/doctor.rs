@@ -56,7 +56,6 @@ fn a_host_that_filters_is_ready() {
     let fine = findings(&report, "ok").join("\n");
     for what in [
         "Linux ",
-        "LPM tries",
         "compiles programs",
         "e0: veth, MTU 1500, filtered in native mode",
         "the daemon runs: version ",

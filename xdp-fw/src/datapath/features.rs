@@ -41,7 +41,6 @@ pub fn features() -> Vec<Feature> {
     let needed = [
         ("XDP programs", "4.8", Program(ProgramType::Xdp)),
         ("program arrays", "4.2", Map(MapType::ProgramArray)),
-        ("LPM tries", "4.11", Map(MapType::LpmTrie)),
         ("hash maps", "3.19", Map(MapType::Hash)),
         ("arrays", "3.19", Map(MapType::Array)),
         ("per-CPU arrays", "4.6", Map(MapType::PerCpuArray)),
