@@ -3,6 +3,7 @@
 //! Owns the order in which a configuration is read: this table leads to all others.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -292,6 +293,20 @@ fn limits(limits: &mut Limits, item: &Item<'_>, scope: &mut Scope<'_>) {
 
 /// An amount of memory, or `None` for `false`.
 fn memory(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Option<u64>> {
+    or_false(item, scope, parse_memory)
+}
+
+/// A time, or `None` for `false`.
+fn confirm(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Option<Duration>> {
+    or_false(item, scope, parse_confirm)
+}
+
+/// What `parse` makes of a string, or `None` for `false`.
+fn or_false<T, E: Display>(
+    item: &Item<'_>,
+    scope: &mut Scope<'_>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Option<Option<T>> {
     let text = match item.value.get_ref() {
         DeValue::Boolean(false) => return Some(None),
         DeValue::String(text) => text,
@@ -300,8 +315,8 @@ fn memory(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Option<u64>> {
             return None;
         }
     };
-    match parse_memory(text) {
-        Ok(bytes) => Some(Some(bytes)),
+    match parse(text) {
+        Ok(value) => Some(Some(value)),
         Err(error) => {
             let message = format!("`{}` {error}", item.key.name);
             scope.report.wrong(item.offset(), message);
@@ -318,26 +333,6 @@ fn on_stop(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<OnStop> {
         &choices,
         &[("unload", "detach"), ("stay", "keep")],
     )
-}
-
-/// A time, or `None` for `false`.
-fn confirm(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Option<Duration>> {
-    let text = match item.value.get_ref() {
-        DeValue::Boolean(false) => return Some(None),
-        DeValue::String(text) => text,
-        _ => {
-            wrong_kind(item, scope);
-            return None;
-        }
-    };
-    match parse_confirm(text) {
-        Ok(time) => Some(Some(time)),
-        Err(error) => {
-            let message = format!("`{}` {error}", item.key.name);
-            scope.report.wrong(item.offset(), message);
-            None
-        }
-    }
 }
 
 /// An address and a port, or `None` for `false`.
