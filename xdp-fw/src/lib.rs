@@ -14,6 +14,7 @@ pub mod explain;
 pub mod fault;
 pub mod guard;
 pub mod interfaces;
+pub mod names;
 pub mod packet;
 pub mod policy;
 pub mod timestamp;

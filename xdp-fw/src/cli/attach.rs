@@ -1,14 +1,17 @@
 //! `xdp-fw attach`: one interface, for udev and network scripts.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 
 use crate::config::snapshot::Stored;
 use crate::config::{self, Config, Disk};
 use crate::daemon::control::client;
 use crate::datapath::{self, AttachMode};
-use crate::interfaces::{self, Interface};
+use crate::interfaces::{self, Interface, InterfaceName};
 
 use super::{Exit, Failure, Places, block_on, output};
 
@@ -30,8 +33,8 @@ Example:
   xdp-fw attach wan0 --mode generic")]
 pub(super) struct Attach {
     /// Name of the interface
-    #[arg(value_name = "IFACE")]
-    interface: String,
+    #[arg(value_name = "IFACE", value_parser = OsStringValueParser::new().map(name_of))]
+    interface: InterfaceName,
     /// Where the filter runs; auto prefers the driver
     #[arg(long, value_enum)]
     mode: Option<Mode>,
@@ -61,7 +64,8 @@ impl From<config::Mode> for Mode {
 }
 
 impl Attach {
-    pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
+    pub(super) fn run(mut self, places: &Places) -> Result<Exit, Failure> {
+        self.interface = self.meant();
         if self.configured {
             self.attach_if_configured(places)?;
             return Ok(Exit::Ok);
@@ -78,6 +82,29 @@ impl Attach {
             .map_or("detached again", |xdp| xdp.mode.name());
         output::print(&format!("{}: {mode}\n", interface.name))?;
         Ok(Exit::Ok)
+    }
+
+    /// The interface that is meant. udev takes quotation marks off the arguments of a rule, but not
+    /// off the environment; an operator may write the name as `status` shows it.
+    fn meant(&self) -> InterfaceName {
+        if self.configured
+            && std::env::var_os("SUBSYSTEM").is_some_and(|subsystem| subsystem == "net")
+            && let Some(name) = std::env::var_os("INTERFACE")
+        {
+            return name_of(name);
+        }
+        // Only a backslash can be the beginning of an escape.
+        let text = std::str::from_utf8(self.interface.as_bytes());
+        let Some(text) = text.ok().filter(|text| text.contains('\\')) else {
+            return self.interface.clone();
+        };
+        let escaped = InterfaceName::from_text(text);
+        let all = block_on(interfaces::list()).ok().and_then(Result::ok);
+        let exists = |name: &InterfaceName| all.iter().flatten().any(|it| it.name == *name);
+        if exists(&escaped) && !exists(&self.interface) {
+            return escaped;
+        }
+        self.interface.clone()
     }
 
     fn attach_if_configured(&self, places: &Places) -> Result<(), Failure> {
@@ -106,7 +133,7 @@ impl Attach {
     /// What the daemon says of the interface; nothing if it is not configured.
     fn told(&self, interfaces: &[crate::daemon::Interface]) -> Result<(), Failure> {
         let mut interfaces = interfaces.iter();
-        let ours = interfaces.find(|interface| interface.name == self.interface);
+        let ours = interfaces.find(|interface| self.interface == *interface.name);
         match ours.and_then(|interface| interface.error.as_ref()) {
             Some(error) => Err(Failure::failed(error)),
             None => Ok(()),
@@ -121,8 +148,8 @@ impl Attach {
     }
 
     fn attach(&self, places: &Places, mode: Mode) -> Result<(), Failure> {
-        let name = &self.interface;
-        let (interface, all) = find(name)?;
+        let (interface, all) = find(&self.interface)?;
+        let name = &interface.name;
         // With --configured it was the configuration that named it, and there is the remedy.
         if !self.configured
             && let Some(what) = interfaces::not_ethernet(&interface)
@@ -159,10 +186,14 @@ fn read(places: &Places) -> Option<Config> {
     loaded.map(|loaded| loaded.config)
 }
 
+fn name_of(argument: OsString) -> InterfaceName {
+    InterfaceName::from_bytes(argument.as_bytes())
+}
+
 /// The interface, and all there are.
-fn find(name: &str) -> Result<(Interface, Vec<Interface>), Failure> {
+fn find(name: &InterfaceName) -> Result<(Interface, Vec<Interface>), Failure> {
     let all = block_on(interfaces::list())??;
-    let Some(interface) = all.iter().find(|interface| interface.name == name) else {
+    let Some(interface) = all.iter().find(|interface| interface.name == *name) else {
         return Err(Failure::failed(format!(
             "{name}: no such interface; see `ip link`"
         )));
@@ -185,7 +216,7 @@ mod tests {
         };
         let refused = |configured| {
             let attach = Attach {
-                interface: "lo".to_owned(),
+                interface: InterfaceName::from_text("lo"),
                 mode: None,
                 configured,
             };

@@ -15,8 +15,8 @@ use ipnetwork::IpNetwork;
 
 use crate::packet;
 
-use super::pattern::matches;
 use super::prefixes::Prefixes;
+use crate::names::pattern::matches;
 
 /// A place in a configuration file, both counted from 1; columns count characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

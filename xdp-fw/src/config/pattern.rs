@@ -1,11 +1,11 @@
-//! Globs over names of interfaces and of files: `*` is any run of characters, `?` is one.
+//! Globs over names of files: `*` is any run of characters, `?` is one.
 //!
 //! Owns the two wildcards. There are no character classes and no escapes: nobody wants a `*` or a
-//! `?` in a name literally.
+//! `?` in a file's name literally. What interfaces are called is [`crate::names`]'.
 
 use std::path::{Path, PathBuf};
 
-/// Whether a pattern has a wildcard; one without names a single interface.
+/// Whether a pattern has a wildcard; one without names a single file.
 #[must_use]
 pub fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?'])

@@ -120,7 +120,10 @@ impl Owner {
         }
         let path = self.settings.config.clone();
         let listed = interfaces::list().await?;
-        let names: Vec<_> = listed.into_iter().map(|it| (it.index, it.name)).collect();
+        let names: Vec<_> = listed
+            .into_iter()
+            .map(|it| (it.index, it.name.into()))
+            .collect();
         let fallback = move || {
             let tables = candidate::tables(&path, &loaded.config, &names, &Memo::default()).ok()?;
             Some(Fallback::Other(Box::new(tables)))

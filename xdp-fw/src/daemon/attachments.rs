@@ -208,6 +208,7 @@ impl Attachments {
                     "{name}: no such interface; filtered as soon as it appears"
                 )),
             ),
+            State::Unreadable { why, .. } => (None, Some(unreadable(name, why))),
             State::Unfit { why, .. } => (None, Some(format!("{name}: not filtered: {why}"))),
             State::Foreign { program, .. } => (None, Some(program.describe(name))),
         };
@@ -230,6 +231,13 @@ fn is_failure(planned: &Planned) -> bool {
         State::Unfit { .. } => planned.exact,
         _ => true,
     }
+}
+
+fn unreadable(name: &str, why: &str) -> String {
+    format!(
+        "{name}: not filtered: the kernel's message about this interface cannot be read: {why}; \
+         `ip -d link` may show it: give it another name, or report this with that output"
+    )
 }
 
 fn other_mode(name: &str, now: XdpMode) -> String {

@@ -6,7 +6,8 @@ use crate::interfaces::{XdpMode, XdpState};
 fn interface(name: &str) -> Interface {
     Interface {
         index: 7,
-        name: name.to_owned(),
+        name: crate::names::InterfaceName::from_text(name),
+        flaw: None,
         ethernet: true,
         kind: None,
         up: true,

@@ -285,7 +285,7 @@ pub(super) async fn interfaces_for(config: &Config) -> Result<Vec<(u32, String)>
                 .iter()
                 .any(|pattern| interfaces::matches(pattern, &it.name))
         })
-        .map(|it| (it.index, it.name))
+        .map(|it| (it.index, it.name.into()))
         .collect();
     named.sort_unstable();
     Ok(named)

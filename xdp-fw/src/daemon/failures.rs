@@ -98,7 +98,7 @@ impl Failures {
         match result {
             Ok(()) => drop(self.open.remove(&interface.index)),
             Err(message) => {
-                *self.counts.entry(interface.name.clone()).or_default() += 1;
+                *self.counts.entry(interface.name.to_string()).or_default() += 1;
                 self.note(interface, mode, message);
             }
         }
@@ -149,7 +149,8 @@ mod tests {
     fn interface(mtu: u32) -> Interface {
         Interface {
             index: 7,
-            name: "wan0".to_owned(),
+            name: crate::names::InterfaceName::from_text("wan0"),
+            flaw: None,
             ethernet: true,
             kind: None,
             up: true,

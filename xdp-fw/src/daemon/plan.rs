@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, Mode};
 use crate::datapath::{Foreign, Link};
-use crate::interfaces::{Interface, XdpMode, is_glob, matches, why_unfit};
+use crate::interfaces::{Interface, XdpMode, matches, why_unfit};
+use crate::names::pattern::exact;
 
 /// What the kernel says, all from about the same moment.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +73,12 @@ pub(super) enum State {
     Detached { interface: Interface },
     /// Not there.
     Missing,
+    /// The kernel's message about it could not be read, so that nobody knows whether the
+    /// configuration names it.
+    Unreadable {
+        interface: Interface,
+        why: &'static str,
+    },
     /// Its frames do not begin with an Ethernet header, as the program takes for granted.
     Unfit { interface: Interface, why: String },
     /// Someone else's program is on it.
@@ -88,6 +95,7 @@ impl State {
             Self::Attached { interface, .. }
             | Self::OtherMode { interface, .. }
             | Self::Detached { interface }
+            | Self::Unreadable { interface, .. }
             | Self::Unfit { interface, .. }
             | Self::Foreign { interface, .. } => Some(interface),
             Self::Missing => None,
@@ -108,33 +116,41 @@ pub(super) fn plan(config: &Config, scene: &Scene) -> Plan {
     }
 }
 
-/// The configured interfaces in the order of the patterns, each once.
+/// The configured interfaces in the order of the patterns, each once; then those of which nobody
+/// knows whether they are configured.
 fn wanted<'a>(
-    config: &'a Config,
+    config: &Config,
     interfaces: &'a [Interface],
-) -> Vec<(&'a str, Option<&'a Interface>)> {
+) -> Vec<(String, Option<&'a Interface>)> {
+    let (readable, flawed): (Vec<_>, Vec<_>) = interfaces.iter().partition(|it| it.flaw.is_none());
     let mut seen = BTreeSet::new();
     let mut wanted = Vec::new();
     for pattern in &config.interfaces {
         let mut found = false;
-        for interface in interfaces.iter().filter(|i| matches(pattern, &i.name)) {
+        for &interface in readable.iter().filter(|it| matches(pattern, &it.name)) {
             found = true;
-            if seen.insert(interface.name.as_str()) {
-                wanted.push((interface.name.as_str(), Some(interface)));
+            if seen.insert(interface.name.clone()) {
+                wanted.push((interface.name.to_string(), Some(interface)));
             }
         }
-        if !found && !is_glob(pattern) && seen.insert(pattern) {
-            wanted.push((pattern, None));
+        if let Some(name) = exact(pattern)
+            && !found
+            && seen.insert(name.clone())
+        {
+            wanted.push((name.into(), None));
         }
     }
+    let flawed = flawed.into_iter();
+    wanted.extend(flawed.map(|it| (it.name.to_string(), Some(it))));
     wanted
 }
 
-fn planned(config: &Config, scene: &Scene, name: &str, interface: Option<&Interface>) -> Planned {
-    let mode = config.mode_of(name).unwrap_or(config.mode);
+fn planned(config: &Config, scene: &Scene, name: String, interface: Option<&Interface>) -> Planned {
+    let mode = config.mode_of(&name).unwrap_or(config.mode);
+    let mut patterns = config.interfaces.iter();
     Planned {
-        name: name.to_owned(),
-        exact: config.interfaces.iter().any(|pattern| pattern == name),
+        exact: patterns.any(|pattern| exact(pattern).is_some_and(|it| it == *name)),
+        name,
         mode,
         state: interface.map_or(State::Missing, |interface| state(scene, interface, mode)),
     }
@@ -142,6 +158,9 @@ fn planned(config: &Config, scene: &Scene, name: &str, interface: Option<&Interf
 
 fn state(scene: &Scene, interface: &Interface, wanted: Mode) -> State {
     let interface = interface.clone();
+    if let Some(why) = interface.flaw {
+        return State::Unreadable { interface, why };
+    }
     if let Some(why) = why_unfit(&interface, &scene.interfaces) {
         return State::Unfit { interface, why };
     }
@@ -217,7 +236,7 @@ fn removals(scene: &Scene, planned: &[Planned]) -> Vec<Removal> {
     let unconfigured = gone.filter_map(|interface| {
         Some(Removal::NotConfigured {
             link: link(scene, interface)?.clone(),
-            name: interface.name.clone(),
+            name: interface.name.to_string(),
         })
     });
     dead.cloned()

@@ -1,14 +1,15 @@
 use super::*;
 use crate::config::InterfaceOverride;
 use crate::daemon::testing::config;
-use crate::interfaces::XdpState;
+use crate::interfaces::{InterfaceName, XdpState};
 
 const ROOT: u32 = 42;
 
 fn interface(index: u32, name: &str) -> Interface {
     Interface {
         index,
-        name: name.to_owned(),
+        name: InterfaceName::from_text(name),
+        flaw: None,
         ethernet: true,
         kind: None,
         up: true,
@@ -48,6 +49,7 @@ fn states(plan: &Plan) -> Vec<(&str, bool, &str)> {
         State::OtherMode { .. } => "other mode",
         State::Detached { .. } => "detached",
         State::Missing => "missing",
+        State::Unreadable { .. } => "unreadable",
         State::Unfit { .. } => "unfit",
         State::Foreign { .. } => "foreign",
     };

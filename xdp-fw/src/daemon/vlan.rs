@@ -51,7 +51,7 @@ pub(super) async fn hidden(config: &Config, all: &[Interface]) -> Result<Hidden,
                 Err(error) => format!("the kernel does not tell whether it does: {error}"),
             };
             let message = format!("{}; {remedy}", problem.message);
-            Some((interface.name, Problem { message, ..problem }))
+            Some((interface.name.into(), Problem { message, ..problem }))
         });
         hidden.collect()
     })
@@ -131,7 +131,8 @@ mod tests {
     fn interface(name: &str) -> Interface {
         Interface {
             index: 1,
-            name: name.to_owned(),
+            name: crate::names::InterfaceName::from_text(name),
+            flaw: None,
             ethernet: name != "lo",
             kind: None,
             up: true,

@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use crate::names::{InterfaceName, shell};
+
 use aya::programs::loaded_programs;
 
 /// What libxdp calls the program with which it runs several others on one interface.
@@ -41,11 +43,12 @@ impl Foreign {
     #[must_use]
     pub fn describe(&self, interface: &str) -> String {
         let id = self.program;
+        let operand = shell::operand(InterfaceName::from_text(interface).as_bytes());
         if self.dispatcher {
             return format!(
                 "{interface}: run by libxdp (program `{DISPATCHER}`, id {id}), which is left alone; \
-                 `xdp-loader status {interface}` lists what it runs; `xdp-loader unload {interface} \
-                 --all` makes room, or leave {interface} out of `interfaces`"
+                 `xdp-loader status {operand}` lists what it runs; `xdp-loader unload --all \
+                 {operand}` makes room, or leave {interface} out of `interfaces`"
             );
         }
         let which = match &self.name {

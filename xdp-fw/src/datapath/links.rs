@@ -13,6 +13,7 @@ use aya::programs::{ProgramError, Xdp, XdpMode};
 
 use crate::fault::{self, Point};
 use crate::interfaces;
+use crate::names::InterfaceName;
 
 use super::error::{chain, errno};
 use super::netlink::{self, Answer};
@@ -169,7 +170,7 @@ fn refusal(
         errno: errno(error),
         chain: chain(error),
         said,
-        device: &interfaces::device(name).unwrap_or_default(),
+        device: &interfaces::device(&InterfaceName::from_text(name)).unwrap_or_default(),
     };
     Some(refusal.into_error())
 }

@@ -3,7 +3,7 @@
 //! Pure. Drivers word the same few causes in many ways; what they have in common are the words
 //! that are looked for here.
 
-use crate::interfaces::{Device, drivers};
+use crate::interfaces::{Device, InterfaceName, drivers};
 
 use super::{AttachMode, Error};
 
@@ -39,6 +39,11 @@ impl Refusal<'_> {
                 )
             ),
         }
+    }
+
+    /// Its name in a command.
+    fn word(&self) -> String {
+        InterfaceName::from_text(self.interface).shell()
     }
 
     fn cause(&self) -> String {
@@ -125,9 +130,9 @@ fn other_mode(refusal: &Refusal<'_>) -> String {
 }
 
 fn remove_the_other(refusal: &Refusal<'_>) -> String {
-    let name = refusal.interface;
+    let (name, word) = (refusal.interface, refusal.word());
     format!(
-        "see which with `ip link show dev {name}`; remove it there, or leave {name} out of `interfaces`"
+        "see which with `ip link show dev {word}`; remove it there, or leave {name} out of `interfaces`"
     )
 }
 
@@ -139,18 +144,18 @@ fn filter_the_upper(refusal: &Refusal<'_>) -> String {
 }
 
 fn no_split(refusal: &Refusal<'_>) -> String {
-    let name = refusal.interface;
-    format!("switch it off: `ethtool -G {name} tcp-data-split off`")
+    let word = refusal.word();
+    format!("switch it off: `ethtool -G {word} tcp-data-split off`")
 }
 
 fn no_hardware_gro(refusal: &Refusal<'_>) -> String {
-    let name = refusal.interface;
-    format!("switch it off: `ethtool -K {name} rx-gro-hw off`")
+    let word = refusal.word();
+    format!("switch it off: `ethtool -K {word} rx-gro-hw off`")
 }
 
 fn no_lro(refusal: &Refusal<'_>) -> String {
-    let name = refusal.interface;
-    format!("switch LRO off: `ethtool -K {name} lro off`")
+    let word = refusal.word();
+    format!("switch LRO off: `ethtool -K {word} lro off`")
 }
 
 fn match_the_peer(refusal: &Refusal<'_>) -> String {
@@ -165,7 +170,7 @@ fn match_the_peer(refusal: &Refusal<'_>) -> String {
 }
 
 fn fewer_channels(refusal: &Refusal<'_>) -> String {
-    let name = refusal.interface;
+    let word = refusal.word();
     let most = refusal
         .device
         .channels
@@ -173,18 +178,18 @@ fn fewer_channels(refusal: &Refusal<'_>) -> String {
     // Drivers that send from queues of their own need one for each that receives.
     let half = (most / 2).max(1);
     format!(
-        "leave queues for XDP: `ethtool -L {name} combined {half}`, or set `mode = \"generic\"`"
+        "leave queues for XDP: `ethtool -L {word} combined {half}`, or set `mode = \"generic\"`"
     )
 }
 
 fn lower_mtu(refusal: &Refusal<'_>) -> String {
-    let name = refusal.interface;
+    let word = refusal.word();
     let driver = refusal.device.driver.as_deref().unwrap_or_default();
     let (mtu, whose) = match drivers::mtu_limit(driver) {
         Some(limit) => (limit, format!("the most that {driver} takes with XDP")),
         None => (1_500, "`dmesg` may have the driver's limit".to_owned()),
     };
-    format!("lower the MTU: `ip link set dev {name} mtu {mtu}` ({whose})")
+    format!("lower the MTU: `ip link set dev {word} mtu {mtu}` ({whose})")
 }
 
 fn lower_the_peers_mtu(_: &Refusal<'_>) -> String {

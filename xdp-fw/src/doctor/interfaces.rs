@@ -11,6 +11,7 @@ use crate::interfaces::{
     Device, Error, Interface, XdpFeatures, XdpMode, advice, device, drivers, hides_tags, is_glob,
     matches, why_unfit, xdp_features,
 };
+use crate::names::pattern::exact;
 
 use super::{Finding, Group};
 
@@ -96,7 +97,7 @@ fn look_at(
 ) -> Seen {
     let name = &interface.name;
     Seen {
-        exact: config.interfaces.contains(name),
+        exact: (config.interfaces.iter()).any(|pattern| exact(pattern).as_ref() == Some(name)),
         wanted: config.mode_of(name).unwrap_or(config.mode),
         unfit: why_unfit(interface, all),
         advice: advice(interface, all),
@@ -212,6 +213,7 @@ fn attached(seen: &Seen, mode: XdpMode) -> Finding {
 /// What keeps a driver from taking the filter. With `auto` none of it is a problem.
 fn native(seen: &Seen) -> Vec<Finding> {
     let name = &seen.interface.name;
+    let word = name.shell();
     let refusal = |what: String, fix: String| match seen.wanted {
         Mode::Auto => GROUP.warning(
             format!("{what}: it will be filtered in the stack, which is slower"),
@@ -235,7 +237,7 @@ fn native(seen: &Seen) -> Vec<Finding> {
                 "{}, but {driver} takes the filter up to {limit} only",
                 described(seen)
             ),
-            format!("`ip link set dev {name} mtu {limit}`"),
+            format!("`ip link set dev {word} mtu {limit}`"),
         ));
     }
     if seen.device.lro {
@@ -243,7 +245,7 @@ fn native(seen: &Seen) -> Vec<Finding> {
             format!(
                 "{name}: joins segments on receipt (LRO), with which most drivers take no filter"
             ),
-            format!("`ethtool -K {name} lro off`"),
+            format!("`ethtool -K {word} lro off`"),
         ));
     }
     if let Some(channels) = seen.device.channels
@@ -256,7 +258,7 @@ fn native(seen: &Seen) -> Vec<Finding> {
                 "{name}: {} of {} channels are in use, and {driver} takes the filter with half of them",
                 channels.combined, channels.max_combined
             ),
-            format!("`ethtool -L {name} combined {half}`"),
+            format!("`ethtool -L {word} combined {half}`"),
         ));
     }
     findings
@@ -286,12 +288,13 @@ fn not_native(seen: &Seen) -> (String, String) {
 /// A tag that was taken off is not there for rules to see.
 fn tags(seen: &Seen) -> Option<Finding> {
     let name = &seen.interface.name;
+    let word = name.shell();
     let fix = match &seen.tags {
         Ok(fix) => fix.as_ref()?,
         Err(error) => {
             return Some(GROUP.unknown(
                 format!("{name}: not known whether VLAN tags are taken off: {error}"),
-                format!("`ethtool -k {name}`"),
+                format!("`ethtool -k {word}`"),
             ));
         }
     };

@@ -161,7 +161,8 @@ fn seen(name: &str, driver: &str) -> interfaces::Seen {
     interfaces::Seen {
         interface: Interface {
             index: 2,
-            name: name.to_owned(),
+            name: crate::names::InterfaceName::from_text(name),
+            flaw: None,
             ethernet: true,
             kind: None,
             up: true,

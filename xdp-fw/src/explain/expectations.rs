@@ -13,6 +13,7 @@ use super::subject::Subject;
 use crate::config::{Action, Config, Expectation, Place, Problem};
 use crate::datapath;
 use crate::interfaces;
+use crate::names::pattern::exact;
 use crate::policy::{CompileError, Policy, Tables, compile};
 
 /// Indices from here on are of interfaces that are named and do not exist: the kernel's are
@@ -22,13 +23,14 @@ const MADE_UP: u32 = 1 << 31;
 /// The interfaces to compile for: those that there are, by index and name, and made-up ones for
 /// every other that is named.
 #[must_use]
-pub fn with_named<'a>(
+pub fn with_named(
     known: &[(u32, String)],
-    names: impl IntoIterator<Item = &'a str>,
+    names: impl IntoIterator<Item = impl AsRef<str>>,
 ) -> Vec<(u32, String)> {
     let mut all = known.to_vec();
     let mut next = MADE_UP;
     for name in names {
+        let name = name.as_ref();
         if !all.iter().any(|(_, known)| known == name) {
             all.push((next, name.to_owned()));
             next += 1;
@@ -38,12 +40,12 @@ pub fn with_named<'a>(
 }
 
 /// The interfaces that expectations are about.
-pub fn named_interfaces(config: &Config) -> impl Iterator<Item = &str> {
+pub fn named_interfaces(config: &Config) -> impl Iterator<Item = String> {
     let expectations = config.expectations.iter();
-    let named = expectations.filter_map(|it| it.packet.interface.as_deref());
-    let first = config.interfaces.first().map(String::as_str);
-    let any = (!config.expectations.is_empty()).then_some(first).flatten();
-    named.chain(any.filter(|name| !interfaces::is_glob(name)))
+    let named = expectations.filter_map(|it| it.packet.interface.clone());
+    let first = config.interfaces.first().and_then(|it| exact(it));
+    let any = first.filter(|_| !config.expectations.is_empty());
+    named.chain(any.map(String::from))
 }
 
 /// Compiles a configuration that is not in force, without asking the kernel for interfaces: for

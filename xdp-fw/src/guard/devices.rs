@@ -1,13 +1,10 @@
 //! Network devices, as far as the way of a frame depends on them.
 //!
-//! Owns the listing and how a netlink message becomes a [`Device`].
+//! Owns the listing and how a message about a link becomes a [`Device`].
 
-use futures_util::TryStreamExt;
-use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, InfoVlan, LinkAttribute, LinkExtentMask, LinkInfo, LinkMessage,
-};
-use rtnetlink::{Error, Handle};
+use crate::interfaces::Error;
+use crate::interfaces::link::{self, Link};
+use crate::names::InterfaceName;
 
 /// An Ethernet address in network order.
 pub(super) type Mac = [u8; 6];
@@ -38,7 +35,7 @@ pub(super) enum Below {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Device {
     pub(super) index: u32,
-    pub(super) name: String,
+    pub(super) name: InterfaceName,
     /// `None` where it is not Ethernet.
     pub(super) mac: Option<Mac>,
     /// Largest IP packet in bytes.
@@ -49,105 +46,63 @@ pub(super) struct Device {
 }
 
 /// Lists the devices of this network namespace.
-pub(super) async fn list(handle: &Handle) -> Result<Vec<Device>, Error> {
-    let request = handle
-        .link()
-        .get()
-        .set_filter_mask(AddressFamily::Unspec, vec![LinkExtentMask::SkipStats]);
-    let messages: Vec<LinkMessage> = request.execute().try_collect().await?;
-    Ok(messages.iter().map(device).collect())
+pub(super) async fn list() -> Result<Vec<Device>, Error> {
+    let links = link::dump().await?;
+    Ok(links.iter().map(device).collect())
 }
 
-fn device(message: &LinkMessage) -> Device {
-    let mut device = Device {
-        index: message.header.index,
-        name: String::new(),
-        mac: None,
-        mtu: 0,
-        master: None,
-        below: Below::Nothing,
-    };
-    let (mut lower, mut elsewhere, mut infos) = (None, false, &[][..]);
-    for attribute in &message.attributes {
-        match attribute {
-            LinkAttribute::IfName(name) => device.name.clone_from(name),
-            LinkAttribute::Address(address) => device.mac = address.as_slice().try_into().ok(),
-            LinkAttribute::Mtu(mtu) => device.mtu = *mtu,
-            LinkAttribute::Controller(master) => device.master = Some(*master),
-            LinkAttribute::Link(index) => lower = Some(*index),
-            // Its number is one of another namespace then.
-            LinkAttribute::LinkNetNsId(_) => elsewhere = true,
-            LinkAttribute::LinkInfo(found) => infos = found,
-            _ => {}
-        }
+fn device(link: &Link) -> Device {
+    let mac = link.attribute(link::ADDRESS);
+    Device {
+        index: link.index,
+        name: link.name(),
+        mac: mac.and_then(|address| address.try_into().ok()),
+        mtu: link.number(link::MTU).unwrap_or_default(),
+        master: link.number(link::CONTROLLER),
+        below: below(link),
     }
-    device.below = below(infos, lower.filter(|_| !elsewhere));
-    device
 }
 
-fn below(infos: &[LinkInfo], lower: Option<u32>) -> Below {
-    let kind = infos.iter().find_map(|info| match info {
-        LinkInfo::Kind(kind) => Some(kind),
-        _ => None,
-    });
-    match (kind, lower) {
-        (Some(InfoKind::Vlan), Some(lower)) => match tag(infos) {
+fn below(link: &Link) -> Below {
+    match (link.kind().as_deref(), link.lower()) {
+        (Some("vlan"), Some(lower)) => match tag(link) {
             Some(tag) => Below::Vlan { lower, tag },
             None => Below::Nothing,
         },
-        (
-            Some(InfoKind::MacVlan | InfoKind::MacVtap | InfoKind::IpVlan | InfoKind::IpVtap),
-            Some(lower),
-        ) => Below::Shared { lower },
-        (Some(InfoKind::Bridge | InfoKind::Bond), _) => Below::Members,
-        (Some(kind), _) if kind.to_string() == "team" => Below::Members,
+        (Some("macvlan" | "macvtap" | "ipvlan" | "ipvtap"), Some(lower)) => Below::Shared { lower },
+        (Some("bridge" | "bond" | "team"), _) => Below::Members,
         _ => Below::Nothing,
     }
 }
 
-fn tag(infos: &[LinkInfo]) -> Option<Tag> {
-    let data = infos.iter().find_map(|info| match info {
-        LinkInfo::Data(InfoData::Vlan(data)) => Some(data),
-        _ => None,
-    })?;
-    let id = data.iter().find_map(|info| match info {
-        InfoVlan::Id(id) => Some(*id),
-        _ => None,
-    })?;
-    let ether_type = data.iter().find_map(|info| match info {
-        InfoVlan::Protocol(protocol) => Some(u16::from(*protocol)),
-        _ => None,
-    });
+/// `IFLA_VLAN_ID` and `IFLA_VLAN_PROTOCOL`, which is in network order.
+const VLAN_ID: u16 = 1;
+const VLAN_PROTOCOL: u16 = 5;
+
+fn tag(link: &Link) -> Option<Tag> {
+    let data = link::nested(link.attribute(link::INFO)?, link::INFO_DATA)?;
+    let number = |kind| <[u8; 2]>::try_from(link::nested(data, kind)?).ok();
     Some(Tag {
-        ether_type: ether_type.unwrap_or(0x8100),
-        id,
+        ether_type: number(VLAN_PROTOCOL).map_or(0x8100, u16::from_be_bytes),
+        id: u16::from_ne_bytes(number(VLAN_ID)?),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rtnetlink::packet_route::link::VlanProtocol;
+    use crate::interfaces::link::testing::{link as message, nest};
 
-    fn message(attributes: Vec<LinkAttribute>) -> LinkMessage {
-        let mut message = LinkMessage::default();
-        message.header.index = 7;
-        message.attributes = attributes;
-        message
-    }
+    const LOWER: (u16, &[u8]) = (link::LOWER, &3u32.to_ne_bytes());
 
-    fn vlan(extra: Option<LinkAttribute>) -> Below {
-        let data = vec![
-            InfoVlan::Protocol(VlanProtocol::Ieee8021Ad),
-            InfoVlan::Id(100),
-        ];
-        let infos = vec![
-            LinkInfo::Kind(InfoKind::Vlan),
-            LinkInfo::Data(InfoData::Vlan(data)),
-        ];
-        let mut attributes = vec![LinkAttribute::Link(3), LinkAttribute::LinkInfo(infos)];
-        attributes.extend(extra);
-        device(&message(attributes)).below
+    fn vlan(extra: &[(u16, &[u8])]) -> Below {
+        let data = nest(&[
+            (VLAN_PROTOCOL, &[0x88, 0xa8]),
+            (VLAN_ID, &100u16.to_ne_bytes()),
+        ]);
+        let info = nest(&[(link::INFO_KIND, b"vlan\0"), (link::INFO_DATA, &data)]);
+        let attributes = [&[LOWER, (link::INFO, &info)], extra].concat();
+        device(&message(&attributes)).below
     }
 
     #[test]
@@ -156,31 +111,30 @@ mod tests {
             ether_type: 0x88a8,
             id: 100,
         };
-        assert_eq!(vlan(None), Below::Vlan { lower: 3, tag });
+        assert_eq!(vlan(&[]), Below::Vlan { lower: 3, tag });
     }
 
     #[test]
     fn a_lower_device_of_another_namespace_is_not_ours() {
-        let elsewhere = Some(LinkAttribute::LinkNetNsId(0));
-        assert_eq!(vlan(elsewhere), Below::Nothing);
+        let elsewhere = (link::LOWER_NAMESPACE, &0u32.to_ne_bytes()[..]);
+        assert_eq!(vlan(&[elsewhere]), Below::Nothing);
     }
 
     #[test]
     fn a_veth_does_not_stand_on_its_peer() {
-        let infos = vec![LinkInfo::Kind(InfoKind::Veth)];
-        let veth = message(vec![
-            LinkAttribute::Link(3),
-            LinkAttribute::LinkInfo(infos),
-            LinkAttribute::Address(vec![2, 0, 0, 0, 0, 1]),
-        ]);
-        let veth = device(&veth);
+        let info = nest(&[(link::INFO_KIND, b"veth\0")]);
+        let veth = device(&message(&[
+            LOWER,
+            (link::INFO, &info),
+            (link::ADDRESS, &[2, 0, 0, 0, 0, 1]),
+        ]));
         assert_eq!(veth.below, Below::Nothing);
         assert_eq!(veth.mac, Some([2, 0, 0, 0, 0, 1]));
     }
 
     #[test]
     fn a_device_whose_address_is_no_ethernet_address_has_none() {
-        let tunnel = message(vec![LinkAttribute::Address(vec![192, 0, 2, 1])]);
+        let tunnel = message(&[(link::ADDRESS, &[192, 0, 2, 1])]);
         assert_eq!(device(&tunnel).mac, None);
     }
 }

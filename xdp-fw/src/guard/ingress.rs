@@ -70,7 +70,7 @@ mod tests {
     fn device(index: u32, below: Below, master: Option<u32>) -> Device {
         Device {
             index,
-            name: format!("d{index}"),
+            name: crate::names::InterfaceName::from_text(&format!("d{index}")),
             mac: None,
             mtu: 1500,
             master,

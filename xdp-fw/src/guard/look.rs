@@ -67,6 +67,8 @@ enum Error {
     Socket(#[from] io::Error),
     #[error("interfaces and routes are not known: {0}")]
     Routes(#[from] rtnetlink::Error),
+    #[error(transparent)]
+    Interfaces(#[from] crate::interfaces::Error),
 }
 
 async fn look_around() -> Result<Surroundings, Error> {
@@ -78,7 +80,7 @@ async fn look_around() -> Result<Surroundings, Error> {
     let (connection, handle, _) = rtnetlink::new_connection()?;
     let _socket = Task(tokio::spawn(connection).abort_handle());
 
-    let devices = devices::list(&handle).await?;
+    let devices = devices::list().await?;
     let neighbours = routes::neighbours(&handle).await;
     let asker = Asker {
         neighbours: noted(neighbours, "neighbours are not known", &mut unseen),

@@ -105,7 +105,7 @@ impl Surroundings {
                     role: peer.role,
                     what: packet.what,
                     interface: place.device.index,
-                    name: place.device.name.clone(),
+                    name: place.device.name.to_string(),
                     frame: packet.frame(theirs, ours, &place.tags),
                 }));
             }
@@ -150,7 +150,7 @@ mod tests {
     fn surroundings(mac: Option<Mac>) -> Surroundings {
         let device = |index, name: &str, below| Device {
             index,
-            name: name.to_owned(),
+            name: crate::names::InterfaceName::from_text(name),
             mac: Some([2, 0, 0, 0, 0, 2]),
             mtu: 1500,
             master: None,

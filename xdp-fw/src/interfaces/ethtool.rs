@@ -7,6 +7,8 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
+use crate::names::InterfaceName;
+
 const SIOCETHTOOL: libc::c_ulong = 0x8946;
 const GET_DRIVER: u32 = 0x03;
 const GET_STRINGS: u32 = 0x1b;
@@ -60,7 +62,7 @@ pub struct Channels {
 ///
 /// # Errors
 /// When there is no such device, or no socket to be had.
-pub fn device(name: &str) -> io::Result<Device> {
+pub fn device(name: &InterfaceName) -> io::Result<Device> {
     let asked = Asked::new(name)?;
     // Reserved bytes and counts follow the five texts.
     let mut driver = Command {
@@ -93,7 +95,7 @@ pub fn device(name: &str) -> io::Result<Device> {
 ///
 /// # Errors
 /// When there is no such device, no socket to be had, or the kernel does not tell.
-pub(super) fn active_features(name: &str) -> io::Result<Vec<String>> {
+pub(super) fn active_features(name: &InterfaceName) -> io::Result<Vec<String>> {
     let asked = Asked::new(name)?;
     let names = asked.feature_names()?;
     let mut features = Command {
@@ -157,13 +159,14 @@ struct Asked {
 }
 
 impl Asked {
-    fn new(name: &str) -> io::Result<Self> {
+    fn new(name: &InterfaceName) -> io::Result<Self> {
+        let name = name.as_bytes();
         let mut bytes = [0; libc::IFNAMSIZ];
         if name.len() >= bytes.len() {
             return Err(io::Error::from_raw_os_error(libc::ENODEV));
         }
-        for (to, from) in bytes.iter_mut().zip(name.bytes()) {
-            *to = from as libc::c_char;
+        for (to, from) in bytes.iter_mut().zip(name) {
+            *to = *from as libc::c_char;
         }
         let socket = socket(
             AddressFamily::Unix,
@@ -233,6 +236,10 @@ fn text(bytes: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn name(text: &str) -> InterfaceName {
+        InterfaceName::from_text(text)
+    }
+
     #[test]
     fn the_answers_are_as_large_as_the_kernels() {
         // struct ethtool_drvinfo, ethtool_value and ethtool_channels.
@@ -248,23 +255,23 @@ mod tests {
 
     #[test]
     fn a_device_that_is_not_there_is_an_error() {
-        for name in ["no-such-dev", "a-name-that-no-device-can-have"] {
-            let error = device(name).unwrap_err();
-            assert_eq!(error.raw_os_error(), Some(libc::ENODEV), "{name}");
+        for text in ["no-such-dev", "a-name-that-no-device-can-have"] {
+            let error = device(&name(text)).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::ENODEV), "{text}");
         }
     }
 
     #[test]
     fn loopback_can_do_without_checksums_and_takes_no_tags_off() {
-        let features = active_features("lo").unwrap();
+        let features = active_features(&name("lo")).unwrap();
         assert!(features.iter().any(|it| it == "tx-scatter-gather"));
         assert!(features.iter().any(|it| it == "rx-checksum"));
         assert!(features.iter().all(|it| it != "rx-vlan-hw-parse"));
-        assert!(active_features("no-such-dev").is_err());
+        assert!(active_features(&name("no-such-dev")).is_err());
     }
 
     #[test]
     fn loopback_joins_nothing() {
-        assert!(!device("lo").unwrap().lro);
+        assert!(!device(&name("lo")).unwrap().lro);
     }
 }

@@ -1,13 +1,8 @@
-//! The listing, and how a netlink message becomes an [`Interface`].
+//! The listing, and how a message about a link becomes an [`Interface`].
 
-use futures_util::TryStreamExt;
-use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::link::{
-    InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
-    LinkXdp, XdpAttached,
-};
-use tokio::task::AbortHandle;
+use std::io;
 
+use super::link::{self, Link};
 use super::{Interface, XdpMode, XdpState};
 
 /// Why the kernel did not tell.
@@ -15,10 +10,10 @@ use super::{Interface, XdpMode, XdpState};
 pub enum Error {
     /// No netlink socket.
     #[error("cannot open a netlink socket: {0}")]
-    Socket(#[from] std::io::Error),
+    Socket(#[from] io::Error),
     /// The kernel refused, or its answer makes no sense.
     #[error("cannot list the network interfaces: {0}")]
-    List(#[from] rtnetlink::Error),
+    List(io::Error),
 }
 
 /// Lists the interfaces of this network namespace, by index.
@@ -26,180 +21,133 @@ pub enum Error {
 /// # Errors
 /// [`Error`] when netlink does not answer.
 pub async fn list() -> Result<Vec<Interface>, Error> {
-    let (connection, handle, _) = rtnetlink::new_connection()?;
-    let _socket = Connection(tokio::spawn(connection).abort_handle());
-    let request = handle
-        .link()
-        .get()
-        // Statistics are most of an answer, and nobody here reads them.
-        .set_filter_mask(AddressFamily::Unspec, vec![LinkExtentMask::SkipStats]);
-    let messages: Vec<LinkMessage> = request.execute().try_collect().await?;
-    let mut interfaces: Vec<Interface> = messages.iter().map(interface).collect();
+    let links = link::dump().await?;
+    let mut interfaces: Vec<Interface> = links.iter().map(interface).collect();
     interfaces.sort_by_key(|interface| interface.index);
     Ok(interfaces)
 }
 
-/// The task that drives a netlink socket; the socket closes with it.
-pub(super) struct Connection(pub(super) AbortHandle);
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.0.abort();
+/// Reads what we need of a link.
+pub(super) fn interface(link: &Link) -> Interface {
+    Interface {
+        index: link.index,
+        name: link.name(),
+        flaw: link.flaw(),
+        ethernet: link.ethernet,
+        kind: link.kind(),
+        up: link.up,
+        mtu: link.number(link::MTU).unwrap_or_default(),
+        controller: link.number(link::CONTROLLER),
+        lower: link.lower(),
+        xdp: link.attribute(link::XDP).and_then(xdp),
     }
 }
 
-/// Reads what we need of a link message.
-pub(super) fn interface(message: &LinkMessage) -> Interface {
-    let mut interface = Interface {
-        index: message.header.index,
-        name: String::new(),
-        ethernet: message.header.link_layer_type == LinkLayerType::Ether,
-        kind: None,
-        up: message.header.flags.contains(LinkFlags::Up),
-        mtu: 0,
-        controller: None,
-        lower: None,
-        xdp: None,
-    };
-    let mut elsewhere = false;
-    for attribute in &message.attributes {
-        match attribute {
-            LinkAttribute::IfName(name) => interface.name.clone_from(name),
-            LinkAttribute::Mtu(mtu) => interface.mtu = *mtu,
-            LinkAttribute::Controller(index) => interface.controller = Some(*index),
-            LinkAttribute::Link(index) => interface.lower = Some(*index),
-            // The number below is one of another namespace then.
-            LinkAttribute::LinkNetNsId(_) => elsewhere = true,
-            LinkAttribute::LinkInfo(infos) => interface.kind = kind(infos),
-            LinkAttribute::Xdp(state) => interface.xdp = xdp(state),
-            _ => {}
-        }
-    }
-    interface.lower = interface.lower.filter(|_| !elsewhere);
-    interface
-}
-
-fn kind(infos: &[LinkInfo]) -> Option<String> {
-    infos.iter().find_map(|info| match info {
-        LinkInfo::Kind(InfoKind::Other(kind)) => Some(kind.clone()),
-        LinkInfo::Kind(kind) => Some(kind.to_string()),
-        _ => None,
-    })
-}
+/// `IFLA_XDP_*`: the mode, the one program, and each mode's program.
+const ATTACHED: u16 = 2;
+const PROGRAM: u16 = 4;
+const DRIVER_PROGRAM: u16 = 5;
+const STACK_PROGRAM: u16 = 6;
+const CARD_PROGRAM: u16 = 7;
 
 /// The kernel names the mode where one program is attached, and each mode's program where there
 /// are several. Only one in the driver or in the stack can be ours, so these are looked at first.
-fn xdp(state: &[LinkXdp]) -> Option<XdpState> {
-    let program = |mode: XdpMode| {
-        state.iter().find_map(|attribute| match (mode, attribute) {
-            (XdpMode::Native, LinkXdp::DrvProgId(id))
-            | (XdpMode::Generic, LinkXdp::SkbProgId(id))
-            | (XdpMode::Offload, LinkXdp::HwProgId(id)) => Some(XdpState { mode, program: *id }),
-            _ => None,
+fn xdp(state: &[u8]) -> Option<XdpState> {
+    let program = |kind| link::number(link::nested(state, kind)?);
+    [
+        (XdpMode::Native, DRIVER_PROGRAM),
+        (XdpMode::Generic, STACK_PROGRAM),
+        (XdpMode::Offload, CARD_PROGRAM),
+    ]
+    .into_iter()
+    .find_map(|(mode, kind)| {
+        Some(XdpState {
+            mode,
+            program: program(kind)?,
         })
-    };
-    [XdpMode::Native, XdpMode::Generic, XdpMode::Offload]
-        .into_iter()
-        .find_map(program)
-        .or_else(|| single(state))
+    })
+    .or_else(|| single(state))
 }
 
 /// What kernels say that give the program's id without its mode's own attribute.
-fn single(state: &[LinkXdp]) -> Option<XdpState> {
-    let mode = state.iter().find_map(|attribute| match attribute {
-        LinkXdp::Attached(XdpAttached::Driver) => Some(XdpMode::Native),
-        LinkXdp::Attached(XdpAttached::SocketBuffer) => Some(XdpMode::Generic),
-        LinkXdp::Attached(XdpAttached::Hardware) => Some(XdpMode::Offload),
-        _ => None,
-    })?;
-    let program = state.iter().find_map(|attribute| match attribute {
-        LinkXdp::ProgId(id) => Some(*id),
-        _ => None,
-    })?;
+fn single(state: &[u8]) -> Option<XdpState> {
+    let mode = match link::nested(state, ATTACHED)? {
+        [1] => XdpMode::Native,
+        [2] => XdpMode::Generic,
+        [3] => XdpMode::Offload,
+        _ => return None,
+    };
+    let program = link::number(link::nested(state, PROGRAM)?)?;
     Some(XdpState { mode, program })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::link::testing::{link as message, nest};
     use super::*;
-
-    fn message(attributes: Vec<LinkAttribute>) -> LinkMessage {
-        let mut message = LinkMessage::default();
-        message.header.index = 7;
-        message.header.link_layer_type = LinkLayerType::Ether;
-        message.attributes = attributes;
-        message
-    }
 
     #[test]
     fn a_message_tells_name_kind_and_mtu() {
-        let read = interface(&message(vec![
-            LinkAttribute::IfName("wan0".to_owned()),
-            LinkAttribute::Mtu(1500),
-            LinkAttribute::Controller(3),
-            LinkAttribute::Link(8),
-            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Veth)]),
+        let read = interface(&message(&[
+            (link::NAME, b"wan0\0"),
+            (link::MTU, &1500u32.to_ne_bytes()),
+            (link::CONTROLLER, &3u32.to_ne_bytes()),
+            (link::LOWER, &8u32.to_ne_bytes()),
+            (link::INFO, &nest(&[(link::INFO_KIND, b"veth\0")])),
         ]));
         assert_eq!((read.controller, read.lower), (Some(3), Some(8)));
         assert_eq!((read.index, read.mtu, read.ethernet), (7, 1500, true));
-        assert_eq!(
-            (read.name.as_str(), read.kind.as_deref()),
-            ("wan0", Some("veth"))
-        );
-        assert_eq!((read.up, read.xdp), (false, None));
+        assert_eq!(read.name, "wan0");
+        assert_eq!(read.kind.as_deref(), Some("veth"));
+        assert_eq!((read.up, read.xdp, read.flaw), (false, None, None));
     }
 
     #[test]
     fn a_lower_device_of_another_namespace_is_not_ours() {
-        for attributes in [
-            vec![LinkAttribute::Link(8), LinkAttribute::LinkNetNsId(0)],
-            vec![LinkAttribute::LinkNetNsId(0), LinkAttribute::Link(8)],
-        ] {
-            assert_eq!(interface(&message(attributes)).lower, None);
+        let lower = (link::LOWER, &8u32.to_ne_bytes()[..]);
+        let elsewhere = (link::LOWER_NAMESPACE, &0u32.to_ne_bytes()[..]);
+        for attributes in [[lower, elsewhere], [elsewhere, lower]] {
+            assert_eq!(interface(&message(&attributes)).lower, None);
         }
     }
 
     #[test]
     fn the_mode_comes_from_the_attachment() {
+        let id = u32::to_ne_bytes;
         for (attributes, mode, program) in [
             (
-                vec![
-                    LinkXdp::Attached(XdpAttached::Driver),
-                    LinkXdp::ProgId(5),
-                    LinkXdp::DrvProgId(5),
-                ],
+                nest(&[
+                    (ATTACHED, &[1]),
+                    (PROGRAM, &id(5)),
+                    (DRIVER_PROGRAM, &id(5)),
+                ]),
                 XdpMode::Native,
                 5,
             ),
             (
-                vec![
-                    LinkXdp::Attached(XdpAttached::SocketBuffer),
-                    LinkXdp::ProgId(6),
-                ],
+                nest(&[(ATTACHED, &[2]), (PROGRAM, &id(6))]),
                 XdpMode::Generic,
                 6,
             ),
             (
-                vec![
-                    LinkXdp::Attached(XdpAttached::Multiple),
-                    LinkXdp::HwProgId(8),
-                    LinkXdp::SkbProgId(9),
-                ],
+                nest(&[
+                    (ATTACHED, &[4]),
+                    (CARD_PROGRAM, &id(8)),
+                    (STACK_PROGRAM, &id(9)),
+                ]),
                 XdpMode::Generic,
                 9,
             ),
         ] {
-            let read = interface(&message(vec![LinkAttribute::Xdp(attributes)]));
+            let read = interface(&message(&[(link::XDP, &attributes)]));
             assert_eq!(read.xdp, Some(XdpState { mode, program }));
         }
     }
 
     #[test]
     fn nothing_attached_is_nothing() {
-        let none = vec![LinkAttribute::Xdp(vec![LinkXdp::Attached(
-            XdpAttached::None,
-        )])];
-        assert_eq!(interface(&message(none)).xdp, None);
+        let none = nest(&[(ATTACHED, &[0])]);
+        assert_eq!(interface(&message(&[(link::XDP, &none)])).xdp, None);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 
 pub mod drivers;
 mod ethtool;
+pub(crate) mod link;
 mod list;
 mod netdev;
 mod stacked;
@@ -13,7 +14,8 @@ mod watch;
 
 use std::fmt;
 
-pub use crate::config::pattern::{is_glob, matches};
+pub use crate::names::InterfaceName;
+pub use crate::names::pattern::{is_glob, matches};
 pub use ethtool::{Channels, Device, device};
 pub use list::{Error, list};
 pub use netdev::{XdpFeatures, xdp_features};
@@ -27,7 +29,10 @@ pub struct Interface {
     /// Its number, unique in the namespace as long as it lives.
     pub index: u32,
     /// Its name, which can change.
-    pub name: String,
+    pub name: InterfaceName,
+    /// What of the kernel's message about it could not be read. What its name is, or whether a
+    /// pattern means it, is then not known.
+    pub flaw: Option<&'static str>,
     /// Whether its frames begin with an Ethernet header; loopback does not count.
     pub ethernet: bool,
     /// What made it (`veth`, `bond`, `tun`, `wireguard` …); `None` for hardware.

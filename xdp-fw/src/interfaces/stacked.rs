@@ -135,7 +135,8 @@ mod tests {
     fn interface(index: u32, name: &str, kind: Option<&str>) -> Interface {
         Interface {
             index,
-            name: name.to_owned(),
+            name: crate::names::InterfaceName::from_text(name),
+            flaw: None,
             ethernet: true,
             kind: kind.map(str::to_owned),
             up: true,

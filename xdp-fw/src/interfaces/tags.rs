@@ -33,7 +33,7 @@ pub fn hides_tags(interface: &Interface, all: &[Interface]) -> io::Result<Option
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => continue,
             Err(error) => return Err(error),
         };
-        if let Some(command) = command(&carrier.name, &features) {
+        if let Some(command) = command(&carrier.name.shell(), &features) {
             commands.push(command);
             is_veth |= carrier.kind.as_deref() == Some("veth");
         }

@@ -4,12 +4,16 @@ use std::io;
 
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
-use rtnetlink::MulticastGroup;
 use rtnetlink::packet_core::NetlinkPayload;
-use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::proto::new_connection;
+use rtnetlink::sys::{AsyncSocket as _, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::Interface;
-use super::list::{Connection, interface};
+use super::link::{Connection, DELETED, Link, Message, NEW};
+use super::list::interface;
+
+/// `RTMGRP_LINK`.
+const LINKS: u32 = 1;
 
 /// Something happened to an interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +22,8 @@ pub enum Event {
     Changed(Interface),
     /// It is gone from this namespace.
     Deleted(Interface),
-    /// The kernel had more to say than we were quick enough to hear: list anew.
+    /// The kernel had more to say than we were quick enough to hear, or what no one can read:
+    /// list again.
     Lost,
 }
 
@@ -46,7 +51,9 @@ impl Events {
 /// # Errors
 /// When there is no netlink socket to be had.
 pub fn watch() -> io::Result<Events> {
-    let (connection, _, messages) = rtnetlink::new_multicast_connection(&[MulticastGroup::Link])?;
+    let (mut connection, _, messages) = new_connection::<Message>(NETLINK_ROUTE)?;
+    let address = SocketAddr::new(0, LINKS);
+    connection.socket_mut().socket_mut().bind(&address)?;
     let socket = Connection(tokio::spawn(connection).abort_handle());
     let events = messages.filter_map(|(message, _)| async move { event(message.payload) });
     Ok(Events {
@@ -55,15 +62,19 @@ pub fn watch() -> io::Result<Events> {
     })
 }
 
-fn event(payload: NetlinkPayload<RouteNetlinkMessage>) -> Option<Event> {
-    match payload {
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(message)) => {
-            Some(Event::Changed(interface(&message)))
-        }
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(message)) => {
-            Some(Event::Deleted(interface(&message)))
-        }
-        NetlinkPayload::Overrun(_) => Some(Event::Lost),
-        _ => None,
+fn event(payload: NetlinkPayload<Message>) -> Option<Event> {
+    let message = match payload {
+        NetlinkPayload::InnerMessage(message) => message,
+        NetlinkPayload::Overrun(_) => return Some(Event::Lost),
+        _ => return None,
+    };
+    let is_new = message.kind == NEW;
+    if !is_new && message.kind != DELETED {
+        return None;
     }
+    Some(match Link::read(message.payload) {
+        Some(link) if is_new => Event::Changed(interface(&link)),
+        Some(link) => Event::Deleted(interface(&link)),
+        None => Event::Lost,
+    })
 }

@@ -7,11 +7,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use pcap_parser::pcapng::Block;
+use pcap_parser::pcapng::{Block, OptionCode};
 use pcap_parser::traits::{PcapNGPacketBlock as _, PcapReaderIterator};
 use pcap_parser::{Linktype, PcapBlockOwned, PcapError, create_reader};
 
 use super::FRAME_MAX;
+use crate::names::InterfaceName;
 
 /// The longest block that is read, in bytes; tcpdump's frames have at most 256 KiB.
 const BLOCK_MAX: usize = 1 << 20;
@@ -223,10 +224,12 @@ fn read_block(block: &PcapBlockOwned<'_>, interfaces: &mut Vec<Interface>) -> Fo
             if interfaces.len() == INTERFACES_MAX {
                 return Found::Damage("more than 65,536 interfaces");
             }
-            let name = block.if_name().and_then(Result::ok);
+            let mut options = block.options.iter();
+            let name = options.find(|option| option.code == OptionCode::IfName);
+            let name = name.and_then(|option| option.as_bytes().ok());
             interfaces.push(Interface {
                 link: block.linktype,
-                name: name.filter(|name| name.len() < 64).map(str::to_owned),
+                name: name.filter(|name| name.len() < 64).map(named),
             });
             Found::Nothing
         }
@@ -241,6 +244,12 @@ fn read_block(block: &PcapBlockOwned<'_>, interfaces: &mut Vec<Interface>) -> Fo
         // Statistics, names, secrets, whatever comes.
         PcapBlockOwned::NG(_) => Found::Nothing,
     }
+}
+
+/// As the listing of interfaces has it; some writers end it with a zero byte.
+fn named(name: &[u8]) -> String {
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    InterfaceName::from_bytes(name).into()
 }
 
 fn frame(interface: Option<&Interface>, data: &[u8], length: u32) -> Found {

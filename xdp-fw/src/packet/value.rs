@@ -5,6 +5,7 @@ use super::text::{Mistake, Word, Words};
 use crate::config::defaults::MAX_INTERFACE_LENGTH;
 use crate::config::words::{decimal, one_of, quoted, suggestion};
 use crate::config::{DSCP_NAMES, TCP_FLAGS, icmp};
+use crate::names::pattern::exact;
 
 /// The offset of a later fragment that does not say one: behind 1,480 bytes, as of an Ethernet MTU.
 const LATER: u16 = 1480;
@@ -22,19 +23,19 @@ pub(super) fn number(word: Word<'_>, noun: &str, min: u32, max: u32) -> Result<u
 
 pub(super) fn interface(word: Word<'_>) -> Result<String, Mistake> {
     let text = word.text;
-    if text.contains(['*', '?']) {
+    let Some(name) = exact(text) else {
         let text = quoted(text);
         return Err(word.wrong(format!(
             "{text} is a glob, and a packet comes in by one interface; expected its name"
         )));
-    }
-    if text.len() > MAX_INTERFACE_LENGTH {
+    };
+    if name.as_bytes().len() > MAX_INTERFACE_LENGTH {
         let text = quoted(text);
         return Err(word.wrong(format!(
             "interface name {text} is too long; expected at most {MAX_INTERFACE_LENGTH} characters"
         )));
     }
-    Ok(text.to_owned())
+    Ok(name.into())
 }
 
 pub(super) fn dscp(word: Word<'_>) -> Result<u8, Mistake> {

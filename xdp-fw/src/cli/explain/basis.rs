@@ -6,6 +6,8 @@ use crate::cli::{Failure, Places, block_on, output};
 use crate::config::{self, Disk, Loaded};
 use crate::explain::with_named;
 use crate::interfaces::{self, Interface};
+use crate::names::InterfaceName;
+use crate::names::pattern::exact;
 use crate::policy::{Policy, Tables, compile};
 
 /// A configuration and its tables.
@@ -32,9 +34,12 @@ impl Basis {
         let loaded = config::load(path, &Disk)?;
         let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
         output::warn(&warnings);
-        let known: Vec<_> = list()?.into_iter().map(|it| (it.index, it.name)).collect();
-        let mut configured = loaded.config.interfaces.iter().map(String::as_str);
-        let first = configured.find(|name| !interfaces::is_glob(name));
+        let known: Vec<_> = list()?
+            .into_iter()
+            .map(|it| (it.index, it.name.into()))
+            .collect();
+        let first = loaded.config.interfaces.iter().find_map(|it| exact(it));
+        let first = first.as_ref().map(InterfaceName::as_str);
         let interfaces = with_named(&known, named.into_iter().chain(first));
         let tables = compile(&Policy::from_config(&loaded.config), &interfaces)
             .map_err(|error| Failure::problems(&format!("{}: {error}", path.display())))?;

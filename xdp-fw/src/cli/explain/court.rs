@@ -77,7 +77,10 @@ impl<'a> Court<'a> {
         let in_force = datapath::probe_in_force(&places.pin_dir)?;
         let config = in_force::configuration(places, in_force.generation.config);
         let config = config.map(|loaded| loaded.config);
-        let interfaces: Vec<_> = list()?.into_iter().map(|it| (it.index, it.name)).collect();
+        let interfaces: Vec<_> = list()?
+            .into_iter()
+            .map(|it| (it.index, it.name.into()))
+            .collect();
         let links = datapath::read_links(&places.pin_dir)?;
         let attached = links.into_iter().filter_map(|link| link.interface);
         let first = attached.min();

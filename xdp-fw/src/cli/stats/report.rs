@@ -175,7 +175,7 @@ fn attached(snapshot: &Snapshot, interfaces: &[Interface]) -> Vec<Attached> {
                 (xdp.program == snapshot.root_program).then_some((interface, xdp.mode))
             });
             Attached {
-                name: ours.map_or_else(|| format!("if{ifindex}"), |(i, _)| i.name.clone()),
+                name: ours.map_or_else(|| format!("if{ifindex}"), |(i, _)| i.name.to_string()),
                 mode: ours.map(|(_, mode)| mode.name()),
                 ifindex,
             }
@@ -206,7 +206,8 @@ pub(super) mod tests {
     fn interface(index: u32, name: &str, mode: XdpMode, program: u32) -> Interface {
         Interface {
             index,
-            name: name.to_owned(),
+            name: crate::names::InterfaceName::from_text(name),
+            flaw: None,
             ethernet: true,
             kind: None,
             up: true,

@@ -4,8 +4,8 @@
 
 use super::warning;
 use crate::config::model::{InterfaceList, Rule};
-use crate::config::pattern::{is_glob, matches};
 use crate::config::problem::Problem;
+use crate::names::pattern::{exact, literal_start, matches, prefix_of};
 
 /// Whether every interface of `these` is one of `those`; false if that is not known.
 pub(super) fn are_within(these: &InterfaceList, those: &InterfaceList) -> bool {
@@ -29,12 +29,11 @@ pub(super) fn are_within(these: &InterfaceList, those: &InterfaceList) -> bool {
 
 /// Whether `other` is known to match every name that `pattern` does.
 fn is_within(pattern: &str, other: &str) -> bool {
-    if pattern == other || (!is_glob(pattern) && matches(other, pattern)) {
+    if pattern == other || exact(pattern).is_some_and(|name| matches(other, &name)) {
         return true;
     }
-    let start = pattern.split(['*', '?']).next().unwrap_or_default();
-    let stem = other.strip_suffix('*').filter(|stem| !is_glob(stem));
-    stem.is_some_and(|stem| start.starts_with(stem))
+    let start = literal_start(pattern);
+    prefix_of(other).is_some_and(|prefix| start.starts_with(&prefix))
 }
 
 /// Warns of a rule for interfaces that the configuration does not attach to.
@@ -43,10 +42,10 @@ pub(super) fn never_attached(rule: &Rule, attached: &[String]) -> Option<Problem
     let mut plain = list.0.iter().filter(|entry| !entry.negated).peekable();
     plain.peek()?;
     // Two globs may have a name in common; nothing is said of them.
-    let may_meet = |pattern: &str, other: &str| match (is_glob(pattern), is_glob(other)) {
-        (true, true) => true,
-        (true, false) => matches(pattern, other),
-        _ => matches(other, pattern),
+    let may_meet = |pattern: &str, other: &str| match (exact(pattern), exact(other)) {
+        (None, None) => true,
+        (None, Some(name)) => matches(pattern, &name),
+        (Some(name), _) => matches(other, &name),
     };
     let meets = |pattern: &str| attached.iter().any(|other| may_meet(pattern, other));
     let patterns: Vec<&str> = plain.map(|entry| entry.pattern.as_str()).collect();

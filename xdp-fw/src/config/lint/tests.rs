@@ -245,7 +245,7 @@ fn matches(rule: &Rule, packet: &Packet) -> bool {
     };
     let has = |list: &AddressList, ()| listed(&list.0, |entry| entry.negated, is_source);
     let is_interface =
-        |entry: &InterfaceEntry| crate::config::pattern::matches(&entry.pattern, packet.interface);
+        |entry: &InterfaceEntry| crate::names::pattern::matches(&entry.pattern, packet.interface);
     let comes_by = |list: &InterfaceList, ()| listed(&list.0, |entry| entry.negated, is_interface);
     let has_flags = |list: &Vec<TcpFlags>, value: u8| {
         list.iter()

@@ -10,6 +10,7 @@ use super::words::{character, quoted};
 use crate::config::defaults::MAX_INTERFACE_LENGTH;
 use crate::config::model::{InterfaceEntry, InterfaceList, InterfaceOverride, Mode};
 use crate::config::print;
+use crate::names::pattern::{canonical, exact, needs_escape, shortest};
 
 /// The keys of `[interface."PATTERN"]`.
 pub(super) static FIELDS: &[Field<InterfaceOverride>] = &[Field {
@@ -48,7 +49,7 @@ pub(super) fn mode(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Mode> {
 pub(super) fn patterns(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Vec<String>> {
     let patterns = list(item, scope, |item, scope| {
         let text = text(item, scope)?;
-        is_pattern(text, item.offset(), scope).then(|| text.to_owned())
+        is_pattern(text, item.offset(), scope).then(|| canonical(text))
     })?;
     Some(entries(patterns))
 }
@@ -68,7 +69,7 @@ pub(super) fn interfaces(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Inter
         }
         is_pattern(pattern, item.offset(), scope).then(|| InterfaceEntry {
             negated,
-            pattern: pattern.to_owned(),
+            pattern: canonical(pattern),
         })
     })?;
     Some(InterfaceList(entries(list)))
@@ -89,7 +90,7 @@ pub(super) fn overrides(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Vec<In
         };
         is_pattern(pattern.get_ref(), pattern.span().start, scope);
         let mut interface = InterfaceOverride {
-            pattern: pattern.get_ref().to_string(),
+            pattern: canonical(pattern.get_ref()),
             mode: Mode::default(),
         };
         let name = format!("interface {}", quoted(pattern.get_ref()));
@@ -110,34 +111,44 @@ fn is_pattern(text: &str, offset: usize, scope: &mut Scope<'_>) -> bool {
     }
 }
 
-/// What is wrong with a name or glob. The alphabet is narrower than the kernel's, to catch
-/// `eth0,eth1`, `eth[01]` and `veth0@if2`; `?` stands for any character that it lacks.
+/// What is wrong with a name or glob. What a name seldom has is written as an escape, to catch
+/// `eth0,eth1`, `eth[01]` and `veth0@if2`.
 fn fault(text: &str) -> Option<String> {
     if text.is_empty() {
         return Some(
             "empty interface name; expected a name such as `eth0` or a glob such as `wan*`".into(),
         );
     }
-    if text == "." || text == ".." {
+    let name = exact(text);
+    if name.is_some_and(|name| name == "." || name == "..") {
         return Some(format!(
             "{} is no interface name; expected a name such as `eth0`",
             quoted(text)
         ));
     }
-    let fits = |char: &char| char.is_ascii_alphanumeric() || "_.-+*?".contains(*char);
-    if let Some(odd) = text.chars().find(|char| !fits(char)) {
+    if let Some(odd) = needs_escape(text) {
         return Some(format!(
-            "interface name {} contains {}; expected letters, digits and _ . - +, or a glob with * and ?",
+            "interface name {} contains {}; expected letters, digits and _ . - +, or a glob with * and ?{}",
             quoted(text),
             character(odd),
+            match odd {
+                '\\' => "; a backslash is written `\\\\`, and a byte `\\xff`".to_owned(),
+                odd if can_be_escaped(odd) => format!("; if it is in the name, write `\\{odd}`"),
+                _ => String::new(),
+            }
         ));
     }
     // `*` may match nothing.
-    let length = text.chars().filter(|&char| char != '*').count();
+    let length = shortest(text);
     (length > MAX_INTERFACE_LENGTH).then(|| {
         format!(
             "interface name {} has {length} characters; expected at most {MAX_INTERFACE_LENGTH}",
             quoted(text)
         )
     })
+}
+
+/// The kernel has no name with one of the others.
+fn can_be_escaped(char: char) -> bool {
+    char.is_ascii_punctuation() && !matches!(char, '/' | ':')
 }

@@ -1,0 +1,131 @@
+//! Text from outside, shown so that a terminal, a table or a log takes it for text.
+//!
+//! Owns which characters are shown as escapes: those that move a cursor, start a line, or turn
+//! the order of what is around them.
+
+use std::fmt::{self, Write as _};
+
+/// Whether a character stands for itself.
+#[must_use]
+pub fn is_printable(char: char) -> bool {
+    !char.is_control()
+        && !matches!(
+            char,
+            // Line and paragraph separators; marks, embeddings, overrides and isolates of
+            // bidirectional text; what has no width; the byte order mark; tags.
+            '\u{2028}' | '\u{2029}'
+            | '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            // What no text has, by its definition.
+            | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// Shows a text in one line: no character of it is obeyed, a line feed least of all.
+#[must_use]
+pub fn printable(text: &(impl fmt::Display + ?Sized)) -> Printable<&(impl fmt::Display + ?Sized)> {
+    Printable {
+        text,
+        keeps_lines: false,
+    }
+}
+
+/// Shows a text whose line feeds are meant.
+#[must_use]
+pub fn printable_lines(
+    text: &(impl fmt::Display + ?Sized),
+) -> Printable<&(impl fmt::Display + ?Sized)> {
+    Printable {
+        text,
+        keeps_lines: true,
+    }
+}
+
+/// A text with escapes: see [`printable()`].
+#[derive(Debug, Clone, Copy)]
+pub struct Printable<T> {
+    text: T,
+    keeps_lines: bool,
+}
+
+impl<T: fmt::Display> fmt::Display for Printable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keeps_lines = self.keeps_lines;
+        write!(Escaping { to: f, keeps_lines }, "{}", self.text)
+    }
+}
+
+/// Writes what it is given with escapes.
+pub struct Escaping<'a, W: fmt::Write + ?Sized> {
+    /// Where to.
+    pub to: &'a mut W,
+    /// Whether line feeds are meant.
+    pub keeps_lines: bool,
+}
+
+impl<W: fmt::Write + ?Sized> fmt::Write for Escaping<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let is_kept = |char| is_printable(char) || (self.keeps_lines && char == '\n');
+        let mut plain = 0;
+        for (at, char) in text.char_indices().filter(|(_, char)| !is_kept(*char)) {
+            self.to.write_str(text.get(plain..at).unwrap_or_default())?;
+            write_escape(self.to, char)?;
+            plain = at + char.len_utf8();
+        }
+        self.to.write_str(text.get(plain..).unwrap_or_default())
+    }
+}
+
+fn write_escape(to: &mut (impl fmt::Write + ?Sized), char: char) -> fmt::Result {
+    write!(to, "{}", char.escape_default())
+}
+
+/// A JSON document with what JSON allows and terminals obey (DEL, C1, directions) as `\u….`.
+#[must_use]
+pub fn printable_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for char in json.chars() {
+        if is_printable(char) {
+            text.push(char);
+        } else {
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_cannot_leave_its_line() {
+        let hostile = "a\n<0>b\r\x1b[31m\x07\x7f\u{9b}\u{85}\u{202e}\u{2066}\u{2028}c\td";
+        assert_eq!(
+            printable(hostile).to_string(),
+            r"a\n<0>b\r\u{1b}[31m\u{7}\u{7f}\u{9b}\u{85}\u{202e}\u{2066}\u{2028}c\td"
+        );
+    }
+
+    #[test]
+    fn lines_that_are_meant_stay() {
+        assert_eq!(printable_lines("a\nb\x1b\n").to_string(), "a\nb\\u{1b}\n");
+    }
+
+    #[test]
+    fn letters_of_every_script_stay() {
+        let text = "w\u{e2}n \u{65e5}\u{672c} \u{2500} \u{1f525} \\ \"'";
+        assert_eq!(printable(text).to_string(), text);
+    }
+
+    #[test]
+    fn json_stays_json_and_harmless() {
+        let value = "\u{7f}\u{9b}\u{202e}\u{e0041}\n\"";
+        let json = printable_json(&serde_json::to_string(value).unwrap());
+        assert!(json.chars().all(is_printable), "{json}");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), value);
+    }
+}
