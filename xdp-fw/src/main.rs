@@ -3,10 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use xdp_fw::cli::Cli;
+use xdp_fw::cli::{self, Cli};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::usage(&error),
+    };
     match cli.run() {
         Ok(exit) => exit.into(),
         Err(failure) => failure.report().into(),

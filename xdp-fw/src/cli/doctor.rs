@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::daemon::{Settings, counted};
 use crate::doctor::{self, Finding, Level, Report};
+use crate::names::printable;
 
 use super::wrap::wrapped;
 use super::{Exit, Failure, Places, block_on, output};
@@ -41,7 +42,7 @@ impl Doctor {
             output::json(&report)?;
         } else {
             let colours = output::to_terminal() && env::var_os("NO_COLOR").is_none();
-            output::print(&text(&report, colours))?;
+            output::print_painted(&text(&report, colours))?;
         }
         Ok(if report.ready { Exit::Ok } else { Exit::Failed })
     }
@@ -75,10 +76,13 @@ fn told(finding: &Finding, colours: bool) -> String {
     } else {
         word
     };
-    let mut text = format!("  {word} {}\n", wrapped(&finding.what, INDENT, WIDTH));
+    // Colours are control characters, so that what others have said is escaped before they come in.
+    let what = printable(&finding.what).to_string();
+    let mut text = format!("  {word} {}\n", wrapped(&what, INDENT, WIDTH));
     if let Some(fix) = &finding.fix {
         let label = "fix: ";
-        let fix = wrapped(fix, INDENT + label.len(), WIDTH);
+        let fix = printable(fix).to_string();
+        let fix = wrapped(&fix, INDENT + label.len(), WIDTH);
         let _ = writeln!(text, "{:INDENT$}{label}{fix}", "");
     }
     text

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use tracing::error;
+
 use crate::config::Problems;
 use crate::daemon::{self, control::client, lock::LockError};
 use crate::{datapath, interfaces};
@@ -30,6 +32,9 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Whose message it is.
+const NAME: &str = "xdp-fw: ";
+
 /// Why the program ends early.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -42,7 +47,7 @@ impl Failure {
     /// Ends with this code after this message, of which each line says whose it is.
     pub(super) fn new(exit: Exit, message: impl AsRef<str>) -> Self {
         let lines = message.as_ref().lines();
-        let message = lines.map(|line| format!("xdp-fw: {line}\n")).collect();
+        let message = lines.map(|line| format!("{NAME}{line}\n")).collect();
         Self { exit, message }
     }
 
@@ -57,6 +62,20 @@ impl Failure {
     /// Ends with 1 after this message.
     pub(super) fn failed(message: impl AsRef<str>) -> Self {
         Self::new(Exit::Failed, message)
+    }
+
+    /// Logs the message, each line as an error. Whoever has no log reads it as that of a command.
+    pub(super) fn into_log(self) -> Self {
+        if !tracing::enabled!(tracing::Level::ERROR) {
+            return self;
+        }
+        for line in self.message.lines() {
+            error!("{}", line.strip_prefix(NAME).unwrap_or(line));
+        }
+        Self {
+            message: String::new(),
+            ..self
+        }
     }
 
     /// Nobody reads our output any more, as in `xdp-fw stats | head -1`.

@@ -1,12 +1,15 @@
 //! The daemon's log: lines on standard error.
 //!
-//! Owns how they look. Under systemd the journal adds the time, so we do not.
+//! Owns when there is one, and what is logged. How a line looks is [`super::log_line`]'s.
 
 use std::io::IsTerminal;
+use std::os::unix::fs::MetadataExt as _;
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+
+use super::log_line::{LogLine, Style};
 
 /// The least important message to be logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -47,16 +50,31 @@ pub(super) fn start(level: Option<Level>) {
         None => EnvFilter::try_from_default_env()
             .unwrap_or_else(|_| EnvFilter::new(directives(LevelFilter::INFO))),
     };
-    let log = tracing_subscriber::fmt()
+    tracing_subscriber::fmt()
         // Whoever reads the log may be gone; to complain about that to the same place would panic.
         .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
-    if std::env::var_os("JOURNAL_STREAM").is_some() {
-        log.without_time().init();
+        .event_format(LogLine(style()))
+        .init();
+}
+
+fn style() -> Style {
+    if is_journal() {
+        Style::Journal
+    } else if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        Style::Terminal
     } else {
-        log.init();
+        Style::Plain
     }
+}
+
+/// Whether standard error is the journal's: systemd names its device and inode. A variable that
+/// was only inherited names another.
+fn is_journal() -> bool {
+    let Ok(named) = std::env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    let standard_error = std::fs::metadata("/proc/self/fd/2");
+    standard_error.is_ok_and(|it| named == format!("{}:{}", it.dev(), it.ino()))
 }

@@ -11,6 +11,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod in_force;
+mod log_line;
 mod logging;
 mod output;
 mod reload;
@@ -24,6 +25,7 @@ mod unload;
 mod wrap;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -105,6 +107,18 @@ impl From<Places> for Settings {
             force: false,
         }
     }
+}
+
+/// Prints what is wrong with the command line, or the help that it asks for.
+#[must_use]
+pub fn usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        // It quotes arguments, and a udev rule's come from elsewhere.
+        output::complain(&error.render().to_string());
+    } else {
+        let _ = error.print();
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 #[derive(Debug, Subcommand)]

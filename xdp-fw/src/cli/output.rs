@@ -1,15 +1,39 @@
-//! Printing that survives a reader who leaves.
+//! Printing that survives a reader who leaves, and a terminal that obeys what it reads.
 //!
-//! Owns standard output and standard error of the commands; the daemon logs instead.
+//! Owns standard output and standard error of the commands; the daemon logs instead. What a name,
+//! a path or a driver says passes through here, and is escaped here; line feeds are ours.
 
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
 use super::Failure;
+use crate::names::printable::{printable_json, printable_lines};
 
-/// Prints text as it is.
+/// Prints text, whose lines are meant.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
+    write(&printable_lines(text).to_string())
+}
+
+/// Prints text with colours of ours; whoever calls this has escaped what others have said.
+pub(super) fn print_painted(text: &str) -> Result<(), Failure> {
+    write(text)
+}
+
+/// Empties the terminal.
+pub(super) fn clear() -> Result<(), Failure> {
+    write("\x1b[H\x1b[J")
+}
+
+/// Prints a line of JSON.
+pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    match serde_json::to_string(value) {
+        Ok(json) => write(&(printable_json(&json) + "\n")),
+        Err(error) => Err(Failure::failed(format!("cannot write JSON: {error}"))),
+    }
+}
+
+fn write(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|error| match error.kind() {
@@ -18,17 +42,10 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Prints a line of JSON.
-pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    match serde_json::to_string(value) {
-        Ok(json) => print(&format!("{json}\n")),
-        Err(error) => Err(Failure::failed(format!("cannot write JSON: {error}"))),
-    }
-}
-
 /// Prints to standard error; there is nothing to do should that fail.
 pub(super) fn complain(message: &str) {
-    let _ = io::stderr().lock().write_all(message.as_bytes());
+    let text = printable_lines(message).to_string();
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Prints what is allowed but probably not meant.

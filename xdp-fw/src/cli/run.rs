@@ -1,6 +1,7 @@
 //! `xdp-fw run`: the daemon.
 
 use clap::Args;
+use tracing::info;
 
 use crate::daemon::{self, Settings};
 
@@ -11,8 +12,12 @@ use super::{Exit, Failure, Places, block_on};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Puts the configuration into force, attaches the interfaces it names, and watches the file: saving \
-it is a reload. A file with mistakes changes nothing. SIGHUP reloads; SIGTERM stops, and leaves the \
-filter in force unless on_stop = \"detach\".
+it is a reload. A file with mistakes changes nothing. SIGHUP reloads; SIGTERM and SIGINT stop, \
+and leave the filter in force unless on_stop = \"detach\". SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM and the \
+others that end a process are logged and ignored; only SIGKILL, SIGABRT and a fault end the daemon at \
+once, and leave the filter in force.
+
+Logs to standard error; where that is the journal's (JOURNAL_STREAM), each line has its priority.
 
 With an invalid file it starts with the last good configuration, and says so.
 
@@ -37,8 +42,10 @@ impl Run {
             force: self.force,
             ..places.into()
         };
-        block_on(serve(settings))??;
-        Ok(Exit::Ok)
+        let outcome = block_on(serve(settings)).and_then(|it| it.map_err(Failure::from));
+        let outcome = outcome.map_err(Failure::into_log);
+        info!("ended");
+        outcome.map(|()| Exit::Ok)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Tables: for a terminal within its width, else plain and as wide as need be.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Row, Table};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table};
+
+use crate::names::printable;
 
 /// Width of a terminal that does not tell.
 const WIDTH: u16 = 80;
@@ -35,10 +37,10 @@ impl Audience {
 }
 
 /// Lays out rows; columns from `right` on are numbers, and stand to the right.
-pub(super) fn render<R: Into<Row>>(
+pub(super) fn render<const COLUMNS: usize>(
     audience: Audience,
-    header: R,
-    rows: impl IntoIterator<Item = R>,
+    header: [String; COLUMNS],
+    rows: impl IntoIterator<Item = [String; COLUMNS]>,
     right: usize,
 ) -> String {
     let mut table = Table::new();
@@ -57,7 +59,8 @@ pub(super) fn render<R: Into<Row>>(
     table.load_style(style);
     table.set_header(header);
     for row in rows {
-        table.add_row(row);
+        // Widths are counted, and rows told apart, by what is shown.
+        table.add_row(row.map(|cell| printable(&cell).to_string()));
     }
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));

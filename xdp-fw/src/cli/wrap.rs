@@ -3,6 +3,8 @@
 //! Owns where a line may break: between words. What stands in backquotes is for copying, and stays
 //! on one line, however long.
 
+use crate::names::printable;
+
 /// Breaks a text so that it fits into `width` columns behind an indentation; the first line stands
 /// there already.
 pub(super) fn wrapped(text: &str, indent: usize, width: usize) -> String {
@@ -14,7 +16,8 @@ pub(super) fn labelled(label: &str, margin: usize, value: &str, width: usize) ->
     let length = label.chars().count();
     let column = margin.max(length + 1);
     let spaces = column - length;
-    let value = broken(value, column, margin, width);
+    // A label has one value; a line feed in it is not ours.
+    let value = broken(&printable(value).to_string(), column, margin, width);
     format!("{label}{:spaces$}{value}\n", "")
 }
 

@@ -87,7 +87,7 @@ impl Difference {
         let written = |config| print::settings(config).into_iter().collect();
         Self {
             settings: keys(&written(before), &written(after)),
-            rules: rules(&before.rules, &after.rules),
+            rules: rule_changes(before, after),
             sets: sets(&before.sets, &after.sets),
             expectations: expectations(&before.expectations, &after.expectations),
         }
@@ -111,7 +111,10 @@ fn keys(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> 
     changes.filter(|key| key.before != key.after).collect()
 }
 
-fn rules(before: &[Rule], after: &[Rule]) -> Vec<RuleChange> {
+/// The rules that change: those that are gone in the former order, then all others in the new one.
+#[must_use]
+pub fn rule_changes(before: &Config, after: &Config) -> Vec<RuleChange> {
+    let (before, after) = (&before.rules[..], &after.rules[..]);
     let old: BTreeMap<&str, (usize, &Rule)> = by_name(before);
     let new: BTreeMap<&str, (usize, &Rule)> = by_name(after);
     let in_order = keeps_its_order(&old, after);

@@ -27,7 +27,9 @@ mod source;
 
 pub use cache::Cache;
 pub use confirm::{bound_confirm, parse_confirm};
-pub use difference::{Difference, ExpectationChange, KeyChange, RuleChange, SetChange};
+pub use difference::{
+    Difference, ExpectationChange, KeyChange, RuleChange, SetChange, rule_changes,
+};
 pub use load::{Loaded, ReadFile, load};
 pub use model::*;
 pub(crate) use parse::{DSCP_NAMES, OTHER_ICMP_WORDS, TCP_FLAGS, dscp_name, mac_address, words};

@@ -1,6 +1,5 @@
 //! What the owner of the datapath can be asked to do: the daemon's whole inner interface.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -72,16 +71,6 @@ pub(super) enum Cause {
     Signal,
     /// `xdp-fw reload`.
     Control,
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::File => "a file changed",
-            Self::Signal => "SIGHUP",
-            Self::Control => "xdp-fw reload",
-        })
-    }
 }
 
 /// How a reload is wanted. As JSON, every key may be left out.

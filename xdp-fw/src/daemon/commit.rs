@@ -131,6 +131,6 @@ fn log_work_of_verifier(prepared: &Prepared) {
         prepared.verified_instructions(),
         prepared.probe_instructions(),
     ) {
-        debug!("verified filter={filter} probe={probe} instructions");
+        debug!("the verifier walked {filter} instructions of the filter, {probe} of the probe");
     }
 }

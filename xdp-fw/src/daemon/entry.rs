@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::config::snapshot::{self, Content, Index, SnapshotError};
 use crate::config::{Config, Loaded};
@@ -221,12 +221,6 @@ impl Owner {
             status.in_force(generation, source, self.kernel.pins());
             status.warnings = loaded.warnings.iter().map(ToString::to_string).collect();
         });
-        info!(
-            generation = generation.number,
-            rules = generation.rules,
-            prefixes = generation.prefixes,
-            "in force"
-        );
     }
 
     /// A copy that cannot be written is no reason to go back: it is missed at the next start only.
@@ -259,7 +253,7 @@ impl Owner {
     fn tell_memory(&mut self, error: Option<&SnapshotError>) {
         let error = error.map(|error| {
             format!(
-                "{error}; the next start may miss what is in force: mend it and run `xdp-fw reload`"
+                "{error}; the next start may miss what is in force: correct it and run `xdp-fw reload`"
             )
         });
         self.trouble(LAST_GOOD, error);

@@ -6,6 +6,7 @@
 //!
 //! - `owner`: the task that obeys; `start`, `reload`, `service`: what it does
 //! - `candidate`, `entry`, `commit`: a configuration on its way into force; `refusal`: why it does not get there
+//! - `announcement`: what the log says of it
 //! - `expectations`, `admission`: what it must pass before it is committed; `lockout`: whom it would
 //!   cut off
 //! - `trial`, `alarm`, `resume`: in force until it is confirmed; `memory`, `outlook`: over restarts, too
@@ -19,6 +20,7 @@
 mod actions;
 mod admission;
 mod alarm;
+mod announcement;
 mod attachments;
 mod candidate;
 mod command;
@@ -60,7 +62,7 @@ use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, info, info_span};
+use tracing::debug;
 
 use crate::config::Cache;
 use crate::datapath;
@@ -74,7 +76,7 @@ use lock::Lock;
 use memory::Memory;
 use metrics::Metrics;
 use owner::{Files, Owner};
-use signals::Signals;
+use signals::{Early, Signals};
 use systemd::Systemd;
 use watchdog::Watchdog;
 use watcher::Watcher;
@@ -129,6 +131,7 @@ impl Settings {
     /// # Errors
     /// [`Error`] says what is not to be had.
     pub async fn build(self) -> Result<Daemon, Error> {
+        let early = Early::new()?;
         let missing = datapath::missing_capabilities();
         if !missing.is_empty() {
             return Err(Error::NotPermitted { missing });
@@ -155,7 +158,7 @@ impl Settings {
             metrics,
             links: Links::new(commands.clone())?,
             watcher: Watcher::new(watched, commands.clone()),
-            signals: Signals::new(commands.clone(), asked.clone())?,
+            signals: Signals::new(early, commands.clone(), asked.clone())?,
             systemd: Systemd { status: snapshot },
             watchdog: Watchdog {
                 commands,
@@ -193,7 +196,7 @@ impl Daemon {
             ($($name:ident),+) => {$({
                 let task = self.$name.run(stop.clone());
                 let name = stringify!($name);
-                tasks.spawn(async move { (name, task.await) }.instrument(info_span!(stringify!($name))));
+                tasks.spawn(async move { (name, task.await) });
             })+};
         }
         spawn!(
@@ -218,7 +221,6 @@ impl Daemon {
         if outcome.is_ok() {
             self.lock.retire();
         }
-        info!("ended");
         systemd::flush().await;
         outcome
     }

@@ -110,7 +110,7 @@ impl Owner {
         }
         match error {
             Some(error) => error!("{part}: {error}"),
-            None => info!("{part}: well again"),
+            None => info!("{part}: recovered"),
         }
         let errors = self.troubles.iter();
         let errors = errors.map(|(part, error)| format!("{part}: {error}"));

@@ -10,6 +10,7 @@ use crate::config::snapshot::Index;
 use crate::config::{Loaded, bound_confirm};
 
 use super::admission::Guarding;
+use super::announcement::Former;
 use super::command::{Cause, ReloadOptions, Reloaded};
 use super::commit::{Committed, Until};
 use super::entry::{Entry, LAST_GOOD, interfaces_for};
@@ -28,7 +29,7 @@ impl Service {
         cause: Cause,
         options: ReloadOptions,
     ) -> Result<Reloaded, Refusal> {
-        info!(force = options.force, "reloading: {cause}");
+        info!("reloading: {}", self.why(cause, options));
         self.begin_reload();
         let result = self.replace(cause, options).await;
         if let Err(refusal) = &result {
@@ -39,6 +40,20 @@ impl Service {
         }
         self.end_reload(result.as_ref().err());
         result
+    }
+
+    /// What makes it reload, in words for the log.
+    fn why(&self, cause: Cause, options: ReloadOptions) -> String {
+        let file = self.owner.settings.config.display();
+        let forced = if options.force { " --force" } else { "" };
+        match cause {
+            Cause::File if self.owner.files.borrow().paths.len() > 1 => {
+                format!("{file}, or a file that it names, changed")
+            }
+            Cause::File => format!("{file} changed"),
+            Cause::Signal => "SIGHUP".to_owned(),
+            Cause::Control => format!("`xdp-fw reload{forced}`"),
+        }
     }
 
     /// Tells that the generation in force may change.
@@ -113,7 +128,7 @@ impl Service {
 
     /// What the files say is in force already.
     async fn stay(&mut self, loaded: Loaded, options: ReloadOptions) -> Result<(), Refusal> {
-        info!("nothing to do: what the files say is in force");
+        info!("unchanged: what the files say is in force already");
         self.owner
             .status
             .send_modify(|status| status.config_source = Source::File);
@@ -144,9 +159,15 @@ impl Service {
             trial: until,
             guarding,
         };
+        let prefixes = self.owner.status.borrow().prefixes;
         let loaded = self.owner.put_into_force(loaded, entry).await?;
         let hash = mem::replace(&mut self.hash, loaded.hash());
         let config = mem::replace(&mut self.config, loaded.config);
+        let former = Former {
+            config: &config,
+            prefixes,
+        };
+        self.owner.announce_change(&former, &self.config);
         if let Some(begun) = &self.owner.memory.index.trial {
             let (until, base) = (begun.until.clone(), begun.base);
             match &mut self.trial {
@@ -195,8 +216,8 @@ impl Service {
                 let error = result.as_ref().err().map(ToString::to_string);
                 if let Ok((_, Committed { generation, .. })) = result {
                     info!(
-                        generation = generation.number,
-                        "interfaces have changed: in force"
+                        "in force: generation {} (interfaces have changed)",
+                        generation.number
                     );
                     let source = self.owner.status.borrow().config_source;
                     let owner = &self.owner;

@@ -139,7 +139,7 @@ async fn from_copy(
         log_refusal("nor can what was on trial", refusal);
         return None;
     }
-    warn!("running what was on trial; mend the file, it is read when it changes");
+    warn!("running what was on trial; correct the file: it is read when it changes");
     copy.ok()
 }
 
@@ -158,6 +158,7 @@ impl Owner {
             guarding,
         };
         let loaded = self.put_into_force(loaded, entry).await?;
+        self.announce_first();
         let base = self.memory.index.trial.as_ref().map(|trial| trial.base);
         Ok((loaded, base.unwrap_or_default()))
     }
@@ -165,7 +166,7 @@ impl Owner {
 
 /// The trial has failed: what was on trial is refused from now on.
 async fn fail(owner: &mut Owner, refused: [u8; 32], in_force: bool) -> Result<(), KernelError> {
-    warn!("THE TRIAL OF A CONFIGURATION HAS FAILED: going back to what was in force before");
+    error!("THE TRIAL OF A CONFIGURATION HAS FAILED: going back to what was in force before");
     let index = Index {
         refused: Some(refused),
         ..owner.memory.index.clone()

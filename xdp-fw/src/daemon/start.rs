@@ -79,7 +79,8 @@ async fn from_file(owner: &mut Owner) -> Result<Started, Error> {
         Ok(loaded) => {
             let guarding = Guarding::unless(owner.settings.force);
             let entry = Entry::of(Source::File, guarding);
-            owner.put_into_force(loaded, entry).await
+            let entered = owner.put_into_force(loaded, entry).await;
+            entered.inspect(|_| owner.announce_first())
         }
         Err(refusal) => Err(refusal),
     };
@@ -102,7 +103,9 @@ async fn fall_back(owner: &mut Owner, refusal: Refusal) -> Result<(Loaded, Refus
     match last_good(owner).await {
         Ok(loaded) => {
             log_refusal("the configuration cannot be used", &refusal);
-            warn!("RUNNING THE LAST GOOD CONFIGURATION; mend the file, it is read when it changes");
+            warn!(
+                "RUNNING THE LAST GOOD CONFIGURATION; correct the file: it is read when it changes"
+            );
             Ok((loaded, refusal))
         }
         Err(last_good) => Err(Error::Refused {
@@ -127,5 +130,6 @@ async fn last_good(owner: &mut Owner) -> Result<Loaded, Refusal> {
     let loaded = owner.memory.load_fallback(&owner.settings.config).await?;
     // It has been in force before, and there is nothing else.
     let entry = Entry::of(Source::LastGood, Guarding::Off);
-    owner.put_into_force(loaded, entry).await
+    let entered = owner.put_into_force(loaded, entry).await;
+    entered.inspect(|_| owner.announce_first())
 }

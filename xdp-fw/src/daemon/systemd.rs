@@ -17,6 +17,7 @@ use tracing::warn;
 
 use super::error::Error;
 use super::status::{State, Status};
+use crate::names::printable;
 
 /// How long the end of the daemon waits until the service manager has heard of it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -51,7 +52,7 @@ impl Systemd {
             }
             let (state, line) = {
                 let status = self.status.borrow_and_update();
-                (status.state, status.line())
+                (status.state, one_line(&status))
             };
             // The start and the reloads end with a line of their own.
             if state == State::Running && line != told {
@@ -75,7 +76,12 @@ pub(super) fn reloading() {
 
 /// The start, or a reload, has ended; the status tells how.
 pub(super) fn ready(status: &Status) {
-    notify(&[NotifyState::Ready, NotifyState::Status(&status.line())]);
+    notify(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
+}
+
+/// A line feed in it would begin another message.
+fn one_line(status: &Status) -> String {
+    printable(&status.line()).to_string()
 }
 
 /// Tells the service manager, if there is one. Never waits for it.
@@ -109,7 +115,7 @@ fn open_outbox() -> Option<mpsc::Sender<Post>> {
     match thread.spawn(move || posts.into_iter().for_each(deliver)) {
         Ok(_) => Some(outbox),
         Err(error) => {
-            warn!("no thread for the service manager, which is told nothing: {error}");
+            warn!("the service manager gets no messages: no thread: {error}");
             None
         }
     }

@@ -13,6 +13,7 @@ use crate::datapath::{Datapath, Generation};
 use crate::deadline::Deadline;
 
 use super::admission::Guarding;
+use super::announcement::Former;
 use super::command::{Confirmed, RolledBack};
 use super::entry::Entry;
 use super::refusal::{KernelError, Refusal, chain};
@@ -47,7 +48,7 @@ impl Service {
         self.tell_trial();
         self.let_base_go().await?;
         let generation = self.owner.status.borrow().generation;
-        info!(generation, "confirmed");
+        info!("confirmed: generation {generation} stays");
         Ok(Confirmed { generation })
     }
 
@@ -85,7 +86,7 @@ impl Service {
             return self.tell_trial();
         }
         self.begin_reload();
-        warn!("NOT CONFIRMED IN TIME: going back to what was in force before");
+        error!("NOT CONFIRMED IN TIME: going back to what was in force before");
         match self.revert().await {
             Ok(()) => {
                 let refusal = Refusal::NotConfirmed(self.owner.settings.config.clone());
@@ -130,7 +131,10 @@ impl Service {
         };
         self.config = trial.config;
         self.hash = trial.hash;
-        info!(generation = generation.number, "back in force");
+        info!(
+            "in force: generation {} (as before the trial)",
+            generation.number
+        );
         let owner = &self.owner;
         owner.status.send_modify(|status| {
             status.in_force(&generation, source, owner.kernel.pins());
@@ -163,9 +167,15 @@ impl Service {
         let refused = file.unwrap_or(self.hash);
         // It was in force before, and is wanted: who is cut off is told, and not protected.
         let entry = Entry::of(Source::LastGood, Guarding::Back);
+        let prefixes = self.owner.status.borrow().prefixes;
         let loaded = self.owner.put_into_force(previous, entry).await?;
         self.hash = loaded.hash();
-        self.config = loaded.config;
+        let config = std::mem::replace(&mut self.config, loaded.config);
+        let former = Former {
+            config: &config,
+            prefixes,
+        };
+        self.owner.announce_change(&former, &self.config);
         let index = self.owner.memory.index.clone();
         let index = if is_stored { index.swapped() } else { index };
         let index = Index {
@@ -233,7 +243,7 @@ impl super::owner::Owner {
                 Ok(generation)
             }
             Err(error) => {
-                warn!("{}; compiling it anew", chain(&error));
+                warn!("{}; compiling it again", chain(&error));
                 let config = trial.config.clone();
                 let (_, committed) = self.commit(config, trial.hash, Guarding::Off, None).await?;
                 let _ = self.kernel.run(Datapath::forget_base).await?;

@@ -27,7 +27,7 @@ pub enum Error {
     },
     /// Another generation was committed since this one was prepared.
     #[error(
-        "generation {number} was prepared beside one that is no longer in force; prepare it anew"
+        "generation {number} was prepared beside one that is no longer in force; prepare it again"
     )]
     Stale {
         /// The one that was to be committed.

@@ -119,7 +119,7 @@ pub fn shortest(pattern: &str) -> usize {
 /// backslash that begins none.
 #[must_use]
 pub fn needs_escape(pattern: &str) -> Option<char> {
-    let fits = |char: char| char.is_alphanumeric() || "_.-+*?!#$%&=~".contains(char);
+    let fits = |char: char| char.is_alphanumeric() || "_.-+*?#$%&=~".contains(char);
     let mut rest = pattern;
     while let Some((piece, after)) = Piece::first(rest) {
         match piece {

@@ -50,6 +50,9 @@ impl Stats {
             if self.json {
                 output::json(&report)?;
             } else {
+                if self.watch && matches!(audience, Audience::Terminal(_)) {
+                    output::clear()?;
+                }
                 output::print(&self.text(&report, audience))?;
             }
             if !self.watch {
@@ -71,15 +74,10 @@ impl Stats {
 
     fn text(&self, report: &Report, audience: Audience) -> String {
         let now = Timestamp::now();
-        let text = if self.rule.is_some() {
+        if self.rule.is_some() {
             render::rules(report, audience, now)
         } else {
             render::all(report, audience, now)
-        };
-        match audience {
-            // Home, and clear what is below.
-            Audience::Terminal(_) if self.watch => format!("\x1b[H\x1b[J{text}"),
-            _ => text,
         }
     }
 }

@@ -128,8 +128,11 @@ async fn only_root(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next:
     match peer.0 {
         Some(user) if user == 0 || user == Uid::effective().as_raw() => next.run(request).await,
         user => {
-            warn!(?user, "control socket: refused");
             let error = "only root may command the daemon".to_owned();
+            match user {
+                Some(user) => warn!("control socket: user {user} refused: {error}"),
+                None => warn!("control socket: an unknown user refused: {error}"),
+            }
             refuse(StatusCode::FORBIDDEN, error)
         }
     }
