@@ -14,6 +14,7 @@ pub mod capture;
 pub mod compiled;
 pub mod court;
 pub mod daemon;
+pub mod descriptors;
 pub mod disguise;
 pub mod foreign;
 pub mod former;

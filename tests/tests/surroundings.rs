@@ -3,19 +3,18 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::net::Ipv6Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::ptr::{null, null_mut};
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use serde_json::Value;
 use xdp_fw_tests::cable::{Hosts, config, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
+use xdp_fw_tests::descriptors;
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::wire::Wire;
 
@@ -155,29 +154,6 @@ fn a_run_directory_that_cannot_be_written_to_is_named() {
     assert!(failure.log.contains("Read-only"), "{failure}");
 }
 
-/// Leaves a process that many descriptors more than it has.
-fn limit_descriptors(pid: u32, more: usize) {
-    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).expect("the daemon runs");
-    let open: BTreeSet<usize> = descriptors
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect();
-    // The limit is on numbers, and some below the highest may be free.
-    let free = (0..).filter(|number| !open.contains(number)).nth(more);
-    let number: usize = free.expect("numbers do not end");
-    let pid = pid as libc::pid_t;
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: the call writes to a live limit, and the null pointer sets none.
-    let read = unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, null(), &raw mut limit) };
-    limit.rlim_cur = number as libc::rlim_t;
-    // SAFETY: the call reads a live limit, and the null pointer asks for no old one.
-    let set = unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &raw const limit, null_mut()) };
-    assert_eq!((read, set), (0, 0), "{}", std::io::Error::last_os_error());
-}
-
 #[test]
 fn a_daemon_without_descriptors_refuses_the_reload_and_lives() {
     let hosts = Hosts::new("nofile");
@@ -187,7 +163,7 @@ fn a_daemon_without_descriptors_refuses_the_reload_and_lives() {
     let generation = daemon.generation();
 
     // Enough for the command's connection and for the file, too few for the maps.
-    limit_descriptors(daemon.pid(), 6);
+    descriptors::limit(daemon.pid(), 6);
     daemon.write_config(&deny(2));
     let reload = daemon.cli(&["reload"]);
     daemon.forget_messages();
@@ -200,7 +176,7 @@ fn a_daemon_without_descriptors_refuses_the_reload_and_lives() {
     assert_eq!(status.pointer("/generation"), Some(&generation.into()));
     assert!(denies(&mut wire, 1));
 
-    limit_descriptors(daemon.pid(), 1_000);
+    descriptors::limit(daemon.pid(), 1_000);
     let reload = daemon.cli(&["reload"]);
     assert!(reload.status.success(), "{reload:?}");
     assert!(denies(&mut wire, 2));

@@ -25,6 +25,7 @@ use self::host_files::HostFiles;
 pub use self::notify::Message;
 use self::places::Places;
 use self::process::Process;
+use crate::descriptors::limit_command;
 use crate::netns::Netns;
 
 /// How long a start or a reload may take: loading and verifying are seconds on a slow machine.
@@ -33,6 +34,10 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// What the daemon's watcher waits for after a write, at least and at most.
 const WATCHER_QUIET: Duration = Duration::from_millis(50);
 const WATCHER_LONGEST: Duration = Duration::from_millis(500);
+
+/// Runs a program as systemd does: its environment names the device and inode of its standard error.
+const UNDER_THE_JOURNAL: &str =
+    "JOURNAL_STREAM=$(stat -Lc %d:%i /dev/stderr); export JOURNAL_STREAM; exec \"$0\" \"$@\"";
 
 /// Of the moments in messages.
 const RESOLUTION: Duration = Duration::from_micros(1);
@@ -49,6 +54,10 @@ pub struct Daemon<'a> {
     confined: bool,
     /// Arguments of `run` beside the places.
     arguments: Vec<String>,
+    /// Whether its standard error passes for the journal's.
+    journal: bool,
+    /// How many descriptors it may have.
+    descriptors: Option<usize>,
     /// What the last process wrote that has ended.
     last_log: String,
     /// The fault that the next one is to meet.
@@ -95,6 +104,8 @@ impl<'a> Daemon<'a> {
             watches: true,
             confined: false,
             arguments: Vec::new(),
+            journal: false,
+            descriptors: None,
             last_log: String::new(),
             fault: None,
         }
@@ -116,8 +127,19 @@ impl<'a> Daemon<'a> {
     pub fn try_restart(&mut self) -> Result<(), Failure> {
         assert!(self.process.is_none(), "the daemon runs already");
         self.places.notify.drain();
-        let mut command = self.netns.command(&self.places.binary);
+        let mut command = match self.journal {
+            true => self.netns.command("sh"),
+            false => self.netns.command(&self.places.binary),
+        };
+        if self.journal {
+            command
+                .args(["-c", UNDER_THE_JOURNAL])
+                .arg(&self.places.binary);
+        }
         command.arg("run").args(self.places.arguments());
+        if let Some(number) = self.descriptors {
+            limit_command(&mut command, number);
+        }
         command.args(&self.arguments);
         if let Some(files) = &self.host_files {
             files.show(&mut command);
@@ -183,6 +205,16 @@ impl<'a> Daemon<'a> {
     /// Arguments for `xdp-fw run` at its next starts.
     pub fn run_with(&mut self, arguments: &[&str]) {
         self.arguments = arguments.iter().map(|&it| it.to_owned()).collect();
+    }
+
+    /// From its next start on its standard error passes for the journal's.
+    pub fn log_to_journal(&mut self) {
+        self.journal = true;
+    }
+
+    /// From its next start on it may have so many descriptors; `None` takes the limit away.
+    pub fn limit_descriptors(&mut self, number: Option<usize>) {
+        self.descriptors = number;
     }
 
     /// Its process id.

@@ -24,6 +24,8 @@ mod units;
 mod unload;
 mod wrap;
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -31,6 +33,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::daemon::Settings;
 use crate::datapath::PIN_DIRECTORY;
+use crate::names::InterfaceName;
 
 pub use exit::{Exit, Failure};
 
@@ -106,6 +109,14 @@ impl From<Places> for Settings {
             run_dir: places.run_dir,
             force: false,
         }
+    }
+}
+
+/// An interface as `status` shows it; bytes that are no text are its name as it is.
+fn shown_name(argument: OsString) -> InterfaceName {
+    match argument.to_str() {
+        Some(text) => InterfaceName::from_text(text),
+        None => InterfaceName::from_bytes(argument.as_bytes()),
     }
 }
 

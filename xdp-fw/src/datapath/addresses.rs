@@ -125,12 +125,14 @@ pub(super) fn mapping<T: bytemuck::Pod>(
     let array: &Map = maps.map(name).ok_or_else(|| Error::Kernel {
         action: format!("find map {name} in the BPF object"),
         cause: "it is not there".to_owned(),
+        errno: None,
         remedy: "this build is broken: rebuild it".to_owned(),
     })?;
     let Map::Array(data) = array else {
         return Err(Error::Kernel {
             action: format!("fill map {name}"),
             cause: "it is not an array".to_owned(),
+            errno: None,
             remedy: "this build is broken: rebuild it".to_owned(),
         });
     };

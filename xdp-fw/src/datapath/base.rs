@@ -5,6 +5,7 @@
 //! verifies nothing, so it does not fail for what made the operator want it: `docs/adr/0010`.
 
 use super::description::{self, Described};
+use super::found::is_about_what_is_there;
 use super::generation;
 use super::owner::Datapath;
 use super::pins::{Pins, exists};
@@ -114,18 +115,24 @@ impl Datapath {
 
 /// The base as a former process kept it. What cannot be used is none: the daemon then compiles what
 /// is to come back.
-pub(super) fn adopt(pins: &Pins) -> Option<Described> {
-    if !exists(&pins.base()).unwrap_or(true) {
-        return None;
+///
+/// # Errors
+/// [`Error::Kernel`] where nobody could look at it: what is there stays, for a start that can.
+pub(super) fn adopt(pins: &Pins) -> Result<Option<Described>, Error> {
+    if !exists(&pins.base())? {
+        return Ok(None);
     }
     let described = pins
-        .base_number()
+        .base_number()?
         .map(|number| description::describe(&pins.generation(number)));
     match described {
-        Some(Ok(described)) => return Some(described),
-        Some(Err(error)) => tracing::warn!("the base cannot be used: {error}"),
+        Some(Ok(described)) => return Ok(Some(described)),
+        Some(Err(error)) if is_about_what_is_there(&error) => {
+            tracing::warn!("the base cannot be used: {error}");
+        }
+        Some(Err(error)) => return Err(error),
         None => tracing::warn!("{}: leads to no generation", pins.base().display()),
     }
     let _ = pins.remove_base();
-    None
+    Ok(None)
 }

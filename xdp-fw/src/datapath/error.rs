@@ -62,6 +62,8 @@ pub enum Error {
         action: String,
         /// What the kernel said.
         cause: String,
+        /// Its number for that, where there is one.
+        errno: Option<i32>,
         /// What to do.
         remedy: String,
     },
@@ -133,6 +135,7 @@ impl Error {
         Self::Kernel {
             action: action.into(),
             cause: chain(error),
+            errno: errno(error),
             remedy: remedy(errno(error)).to_owned(),
         }
     }
@@ -151,6 +154,7 @@ impl From<Fault> for Error {
         Self::Kernel {
             action: "go on".to_owned(),
             cause: fault.to_string(),
+            errno: None,
             remedy: "it is a test's doing".to_owned(),
         }
     }
@@ -193,7 +197,10 @@ fn remedy(errno: Option<i32>) -> &'static str {
         }
         Some(libc::EMFILE) => "raise the service's LimitNOFILE",
         Some(libc::ENFILE) => "close files elsewhere, or raise fs.file-max",
-        Some(libc::EEXIST) => "another xdp-fw is at work in the same pin directory; stop it",
+        Some(libc::EEXIST) => {
+            "try again; if that does not help, another xdp-fw is at work in the same pin directory: stop it"
+        }
+        Some(libc::ENOENT | libc::EINTR | libc::EAGAIN) => "try again",
         Some(libc::EINVAL | libc::ENOTSUP) => {
             "check with `uname -r` that the kernel is 5.10 or newer, and that net.core.bpf_jit_enable has not changed since the start; if so, please report this"
         }

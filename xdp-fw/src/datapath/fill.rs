@@ -64,6 +64,7 @@ pub(super) fn create(
         let length = u32::try_from(length).map_err(|_| Error::Kernel {
             action: format!("create map {map}"),
             cause: format!("{length} entries"),
+            errno: None,
             remedy: "use fewer or shorter prefix lists".to_owned(),
         })?;
         loader.size(map, length.max(1));
@@ -201,6 +202,7 @@ pub(super) fn unfit(name: &str, cause: &impl ToString) -> Error {
     Error::Kernel {
         action: format!("fill table {name}"),
         cause: cause.to_string(),
+        errno: None,
         remedy: "nothing was changed; please report this with the configuration".to_owned(),
     }
 }
@@ -246,6 +248,7 @@ where
     let broken = |cause: String| Error::Kernel {
         action: format!("find map {name} in the BPF object"),
         cause,
+        errno: None,
         remedy: "this build is broken: rebuild it".to_owned(),
     };
     let map = maps

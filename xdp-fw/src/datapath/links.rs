@@ -4,8 +4,8 @@
 //! never replaced: the kernel refuses, and says so here.
 
 use std::fs;
-use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::xdp::XdpLink;
@@ -16,6 +16,7 @@ use crate::interfaces;
 use crate::names::InterfaceName;
 
 use super::error::{chain, errno};
+use super::found::{Found, look, removal};
 use super::netlink::{self, Answer};
 use super::pins::Pins;
 use super::refusal::Refusal;
@@ -26,22 +27,37 @@ pub(super) fn list(pins: &Pins) -> Result<Vec<Link>, Error> {
     let mut links = Vec::new();
     for number in pins.link_numbers()? {
         let path = pins.link(number);
-        match sys::pinned_link(&path) {
-            Ok(link) => links.push(Link {
-                number,
-                interface: (link.interface != 0).then_some(link.interface),
-                program: link.program,
-            }),
+        let found = look(&path)?;
+        let link = match &found {
             // Detached since.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => {
-                let problem = format!("not a link of ours: {error}");
-                let remedy = format!("remove it: `rm {}`", path.display());
-                return Err(Error::pin(&path, problem, remedy));
-            }
-        }
+            Found::Nothing => continue,
+            Found::Link(link) => info(&path, link)?,
+            _ => None,
+        };
+        let Some(link) = link else {
+            let problem = format!("not a link of ours but {}", other_than_ours(&found));
+            let remedy = format!("remove it: {}", removal(&path));
+            return Err(Error::pin(&path, problem, remedy));
+        };
+        links.push(Link {
+            number,
+            interface: (link.interface != 0).then_some(link.interface),
+            program: link.program,
+        });
     }
     Ok(links)
+}
+
+fn info(path: &Path, link: &OwnedFd) -> Result<Option<sys::XdpLink>, Error> {
+    sys::link_info(link)
+        .map_err(|error| Error::kernel(format!("look at {}", path.display()), &error))
+}
+
+fn other_than_ours(found: &Found) -> &'static str {
+    match found {
+        Found::Link(_) => "a link of another type",
+        other => other.describe(),
+    }
 }
 
 /// Attaches `root` and pins the link under the first free number, unless the interface has a link
@@ -125,10 +141,13 @@ pub(super) fn detach(pins: &Pins, number: u32) -> Result<bool, Error> {
     let path = pins.link(number);
     let refused =
         |error: &std::io::Error| Error::kernel(format!("remove {}", path.display()), error);
-    match sys::detach_pinned_link(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => return Ok(false),
-        other => other.map_err(|error| refused(&error))?,
+    let Found::Link(link) = look(&path)? else {
+        return Ok(false);
+    };
+    if info(&path, &link)?.is_none() {
+        return Ok(false);
     }
+    sys::detach_link(&link).map_err(|error| refused(&error))?;
     fault::point(Point::LinkDetached)?;
     fs::remove_file(&path).map_err(|error| refused(&error))?;
     Ok(true)

@@ -16,6 +16,7 @@ mod error;
 mod features;
 mod fill;
 mod foreign;
+mod found;
 mod generation;
 mod layout;
 mod links;

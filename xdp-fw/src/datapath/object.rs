@@ -76,6 +76,7 @@ pub(super) fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp,
     let missing = || Error::Kernel {
         action: format!("find program `{name}` in the BPF object"),
         cause: "it is not there".to_owned(),
+        errno: None,
         remedy: "this build is broken: rebuild it".to_owned(),
     };
     let program = ebpf.program_mut(name).ok_or_else(missing)?;

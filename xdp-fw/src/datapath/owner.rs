@@ -12,6 +12,7 @@ use xdp_fw_common::wire::Settings;
 
 use super::counters::{self, Counters};
 use super::description::Described;
+use super::found::{Found, look};
 use super::generation::{self, Built};
 use super::layout::Former;
 use super::loader::Loader;
@@ -110,7 +111,7 @@ impl Datapath {
             Err(Error::Lost { .. }) => None,
             other => other?,
         };
-        let base = base::adopt(&pins);
+        let base = base::adopt(&pins)?;
         let mut datapath = Self {
             entry: open_entry(&pins)?,
             root_id: program_id(&root)?,
@@ -313,7 +314,7 @@ fn adopt_root(pins: &Pins, loader: &mut Loader, kernel: Kernel) -> Result<Xdp, E
         .tag();
 
     let path = pins.root_program();
-    if !is_ours(&path, tag, &shared) {
+    if !is_ours(&path, tag, &shared)? {
         replace_root(pins, fresh)?;
     }
     object::pinned(&path).map_err(|error| Error::kernel(format!("open {}", path.display()), &error))
@@ -321,12 +322,17 @@ fn adopt_root(pins: &Pins, loader: &mut Loader, kernel: Kernel) -> Result<Xdp, E
 
 /// Whether the pinned root has the same instructions, whose tag leaves out which maps they use, and
 /// uses the maps that are pinned.
-fn is_ours(path: &Path, tag: u64, shared: &[u32]) -> bool {
-    let Ok(info) = ProgramInfo::from_pin(path) else {
-        return false;
+fn is_ours(path: &Path, tag: u64, shared: &[u32]) -> Result<bool, Error> {
+    let Found::Program(_) = look(path)? else {
+        return Ok(false);
     };
-    let maps = info.map_ids().ok().flatten().unwrap_or_default();
-    info.tag() == tag && shared.iter().all(|map| maps.contains(map))
+    let refused = |error: &(dyn std::error::Error + 'static)| {
+        Error::kernel(format!("look at {}", path.display()), error)
+    };
+    let info = ProgramInfo::from_pin(path).map_err(|error| refused(&error))?;
+    let maps = info.map_ids().map_err(|error| refused(&error))?;
+    let maps = maps.unwrap_or_default();
+    Ok(info.tag() == tag && shared.iter().all(|map| maps.contains(map)))
 }
 
 fn map_id(ebpf: &Ebpf, name: &str) -> Result<u32, Error> {

@@ -9,14 +9,15 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use aya::maps::{MapInfo, MapType};
+use aya::maps::{MapData, MapType};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use nix::unistd::Uid;
 
 use super::Error;
 use super::description::pin;
-use super::error::errno;
+use super::found::{Found, look, removal};
 
 /// Paths under a pin directory.
 #[derive(Debug, Clone)]
@@ -93,11 +94,20 @@ impl Pins {
         self.root.join("base-new")
     }
 
-    /// The number of the base; `None` if there is none, or what is there is not ours.
-    pub(super) fn base_number(&self) -> Option<u64> {
-        let target = fs::read_link(self.base()).ok()?;
-        let number = target.strip_prefix("generations").ok()?;
-        number.to_str()?.parse().ok()
+    /// The number of the base; `None` if what is there is not ours.
+    pub(super) fn base_number(&self) -> Result<Option<u64>, Error> {
+        let base = self.base();
+        let target = match fs::read_link(&base) {
+            Ok(target) => target,
+            // What is no link.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(None),
+            Err(error) => {
+                let action = format!("read {}", base.display());
+                return Err(Error::kernel(action, &error));
+            }
+        };
+        let number = target.strip_prefix("generations").ok();
+        Ok(number.and_then(|number| number.to_str()?.parse().ok()))
     }
 
     /// Makes a generation the base, in one step.
@@ -177,13 +187,25 @@ impl Pins {
     }
 
     pub(super) fn require_bpffs(&self) -> Result<(), Error> {
-        let existing = self.root.ancestors().find(|path| path.exists());
-        match existing {
-            Some(path) if is_bpffs(path) => Ok(()),
-            other => Err(Error::NotBpffs {
-                path: other.unwrap_or(&self.root).to_owned(),
-            }),
+        for path in self.root.ancestors() {
+            match statfs(path) {
+                Ok(found) if found.filesystem_type() == BPF_FS_MAGIC => return Ok(()),
+                // The nearest that there is decides.
+                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+                Ok(_) => {
+                    return Err(Error::NotBpffs {
+                        path: path.to_owned(),
+                    });
+                }
+                Err(errno) => {
+                    let action = format!("look at {}", path.display());
+                    return Err(Error::kernel(action, &io::Error::from(errno)));
+                }
+            }
         }
+        Err(Error::NotBpffs {
+            path: self.root.clone(),
+        })
     }
 
     /// Takes the directory for this process, for as long as the result lives.
@@ -197,7 +219,7 @@ impl Pins {
         let lock =
             Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
                 match errno {
-                    nix::errno::Errno::EWOULDBLOCK => busy(),
+                    Errno::EWOULDBLOCK => busy(),
                     other => refused(&io::Error::from(other)),
                 }
             })?;
@@ -267,9 +289,15 @@ fn numbers<N: std::str::FromStr + Ord>(directory: &Path) -> Result<Vec<N>, Error
             return Err(Error::kernel(action, &error));
         }
     };
-    let mut numbers: Vec<N> = entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
+    let mut numbers = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| {
+            let action = format!("read {}", directory.display());
+            Error::kernel(action, &error)
+        })?;
+        let name = entry.file_name();
+        numbers.extend(name.to_str().and_then(|name| name.parse::<N>().ok()));
+    }
     numbers.sort_unstable();
     Ok(numbers)
 }
@@ -292,7 +320,7 @@ fn check_directory(path: &Path) -> Result<(), Error> {
         .map_err(|error| Error::kernel(format!("look at {}", path.display()), &error))?;
     let shown = path.display();
     if !metadata.is_dir() {
-        let remedy = format!("remove it: `rm {shown}`");
+        let remedy = format!("remove it: {}", removal(path));
         return Err(Error::pin(path, "not a directory", remedy));
     }
     if metadata.uid() != Uid::effective().as_raw() {
@@ -310,20 +338,20 @@ fn check_directory(path: &Path) -> Result<(), Error> {
 
 /// Checks a pinned map's shape; a missing one is `Ok(false)`.
 pub(super) fn check_map(path: &Path, shape: &Shape) -> Result<bool, Error> {
-    if !exists(path)? {
-        return Ok(false);
-    }
     let refuse = |problem: String| {
         let remedy = "it is not one that this version made: remove it, or run `xdp-fw unload` \
                       with the version that did";
         Error::pin(path, problem, remedy)
     };
-    let info = match MapInfo::from_pin(path) {
-        Ok(info) => info,
+    let map = match look(path)? {
         // Removed since, by a commit.
-        Err(error) if errno(&error) == Some(libc::ENOENT) => return Ok(false),
-        Err(_) => return Err(refuse("not a BPF map".to_owned())),
+        Found::Nothing => return Ok(false),
+        Found::Map(map) => map,
+        other => return Err(refuse(format!("not a map but {}", other.describe()))),
     };
+    let info = MapData::from_fd(map)
+        .and_then(|map| map.info())
+        .map_err(|error| Error::kernel(format!("look at {}", path.display()), &error))?;
     let kind = info
         .map_type()
         .map_err(|_| refuse("a map of unknown type".to_owned()))?;

@@ -147,6 +147,7 @@ impl Shared {
                     return Err(Error::Kernel {
                         action: "ask the probe".to_owned(),
                         cause: "another process has not finished with it".to_owned(),
+                        errno: None,
                         remedy: "look for a stopped `xdp-fw explain`, and end it".to_owned(),
                     });
                 }
@@ -171,6 +172,7 @@ impl Program {
                 program.ok_or_else(|| Error::Kernel {
                     action: format!("find program `{name}`"),
                     cause: "it is not there".to_owned(),
+                    errno: None,
                     remedy: "this build is broken: rebuild it".to_owned(),
                 })
             }
@@ -244,6 +246,7 @@ impl Probe {
         let result = ebpf.take_map(fill::RESULT).ok_or_else(|| Error::Kernel {
             action: "find map PROBE in the BPF object".to_owned(),
             cause: "it is not there".to_owned(),
+            errno: None,
             remedy: "this build is broken: rebuild it".to_owned(),
         })?;
         let result =

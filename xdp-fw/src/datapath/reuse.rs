@@ -167,8 +167,9 @@ fn take_map(loader: &Loader, from: &Path, to: &Path, map: &str, id: u32) -> Resu
     let shape = loader.shape(map);
     let shape = shape.ok_or_else(|| unusable("not a map of this version".to_owned()))?;
     let is_there = check_map(&to, shape)?;
-    let found = MapInfo::from_pin(&to).map(|info| info.id()).ok();
-    if !is_there || found != Some(id) {
+    let found = MapInfo::from_pin(&to)
+        .map_err(|error| unusable(format!("cannot be looked at: {}", chain(&error))))?;
+    if !is_there || found.id() != id {
         return Err(unusable("another map than was pinned there".to_owned()));
     }
     Ok(())

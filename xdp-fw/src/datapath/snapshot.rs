@@ -11,6 +11,7 @@ use xdp_fw_common::{Reason, Verdict};
 
 use super::counters::Counters;
 use super::description::{Described, describe, pin};
+use super::found::program_id;
 use super::owner::ENTRY;
 use super::pins::{Pins, check_map, exists};
 use super::{Error, links, sys};
@@ -210,11 +211,12 @@ pub(super) fn directory_in_force(pins: &Pins) -> Result<Option<PathBuf>, Error> 
 
 fn directory_of(pins: &Pins, program: u32) -> Result<Option<PathBuf>, Error> {
     let numbers = pins.generation_numbers()?.into_iter().rev();
-    let mut directories = numbers.map(|number| pins.generation(number));
-    Ok(directories.find(|directory| {
-        let filter = ProgramInfo::from_pin(directory.join(pin::FILTER));
-        filter.is_ok_and(|filter| filter.id() == program)
-    }))
+    for directory in numbers.map(|number| pins.generation(number)) {
+        if program_id(&directory.join(pin::FILTER))? == Some(program) {
+            return Ok(Some(directory));
+        }
+    }
+    Ok(None)
 }
 
 /// The id of the program in slot 0.

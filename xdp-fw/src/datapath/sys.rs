@@ -104,25 +104,54 @@ pub(super) fn freeze(map: BorrowedFd<'_>) -> io::Result<()> {
     unsafe { bpf(BPF_MAP_FREEZE, &mut argument) }.map(drop)
 }
 
-/// What an XDP link that is pinned at `path` is attached to.
-///
-/// # Errors
-/// `InvalidData` if the pin is something else than an XDP link.
-pub(super) fn pinned_link(path: &Path) -> io::Result<XdpLink> {
-    link_info(&object(path)?)
+/// What a descriptor of a BPF object is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Map,
+    Program,
+    Link,
+    Other,
 }
 
-fn link_info(link: &OwnedFd) -> io::Result<XdpLink> {
-    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "not an XDP link");
-    // The info of a map or a program begins with its type as well, and both have a type 6.
-    let kind = fs::read_link(format!("/proc/self/fd/{}", link.as_raw_fd()))?;
+/// Asks `/proc`: the info of each kind begins with a type, and of each there is one with number 6.
+pub(super) fn kind(object: &OwnedFd) -> io::Result<Kind> {
+    let path = format!("/proc/self/fd/{}", object.as_raw_fd());
+    let shown = fs::read_link(&path).map_err(|error| match error.kind() {
+        // It is our own descriptor that is looked at, so that no pin is missing.
+        io::ErrorKind::NotFound => io::Error::other(format!("{path}: {error}; mount /proc")),
+        _ => error,
+    })?;
     // By a hyphen where it was opened from a pin, by an underscore where it was made.
-    if !["anon_inode:bpf-link", "anon_inode:bpf_link"]
-        .map(Path::new)
-        .contains(&kind.as_path())
-    {
-        return Err(wrong());
+    Ok(match shown.as_os_str().as_bytes() {
+        b"anon_inode:bpf-map" => Kind::Map,
+        b"anon_inode:bpf-prog" => Kind::Program,
+        b"anon_inode:bpf-link" | b"anon_inode:bpf_link" => Kind::Link,
+        _ => Kind::Other,
+    })
+}
+
+/// The id of a program.
+pub(super) fn program_id(program: &OwnedFd) -> io::Result<u32> {
+    /// The head of `struct bpf_prog_info`.
+    #[repr(C)]
+    #[derive(Default)]
+    struct ProgramInfo {
+        kind: u32,
+        id: u32,
     }
+    let mut info = ProgramInfo::default();
+    let mut argument = Info {
+        fd: program.as_raw_fd() as u32,
+        length: size_of::<ProgramInfo>() as u32,
+        info: &raw mut info as u64,
+    };
+    // SAFETY: the layout of BPF_OBJ_GET_INFO_BY_FD; the kernel writes at most `length` bytes.
+    unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut argument) }?;
+    Ok(info.id)
+}
+
+/// What an XDP link is attached to; `None` for a link of another type.
+pub(super) fn link_info(link: &OwnedFd) -> io::Result<Option<XdpLink>> {
     let mut info = LinkInfo::default();
     let mut argument = Info {
         fd: link.as_raw_fd() as u32,
@@ -131,23 +160,15 @@ fn link_info(link: &OwnedFd) -> io::Result<XdpLink> {
     };
     // SAFETY: the layout of BPF_OBJ_GET_INFO_BY_FD; the kernel writes at most `length` bytes.
     unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut argument) }?;
-    if info.kind != BPF_LINK_TYPE_XDP {
-        return Err(wrong());
-    }
-    Ok(XdpLink {
+    Ok((info.kind == BPF_LINK_TYPE_XDP).then_some(XdpLink {
         program: info.program,
         interface: info.interface,
-    })
+    }))
 }
 
-/// Takes the program off the interface of a pinned link, whoever else holds the link: when this
+/// Takes the program off the interface of an XDP link, whoever else holds the link: when this
 /// returns, no packet meets the program any more. A dead link is fine.
-///
-/// # Errors
-/// `InvalidData` if the pin is something else than an XDP link.
-pub(super) fn detach_pinned_link(path: &Path) -> io::Result<()> {
-    let link = object(path)?;
-    link_info(&link)?;
+pub(super) fn detach_link(link: &OwnedFd) -> io::Result<()> {
     let mut argument = link.as_raw_fd() as u32;
     // SAFETY: BPF_LINK_DETACH takes the descriptor alone.
     match unsafe { bpf(BPF_LINK_DETACH, &mut argument) } {

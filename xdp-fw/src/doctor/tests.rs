@@ -97,6 +97,7 @@ fn hidden() -> Error {
     Error::Kernel {
         action: "look at /sys/fs/bpf/xdp-fw/v1/entry".to_owned(),
         cause: "permission denied".to_owned(),
+        errno: None,
         remedy: "run this as root".to_owned(),
     }
 }

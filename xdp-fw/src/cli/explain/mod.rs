@@ -10,12 +10,16 @@ mod tests;
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{ArgGroup, Args};
 
 use crate::packet;
 
 use super::table::Audience;
-use super::{Exit, Failure, Places, output};
+use crate::names::InterfaceName;
+use crate::names::printable::is_printable;
+
+use super::{Exit, Failure, Places, output, shown_name};
 use basis::Basis;
 use court::Court;
 use report::Report;
@@ -45,8 +49,8 @@ pub(super) struct Explain {
     pcap: Option<PathBuf>,
     /// The interface that it comes in by, unless the packet says so [default: the first that is
     /// filtered]
-    #[arg(long, value_name = "NAME")]
-    interface: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = OsStringValueParser::new().map(shown_name))]
+    interface: Option<InterfaceName>,
     /// Ask the host build of the policy core, not the kernel
     #[arg(long)]
     host: bool,
@@ -81,7 +85,7 @@ impl Explain {
             let pointer = " ".repeat(mistake.column.saturating_sub(1));
             let line: String = text
                 .chars()
-                .map(|char| if char.is_control() { ' ' } else { char })
+                .map(|char| if is_printable(char) { char } else { ' ' })
                 .collect();
             Failure::new(Exit::Usage, format!("{mistake}\n{line}\n{pointer}^"))
         })
