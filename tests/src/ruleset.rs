@@ -37,7 +37,10 @@ pub fn config(rules: impl IntoIterator<Item = Rule>) -> Config {
         rules: rules.into_iter().collect(),
         expectations: Vec::new(),
         metrics: Metrics { listen: None },
-        limits: Limits { memory: None },
+        limits: Limits {
+            prefixes: None,
+            memory: None,
+        },
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nix::time::{ClockId, clock_gettime};
 
 use super::load::{Loaded, load};
+use super::meter::Room;
 use super::prefixes::Prefixes;
 use super::problem::Problems;
 use super::set_file::SetFile;
@@ -105,11 +106,13 @@ impl Files for Cache {
         Disk.read(path, role)
     }
 
-    fn set(&self, path: &Path) -> Result<Arc<SetFile>, FileError> {
+    fn set(&self, path: &Path, room: Room) -> Result<Arc<SetFile>, FileError> {
         let mut known = self.known();
         known.asked.insert(path.to_path_buf());
         let before = known.files.get(path).cloned();
         drop(known);
+        // What has become too much is read again, up to the line where it does.
+        let before = before.filter(|before| room.clone().take(before.file.amount).is_ok());
         let now = file_time();
         if let Some(before) = &before {
             let identity = look(path, Role::Set)?;
@@ -129,7 +132,7 @@ impl Files for Cache {
                 }
             }
         }
-        let (identity, mut file) = read_set(path)?;
+        let (identity, mut file) = read_set(path, room)?;
         if let Some(before) = before
             && before.file.merged.prefixes == file.merged.prefixes
         {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use humantime::{format_duration, parse_duration};
 
 use super::defaults::{MAX_CONFIRM, MIN_CONFIRM};
+use super::parse::words::quoted;
 
 /// Reads a time such as `60s` or `5m`.
 ///
@@ -14,7 +15,7 @@ use super::defaults::{MAX_CONFIRM, MIN_CONFIRM};
 /// A sentence without the name of what was read, such as ``cannot be `1h 70`; …``.
 pub fn parse_confirm(text: &str) -> Result<Duration, String> {
     let time = parse_duration(text)
-        .map_err(|error| format!("cannot be `{text}` ({error}); write `60s` or `5m`"))?;
+        .map_err(|error| format!("cannot be {} ({error}); write `60s` or `5m`", quoted(text)))?;
     bound_confirm(time)?;
     Ok(time)
 }

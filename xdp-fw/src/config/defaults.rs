@@ -49,7 +49,11 @@ pub const SET_ALLOW_EMPTY: bool = false;
 /// `[metrics] listen`: on this host only.
 pub const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9798);
 
-/// `[limits] memory`, bytes: several million prefixes of either family.
+/// `[limits] prefixes`: what a host compiles in a few seconds. `memory` as it is by default ends before;
+/// this holds where that was raised or is false.
+pub const PREFIXES: Option<u64> = Some(16_000_000);
+
+/// `[limits] memory`, bytes: ten million prefixes of IPv4, or four of IPv6.
 pub const MEMORY: Option<u64> = Some(512 << 20);
 
 /// Least memory that a configuration can be bound to, bytes: the empty tables of both families, twice.
@@ -76,8 +80,30 @@ pub const MAX_MAIN_FILE_BYTES: u64 = 16 << 20;
 /// Largest set file, in bytes: some 60 million IPv4 prefixes.
 pub const MAX_SET_FILE_BYTES: u64 = 1 << 30;
 
+/// Most bytes of the main file and all included ones together.
+pub const MAX_TEXT_BYTES: u64 = MAX_MAIN_FILE_BYTES;
+
+/// Most TOML tokens in the same: 4,096 rules with all their keys are some 300,000, and what is made of
+/// a token takes up to 205 bytes.
+pub const MAX_TOKENS: usize = 1 << 20;
+
+/// Most set files of one configuration.
+pub const MAX_SET_FILES: usize = 32_768;
+
+/// Longest path, in bytes (`PATH_MAX` less its NUL).
+pub const MAX_PATH_BYTES: usize = 4_095;
+
 /// Most problems reported of one set file, and most syntax errors of the main file.
 pub const MAX_PROBLEMS_PER_FILE: usize = 20;
+
+/// Most problems, and most warnings, reported of the main file or an included one.
+pub const MAX_FINDINGS_PER_FILE: usize = 100;
+
+/// Most problems, and most warnings, reported at a time.
+pub const MAX_PROBLEMS: usize = 200;
+
+/// Longest message of a problem, in characters; names, paths and quotations are within it.
+pub const MAX_MESSAGE_LENGTH: usize = 1_000;
 
 /// How often a file that changes while it is read is read again before giving up.
 pub const READ_ATTEMPTS: u32 = 5;

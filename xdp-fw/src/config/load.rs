@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use super::meter::Room;
 use super::model::{Config, Position};
 use super::parse;
 use super::pattern::glob_directory;
@@ -160,8 +161,8 @@ impl<F: Files> Files for Noting<'_, F> {
         text.inspect_err(|error| self.note(path, error))
     }
 
-    fn set(&self, path: &Path) -> Result<Arc<SetFile>, FileError> {
-        let file = self.files.set(path);
+    fn set(&self, path: &Path, room: Room) -> Result<Arc<SetFile>, FileError> {
+        let file = self.files.set(path, room);
         file.inspect_err(|error| self.note(path, error))
     }
 
@@ -177,6 +178,11 @@ pub(super) fn unreadable(path: &Path, error: &FileError) -> Problem {
     let file = path.to_path_buf();
     let place = match *error {
         FileError::NotUtf8 { line, column, .. } => Place::At(Position { file, line, column }),
+        FileError::Passed { line, .. } => Place::At(Position {
+            file,
+            line,
+            column: 1,
+        }),
         _ => Place::File(file),
     };
     Problem {

@@ -12,6 +12,7 @@ pub mod generated;
 pub mod icmp;
 mod lint;
 mod load;
+mod meter;
 mod model;
 mod parse;
 pub mod pattern;
@@ -31,6 +32,8 @@ pub use difference::{
     Difference, ExpectationChange, KeyChange, RuleChange, SetChange, rule_changes,
 };
 pub use load::{Loaded, ReadFile, load};
+pub(crate) use meter::{COMPILED_V4, COMPILED_V6, KEPT_V4, KEPT_V6};
+pub use meter::{Passed, Room};
 pub use model::*;
 pub(crate) use parse::{DSCP_NAMES, OTHER_ICMP_WORDS, TCP_FLAGS, dscp_name, mac_address, words};
 pub use parse::{Key, Packets, Presence, Section, Shape, reference};

@@ -99,7 +99,10 @@ impl Config {
 /// `[limits]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// What the tables of one generation may take in the kernel, bytes; `None` for anything.
+    /// How many prefixes all sets and lists may have together; `None` for any number.
+    pub prefixes: Option<u64>,
+    /// What reading, compiling and the tables in the kernel may take together, bytes; `None` for
+    /// anything.
     pub memory: Option<u64>,
 }
 

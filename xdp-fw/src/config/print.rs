@@ -135,6 +135,11 @@ pub(super) fn memory(bytes: Option<u64>) -> String {
     bytes.map_or_else(|| "false".to_owned(), |bytes| quoted(size::memory(bytes)))
 }
 
+/// How many there may be.
+pub(super) fn count(count: Option<u64>) -> String {
+    count.map_or_else(|| "false".to_owned(), |count| count.to_string())
+}
+
 /// Where metrics listen.
 pub(super) fn listen(address: Option<SocketAddr>) -> String {
     address.map_or_else(|| "false".to_owned(), quoted)

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::defaults::{MAX_MESSAGE_LENGTH, MAX_PROBLEMS};
 use super::model::Position;
 
 /// Where a problem lies.
@@ -52,6 +53,56 @@ pub(super) fn write_visibly(out: &mut impl fmt::Write, char: char) -> fmt::Resul
     }
 }
 
+/// The first of many problems or warnings, and how many there were. What is not among the first is
+/// counted and not kept.
+#[derive(Debug, Default)]
+pub(crate) struct FirstProblems {
+    first: Vec<Problem>,
+    count: usize,
+}
+
+impl FirstProblems {
+    pub(crate) fn push(&mut self, problem: Problem) {
+        self.count += 1;
+        // One more than is shown: it gives the place of the line that counts the others.
+        if self.first.len() <= MAX_PROBLEMS {
+            self.first.push(Problem {
+                message: shortened(problem.message),
+                ..problem
+            });
+        }
+    }
+
+    pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        problems.into_iter().for_each(|problem| self.push(problem));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The first, and a line that counts the others.
+    pub(crate) fn into_vec(mut self) -> Vec<Problem> {
+        count_others(&mut self.first, self.count, MAX_PROBLEMS);
+        self.first
+    }
+}
+
+/// Makes the one behind the first `shown` say how many of `count` there are from there on.
+pub(crate) fn count_others(first: &mut [Problem], count: usize, shown: usize) {
+    if let Some(last) = first.get_mut(shown) {
+        last.message = format!("… and {} more", count.saturating_sub(shown));
+    }
+}
+
+/// The message, cut where it is too long to be read.
+fn shortened(message: String) -> String {
+    match message.char_indices().nth(MAX_MESSAGE_LENGTH) {
+        None => message,
+        Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
+    }
+}
+
 /// Everything that is wrong with a configuration: the problems of the main file, then those of
 /// each included one, in the order of their lines; then those of each set file.
 ///
@@ -85,6 +136,36 @@ impl std::error::Error for Problems {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn numbered(count: usize) -> FirstProblems {
+        let mut first = FirstProblems::default();
+        first.extend((0..count).map(|number| Problem {
+            place: Place::File(PathBuf::from("fw.toml")),
+            message: number.to_string(),
+        }));
+        first
+    }
+
+    #[test]
+    fn problems_beyond_the_bound_are_counted_and_not_kept() {
+        let first = numbered(700_000);
+        assert_eq!(first.first.len(), MAX_PROBLEMS + 1);
+        let shown = first.into_vec();
+        assert_eq!(shown[MAX_PROBLEMS - 1].message, "199");
+        assert_eq!(shown[MAX_PROBLEMS].message, "… and 699800 more");
+        assert_eq!(numbered(MAX_PROBLEMS).into_vec().len(), MAX_PROBLEMS);
+    }
+
+    #[test]
+    fn a_message_is_cut_where_nobody_reads_on() {
+        let mut first = FirstProblems::default();
+        first.push(Problem {
+            place: Place::File(PathBuf::from("fw.toml")),
+            message: "ø".repeat(1 << 20),
+        });
+        let message = &first.into_vec()[0].message;
+        assert_eq!(message.chars().count(), MAX_MESSAGE_LENGTH + 1);
+    }
 
     #[test]
     fn a_problem_stays_on_one_line_whatever_its_file_is_called() {

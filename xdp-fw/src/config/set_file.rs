@@ -11,10 +11,11 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::defaults::MAX_PROBLEMS_PER_FILE;
+use super::meter::{Amount, Room};
 use super::model::Position;
 use super::parse::set_line;
 use super::prefixes::{Merged, Prefixes, Unsorted};
-use super::problem::{Place, Problem};
+use super::problem::{Place, Problem, count_others};
 use super::source::FileError;
 
 /// SHA-256 of a content.
@@ -29,6 +30,8 @@ pub struct SetFile {
     pub(crate) digest: Digest,
     /// In bytes.
     pub(crate) size: u64,
+    /// How many prefixes were read, before any were merged.
+    pub(super) amount: Amount,
 }
 
 impl SetFile {
@@ -44,7 +47,16 @@ impl SetFile {
     ///
     /// [`FileError::NotUtf8`] if it is not text. What is wrong with its lines is kept with it.
     pub fn parse(path: &Path, text: &[u8]) -> Result<Self, FileError> {
-        let mut lines = Lines::of(path);
+        Self::parse_within(path, text, Room::endless())
+    }
+
+    /// Reads the text of the set file `path`, of no more prefixes than there is room for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`]; [`FileError::Passed`] where there is no room for the next prefix.
+    pub fn parse_within(path: &Path, text: &[u8], room: Room) -> Result<Self, FileError> {
+        let mut lines = Lines::of(path, room);
         lines.take(text);
         lines.finish()
     }
@@ -62,12 +74,13 @@ pub(super) struct Lines {
     prefixes: Unsorted,
     problems: Vec<Problem>,
     faults: usize,
-    /// Where it stopped being text.
+    room: Room,
+    /// Where it stopped being text, or there was no room for more.
     broken: Option<FileError>,
 }
 
 impl Lines {
-    pub(super) fn of(path: &Path) -> Self {
+    pub(super) fn of(path: &Path, room: Room) -> Self {
         Self {
             path: path.to_path_buf(),
             hash: Sha256::new(),
@@ -77,12 +90,16 @@ impl Lines {
             prefixes: Unsorted::default(),
             problems: Vec::new(),
             faults: 0,
+            room,
             broken: None,
         }
     }
 
     /// Takes the next piece, wherever it was cut.
     pub(super) fn take(&mut self, mut piece: &[u8]) {
+        if self.broken.is_some() {
+            return;
+        }
         self.hash.update(piece);
         self.size += piece.len() as u64;
         let is_end = |byte: &u8| *byte == b'\n';
@@ -112,10 +129,10 @@ impl Lines {
         if let Some(error) = self.broken {
             return Err(error);
         }
-        if let Some(last) = self.problems.get_mut(MAX_PROBLEMS_PER_FILE) {
-            last.message = format!("… and {} more", self.faults - MAX_PROBLEMS_PER_FILE);
-        }
+        count_others(&mut self.problems, self.faults, MAX_PROBLEMS_PER_FILE);
+        let amount = self.prefixes.amount();
         Ok(SetFile {
+            amount,
             merged: self.prefixes.merged(),
             problems: self.problems,
             digest: self.hash.finalize().into(),
@@ -142,13 +159,31 @@ impl Lines {
             self.count += 1;
             if let Some((prefix, length)) = plain(rest.as_bytes()) {
                 self.prefixes.v4.push(prefix);
+                if !self.has_room(Amount { v4: 1, v6: 0 }) {
+                    return;
+                }
                 rest = rest.get(length..).unwrap_or_default();
                 continue;
             }
             let (line, others) = rest.split_once('\n').unwrap_or((rest, ""));
+            let before = self.prefixes.amount();
             self.line(line);
+            // A range is some 250 prefixes at most.
+            if !self.has_room(self.prefixes.amount().without(before)) {
+                return;
+            }
             rest = others;
         }
+    }
+
+    /// Takes room for what the present line has added; false if there is none.
+    fn has_room(&mut self, more: Amount) -> bool {
+        let Err(passed) = self.room.take(more) else {
+            return true;
+        };
+        let line = self.count;
+        self.broken = Some(FileError::Passed { passed, line });
+        false
     }
 
     fn line(&mut self, line: &str) {

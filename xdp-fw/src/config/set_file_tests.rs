@@ -124,7 +124,7 @@ proptest! {
         }
         let path = Path::new("set.txt");
         let whole = SetFile::parse(path, &bytes);
-        let mut lines = Lines::of(path);
+        let mut lines = Lines::of(path, Room::endless());
         let mut rest = &bytes[..];
         for cut in cuts {
             let (piece, others) = rest.split_at(cut.min(rest.len()));

@@ -3,6 +3,7 @@
 //! Owns their units, which are powers of 1,024 as in a unit of systemd.
 
 use super::defaults::MIN_MEMORY;
+use super::parse::words::quoted;
 
 /// The units, the largest first.
 const UNITS: [(char, u64); 3] = [('G', 1 << 30), ('M', 1 << 20), ('K', 1 << 10)];
@@ -16,10 +17,11 @@ pub(super) fn parse_memory(text: &str) -> Result<u64, String> {
         let number: u64 = text.strip_suffix(*unit)?.parse().ok()?;
         number.checked_mul(*bytes)
     });
-    let amount = amount.ok_or_else(|| format!("cannot be `{text}`; write `512M` or `2G`"))?;
+    let amount =
+        amount.ok_or_else(|| format!("cannot be {}; write `512M` or `2G`", quoted(text)))?;
     if amount < MIN_MEMORY {
         let least = memory(MIN_MEMORY);
-        return Err(format!("cannot be `{text}`; it is {least} or more"));
+        return Err(format!("cannot be {}; it is {least} or more", quoted(text)));
     }
     Ok(amount)
 }

@@ -30,6 +30,7 @@ use sha2::{Digest as _, Sha256};
 use crate::fault::{self, Point};
 
 use super::load::Loaded;
+use super::meter::Room;
 use super::pattern::matches_path;
 use super::set_file::{Digest, Lines, SetFile};
 use super::source::{FileError, Files, Role, stream, utf8};
@@ -420,9 +421,9 @@ impl Files for Stored {
         is_same.then_some(text).ok_or(FileError::Changing)
     }
 
-    fn set(&self, path: &Path) -> Result<Arc<SetFile>, FileError> {
+    fn set(&self, path: &Path, room: Room) -> Result<Arc<SetFile>, FileError> {
         let content = self.content(path)?;
-        let mut lines = Lines::of(path);
+        let mut lines = Lines::of(path, room);
         stream(content, Role::Set.bound(), |piece| lines.take(piece))?;
         let file = lines.finish()?;
         let is_same = content.ends_with(hexadecimal(&file.digest));

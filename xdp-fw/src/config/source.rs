@@ -15,6 +15,7 @@ use nix::unistd::Uid;
 use sha2::{Digest as _, Sha256};
 
 use super::defaults;
+use super::meter::{Passed, Room};
 use super::pattern::{glob_directory, matches_path};
 use super::set_file::{Digest, Lines, SetFile, not_utf8};
 
@@ -28,14 +29,14 @@ pub trait Files {
     /// too large for its `role`, is not UTF-8, or keeps changing.
     fn read(&self, path: &Path, role: Role) -> Result<String, FileError>;
 
-    /// Returns what is in the set file `path`.
+    /// Returns what is in the set file `path`, if there is `room` for its prefixes.
     ///
     /// # Errors
     ///
-    /// As [`Self::read`].
-    fn set(&self, path: &Path) -> Result<Arc<SetFile>, FileError> {
+    /// As [`Self::read`], and [`FileError::Passed`].
+    fn set(&self, path: &Path, room: Room) -> Result<Arc<SetFile>, FileError> {
         let text = self.read(path, Role::Set)?;
-        SetFile::parse(path, text.as_bytes()).map(Arc::new)
+        SetFile::parse_within(path, text.as_bytes(), room).map(Arc::new)
     }
 
     /// Returns the files that a path with a wildcard in its last part stands for, by name.
@@ -109,6 +110,17 @@ pub enum FileError {
         /// Its column in characters, from 1.
         column: usize,
     },
+    /// With it, the configuration passes one of its limits.
+    #[error("{passed}")]
+    Passed {
+        /// Which limit.
+        passed: Passed,
+        /// The line from 1 on which it does.
+        line: usize,
+    },
+    /// The daemon is about to end.
+    #[error("is not read any further: the daemon stops")]
+    Stopped,
     /// It changed during each attempt to read it.
     #[error("is being written to; write a new file beside it and rename it into place")]
     Changing,
@@ -164,8 +176,8 @@ impl Files for Disk {
         utf8(bytes?)
     }
 
-    fn set(&self, path: &Path) -> Result<Arc<SetFile>, FileError> {
-        Ok(Arc::new(read_set(path)?.1))
+    fn set(&self, path: &Path, room: Room) -> Result<Arc<SetFile>, FileError> {
+        Ok(Arc::new(read_set(path, room)?.1))
     }
 
     fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
@@ -197,9 +209,9 @@ impl Files for Disk {
 }
 
 /// Reads a set file; and which it was.
-pub(super) fn read_set(path: &Path) -> Result<(Identity, SetFile), FileError> {
+pub(super) fn read_set(path: &Path, room: Room) -> Result<(Identity, SetFile), FileError> {
     let (identity, lines) = try_often(|| {
-        let mut lines = Lines::of(path);
+        let mut lines = Lines::of(path, room);
         let identity = read_settled(path, Role::Set, |piece| lines.take(piece))?;
         Ok(identity.map(|identity| (identity, lines)))
     })?;

@@ -36,7 +36,10 @@ pub(crate) fn config(interfaces: &[&str]) -> Config {
         rules: Vec::new(),
         expectations: Vec::new(),
         metrics: Metrics { listen: None },
-        limits: Limits { memory: None },
+        limits: Limits {
+            prefixes: None,
+            memory: None,
+        },
     }
 }
 

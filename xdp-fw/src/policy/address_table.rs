@@ -16,6 +16,7 @@ use super::criteria::Membership;
 use super::lpm::{Leaves, Shapes};
 use super::model::AddressList;
 use super::tables::Tables;
+use super::weight::Left;
 use crate::config::Prefixes;
 
 /// From so many prefixes on a sweep takes longer than a thread to start.
@@ -105,14 +106,18 @@ impl Origin {
             && self.groups.iter().zip(&other.groups).all(same)
     }
 
-    fn classify(&self) -> Classified {
-        classify(&self.lists, &self.groups)
+    pub(super) fn groups(&self) -> &[Arc<Prefixes>] {
+        &self.groups
+    }
+
+    fn classify(&self, left: &Left) -> Classified {
+        classify(&self.lists, &self.groups, left)
     }
 }
 
 impl AddressTable {
     /// Sweeps, unless it is known what would come of it.
-    pub(super) fn of(origin: Origin, before: Option<&Arc<Known>>) -> Self {
+    pub(super) fn of(origin: Origin, before: Option<&Arc<Known>>, left: &Left) -> Self {
         if let Some(known) = before.filter(|known| known.origin.is(&origin)) {
             return Self {
                 known: Arc::clone(known),
@@ -122,7 +127,7 @@ impl AddressTable {
         let Classified {
             entries,
             memberships,
-        } = origin.classify();
+        } = origin.classify(left);
         let known = Known {
             origin,
             memberships,
@@ -155,7 +160,7 @@ impl Deref for AddressTable {
 
     fn deref(&self) -> &AddressEntries {
         self.entries
-            .get_or_init(|| self.known.origin.classify().entries)
+            .get_or_init(|| self.known.origin.classify(&Left::endless()).entries)
     }
 }
 
@@ -176,22 +181,24 @@ impl From<AddressEntries> for AddressTable {
     }
 }
 
-/// The tables of source and destination, at the same time where both take their time.
+/// The tables of source and destination, at the same time where both take their time; unfinished where
+/// `left` is passed.
 pub(super) fn sweep_both(
     [source, destination]: [Origin; 2],
     before: &Memo,
     leaves: Leaves,
+    left: &Left,
 ) -> [AddressTable; 2] {
     let is_comparable = before.leaves == leaves;
     let known = |known| is_comparable.then_some(known);
     let (source_known, destination_known) = (known(&before.source), known(&before.destination));
     let is_long = |origin: &Origin| origin.prefixes() >= LONG;
     if is_long(&source) && is_long(&destination) {
-        let sweep_source = || AddressTable::of(source.clone(), source_known);
+        let sweep_source = || AddressTable::of(source.clone(), source_known, left);
         return thread::scope(|scope| {
             let beside = thread::Builder::new().name("sweep".to_owned());
             let beside = beside.spawn_scoped(scope, sweep_source);
-            let destination = AddressTable::of(destination, destination_known);
+            let destination = AddressTable::of(destination, destination_known, left);
             let source = match beside {
                 Ok(source) => source.join().unwrap_or_else(|panic| resume_unwind(panic)),
                 // The host has no thread to give.
@@ -201,8 +208,8 @@ pub(super) fn sweep_both(
         });
     }
     [
-        AddressTable::of(source, source_known),
-        AddressTable::of(destination, destination_known),
+        AddressTable::of(source, source_known, left),
+        AddressTable::of(destination, destination_known, left),
     ]
 }
 

@@ -12,12 +12,13 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use xdp_fw_common::tables::CLASS_OUTSIDE;
+use xdp_fw_common::tables::{CLASS_OUTSIDE, Row};
 
 use super::address_table::AddressEntries;
 use super::criteria::{Membership, insert, words};
 use super::intern::Interner;
 use super::model::AddressList;
+use super::weight::Left;
 use crate::config::Prefixes;
 
 /// The classes of one dimension.
@@ -32,8 +33,10 @@ pub(super) struct Classified {
 /// Classifies all addresses by the lists that they lie in. Classes are numbered from
 /// [`CLASS_OUTSIDE`] in order of first encounter, IPv4 before IPv6. There is a row for each: whoever
 /// checks that rows can be numbered in 32 bits has checked classes too.
-pub(super) fn classify(lists: &[AddressList], groups: &[Arc<Prefixes>]) -> Classified {
-    let mut states = States::new(lists, groups.len());
+///
+/// What the lists tell apart is taken from `left`; where that is passed, the result is unfinished.
+pub(super) fn classify(lists: &[AddressList], groups: &[Arc<Prefixes>], left: &Left) -> Classified {
+    let mut states = States::new(lists, groups.len(), left);
     let (v4, v6) = prefixes(&states, groups);
     let entries = AddressEntries {
         v4: sweep(&v4, &mut states),
@@ -51,14 +54,17 @@ type Prefix<A> = (A, u8, usize);
 
 /// The prefixes of all groups that a list uses, in order and each once per group.
 fn prefixes(
-    states: &States,
+    states: &States<'_>,
     groups: &[Arc<Prefixes>],
 ) -> (Vec<Prefix<Ipv4Addr>>, Vec<Prefix<Ipv6Addr>>) {
-    let (mut v4, mut v6) = (Vec::new(), Vec::new());
-    for (group, prefixes) in groups.iter().enumerate() {
-        if !states.is_used(group) {
-            continue;
-        }
+    let used = || {
+        let groups = groups.iter().enumerate();
+        groups.filter(|(group, _)| states.is_used(*group))
+    };
+    // Neither grows: twice as much would be taken for a moment.
+    let mut v4 = Vec::with_capacity(used().map(|(_, group)| group.v4().len()).sum());
+    let mut v6 = Vec::with_capacity(used().map(|(_, group)| group.v6().len()).sum());
+    for (group, prefixes) in used() {
         v4.extend(
             prefixes
                 .v4()
@@ -105,14 +111,17 @@ struct Enclosing<A> {
 }
 
 /// The entries of one family's table.
-fn sweep<A: Address>(prefixes: &[Prefix<A>], states: &mut States) -> Vec<(A, u8, u32)> {
-    let mut entries = Vec::new();
+fn sweep<A: Address>(prefixes: &[Prefix<A>], states: &mut States<'_>) -> Vec<(A, u8, u32)> {
+    let mut entries = Vec::with_capacity(prefixes.len());
     let mut stack: Vec<Enclosing<A>> = Vec::new();
     let mut groups = Vec::new();
     for same in prefixes.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
         let Some(&(address, length, _)) = same.first() else {
             continue;
         };
+        if states.left.is_passed() {
+            break;
+        }
         while stack.pop_if(|top| top.last < address).is_some() {}
         let (outer, outer_class) = stack
             .last()
@@ -132,10 +141,14 @@ fn sweep<A: Address>(prefixes: &[Prefix<A>], states: &mut States) -> Vec<(A, u8,
     entries
 }
 
+/// What the numbers and places of a state and of its membership take, bytes.
+const KEPT_BESIDE: usize = 256;
+
 /// What the lists think of an address, by the groups that contain it. A state is two sets of
 /// lists, one after the other: those of which a plain group contains the address (or that have
 /// none), and those that take it away.
-struct States {
+struct States<'l> {
+    left: &'l Left,
     /// Words of either set.
     words: usize,
     /// Per group, the bits that it sets in a state.
@@ -150,12 +163,13 @@ struct States {
     steps: HashMap<(usize, usize), usize>,
 }
 
-impl States {
+impl<'l> States<'l> {
     /// The state of an address in no prefix.
     const OUTSIDE: usize = 0;
 
-    fn new(lists: &[AddressList], groups: usize) -> Self {
+    fn new(lists: &[AddressList], groups: usize, left: &'l Left) -> Self {
         let mut states = Self {
+            left,
             words: words(lists.len()),
             effects: vec![Vec::new(); groups],
             states: Interner::default(),
@@ -210,6 +224,13 @@ impl States {
     fn state(&mut self, bits: &[u64]) -> usize {
         let state = self.states.intern(bits);
         if state == self.classes.len() {
+            // The state and its membership, each with its place and its number, and rows: one here, one in
+            // the kernel, and one in hand while they grow.
+            let words = self.words * size_of::<u64>();
+            let bytes = 3 * words + 3 * size_of::<Row>() + KEPT_BESIDE;
+            if !self.left.take(bytes as u64) {
+                return States::OUTSIDE;
+            }
             let (plain, negated) = bits.split_at(bits.len().min(self.words));
             let lists: Vec<u64> = plain.iter().zip(negated).map(|(p, n)| p & !n).collect();
             let class = self.memberships.intern(&lists) as u32 + CLASS_OUTSIDE;
@@ -249,7 +270,7 @@ mod tests {
         let Classified {
             entries: table,
             memberships,
-        } = classify(lists, groups);
+        } = classify(lists, groups, &Left::endless());
         let v4 = table.v4.iter().map(|(a, l, c)| format!("{a}/{l} {c}"));
         let v6 = table.v6.iter().map(|(a, l, c)| format!("{a}/{l} {c}"));
         let memberships = memberships.iter().map(|m| m[0]).collect();

@@ -22,6 +22,7 @@ use super::model::{AddressList, Policy};
 use super::numbers;
 use super::rule::Rule;
 use super::tables::{NamedRule, Tables};
+use super::weight::{self, Left};
 
 /// A policy that does not fit the tables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,8 +63,8 @@ pub enum CompileError {
     },
     /// More memory than `[limits]` allows.
     #[error(
-        "the tables take {needed} MiB in the kernel, `[limits] memory` allows {limit} MiB; {most}; \
-         shorten what they come from, or allow more"
+        "compiled and in the kernel, the lists take {needed} MiB, and `[limits] memory` allows {limit} MiB; \
+         {most}; shorten what they come from, or allow more"
     )]
     Memory {
         /// MiB, rounded up.
@@ -72,6 +73,15 @@ pub enum CompileError {
         limit: u64,
         /// What takes the most of it.
         most: String,
+    },
+    /// More kinds of addresses than `[limits]` has memory for.
+    #[error(
+        "the rules tell more kinds of addresses apart than `[limits] memory` has room for ({limit} MiB); \
+         use fewer lists, or lists that overlap less, or allow more"
+    )]
+    Kinds {
+        /// MiB.
+        limit: u64,
     },
     /// More rows than a map can have.
     #[error(
@@ -144,7 +154,13 @@ pub(super) fn assemble(
     let origins = addresses
         .each_ref()
         .map(|criteria| origin(criteria.as_ref(), policy));
-    let [source, destination] = address_table::sweep_both(origins, before, leaves);
+    let host = weight::weigh_host(policy, &origins)?;
+    let left = Left::of(policy, host);
+    let [source, destination] = address_table::sweep_both(origins, before, leaves, &left);
+    if left.is_passed() {
+        let limit = policy.memory.unwrap_or_default() >> 20;
+        return Err(CompileError::Kinds { limit });
+    }
     let mut tables = Tables {
         settings: settings(policy),
         rules: rules.iter().map(named).collect(),
@@ -172,7 +188,7 @@ pub(super) fn assemble(
         tables.add_every_rule();
     }
     tables.shape_addresses();
-    tables.weigh(policy)?;
+    tables.weigh(policy, host)?;
     Ok(tables)
 }
 

@@ -106,6 +106,10 @@ fn one(shape: Shape) -> Value {
         Shape::Choice(words) => json!({ "enum": words }),
         Shape::Words(words) => json!({ "anyOf": [{ "enum": words() }, text()] }),
         Shape::Number { min, max, words } => number(min, max, &words()),
+        Shape::NumberOrFalse => json!({ "anyOf": [
+            { "type": "integer", "minimum": 1 },
+            { "enum": [false] },
+        ] }),
         Shape::TextOrFalse => json!({ "anyOf": [text(), { "enum": [false] }] }),
         Shape::Text | Shape::Table | Shape::NamedTables | Shape::ListOfTables => text(),
     }

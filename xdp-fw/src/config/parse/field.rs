@@ -81,6 +81,8 @@ pub enum Shape {
     },
     /// Text, or `false` for none.
     TextOrFalse,
+    /// A number from 1 on, or `false` for none.
+    NumberOrFalse,
     /// A table: `[key]`.
     Table,
     /// Tables by name: `[key.NAME]`.

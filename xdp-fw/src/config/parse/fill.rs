@@ -14,9 +14,13 @@ use super::merge;
 use super::report::Report;
 use super::set::SetDraft;
 use super::shelf::{Shelf, Shelved};
+use super::within::{Meter, Taken};
 use super::{Document, words};
+use crate::config::defaults::MAX_SET_FILES;
+use crate::config::meter::{Amount, Room};
 use crate::config::model::{Position, Set};
 use crate::config::prefixes::{Merged, Prefixes, Unsorted};
+use crate::config::problem::{Place, Problem};
 use crate::config::source::Files;
 
 /// A set on its way: what it has by itself, and which sets it waits for.
@@ -55,7 +59,7 @@ pub(super) fn sets<F: Files>(
     let mut full = Full::new();
     for name in in_order(&fillings) {
         if let Some(filling) = fillings.get_mut(&name) {
-            let prefixes = filling.finish(&name, &full, documents);
+            let prefixes = filling.finish(&name, &full, documents, &mut shelf.meter);
             full.insert(name, prefixes);
         }
     }
@@ -157,13 +161,24 @@ impl Filling {
         name: &str,
         full: &Full,
         documents: &mut [Document<'_>],
+        meter: &mut Meter,
     ) -> Option<Arc<Prefixes>> {
         let mut parts = self.parts.take()?;
         for member in self.members() {
+            let prefixes = full.get(member)?.clone()?;
+            let amount = Amount::of(&prefixes);
+            self.counted(name, documents, meter.take(|room| room.take(amount)))?;
             parts.push(Merged {
-                prefixes: full.get(member)?.clone()?,
+                prefixes,
                 ..Merged::default()
             });
+        }
+        if parts.len() > 1 {
+            let copies = |room: &mut Room| {
+                let mut parts = parts.iter();
+                parts.try_for_each(|part| room.take_copy(Amount::of(&part.prefixes)))
+            };
+            self.counted(name, documents, meter.take(copies))?;
         }
         let merged = Merged::union(&parts);
         if let Some(what) = merge::what(merged.repeated)
@@ -173,6 +188,21 @@ impl Filling {
             document.report.warn(self.offset, message);
         }
         Some(merged.prefixes)
+    }
+}
+
+impl Filling {
+    /// Whether there is room for the set; where there is none from here on, says so.
+    fn counted(&self, name: &str, documents: &mut [Document<'_>], taken: Taken) -> Option<()> {
+        let passed = match taken {
+            Taken::All => return Some(()),
+            Taken::Passes(passed) => passed,
+            Taken::Nothing => return None,
+        };
+        let document = documents.get_mut(self.document)?;
+        let message = format!("set {}: {passed}", words::quoted(name));
+        document.report.wrong(self.offset, message);
+        None
     }
 }
 
@@ -202,6 +232,13 @@ impl SetDraft {
             files: Vec::new(),
             members: self.members,
         };
+        let own = filling.parts.iter().flatten();
+        let own = own.map(|part| Amount::of(&part.prefixes)).next();
+        let own = own.unwrap_or_default();
+        if let Taken::Passes(passed) = shelf.meter.take(|room| room.take(own)) {
+            let message = format!("set {}: {passed}", words::quoted(&self.name));
+            report.wrong(self.offset, message);
+        }
         for file in self.files {
             let offset = file.span().start;
             let pattern = directory.join(file.into_inner());
@@ -223,7 +260,16 @@ impl SetDraft {
                 ));
             }
             for path in paths {
-                filling.add(&path, self.allow_empty, shelf, &mut wrong);
+                shelf.named += 1;
+                if shelf.named > MAX_SET_FILES {
+                    wrong(format!(
+                        "with {} there are more than {MAX_SET_FILES} set files; expected fewer and longer ones",
+                        path.display()
+                    ));
+                    filling.parts = None;
+                    break;
+                }
+                filling.add((&self.name, &path), self.allow_empty, shelf, &mut wrong);
                 filling.files.push(path);
             }
         }
@@ -234,7 +280,7 @@ impl SetDraft {
 impl Filling {
     fn add<F: Files>(
         &mut self,
-        path: &Path,
+        (name, path): (&str, &Path),
         allow_empty: bool,
         shelf: &mut Shelf<'_, F>,
         wrong: &mut impl FnMut(String),
@@ -245,8 +291,29 @@ impl Filling {
                 "{shown} has no prefix; expected one, or `allow_empty = true`"
             )),
             Shelved::Prefixes(more) => {
-                let parts = self.parts.iter_mut();
-                parts.for_each(|parts| parts.push(more.clone()));
+                let more = more.clone();
+                let amount = Amount::of(&more.prefixes);
+                match shelf.meter.take(|room| room.take(amount)) {
+                    Taken::All => {
+                        let parts = self.parts.iter_mut();
+                        parts.for_each(|parts| parts.push(more.clone()));
+                    }
+                    Taken::Passes(passed) => {
+                        wrong(format!("{shown}: {passed}"));
+                        self.parts = None;
+                    }
+                    Taken::Nothing => self.parts = None,
+                }
+            }
+            Shelved::Passes(line, why) => {
+                let place = Place::At(Position {
+                    file: path.to_path_buf(),
+                    line,
+                    column: 1,
+                });
+                let message = format!("set {}: {why}", words::quoted(name));
+                shelf.problems.push(Problem { place, message });
+                self.parts = None;
             }
             Shelved::Unreadable(why) => {
                 wrong(format!("{shown} {why}"));

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::extent::Extent;
 use super::field::{Field, Item, Key, Scope, Shape, in_order, no_value};
 use super::report::Report;
 use super::shelf::Shelf;
@@ -52,6 +53,7 @@ pub(super) struct Included {
 pub(super) fn read<F: Files>(
     main: &ReadFile,
     document: &DeTable<'_>,
+    mut extent: Extent,
     shelf: &mut Shelf<'_, F>,
 ) -> Included {
     let mut included = Included::default();
@@ -77,7 +79,17 @@ pub(super) fn read<F: Files>(
                 continue;
             }
             match shelf.files.read(&path, Role::Main) {
-                Ok(text) => included.files.push(ReadFile { path, text }),
+                Ok(text) => {
+                    let file = ReadFile { path, text };
+                    match extent.take(&file) {
+                        Ok(()) => included.files.push(file),
+                        Err(problem) => {
+                            included.problems.push(problem);
+                            // Whatever else there is, there is no room for it.
+                            return included;
+                        }
+                    }
+                }
                 Err(FileError::Missing) => fault(format!(
                     "{} does not exist; create it, or correct the path",
                     path.display()

@@ -8,6 +8,7 @@
 mod address;
 mod check;
 mod expect;
+mod extent;
 mod families;
 mod field;
 mod fill;
@@ -28,6 +29,7 @@ mod shelf;
 mod syntax;
 mod top;
 mod value;
+mod within;
 pub(crate) mod words;
 
 use std::collections::BTreeSet;
@@ -45,17 +47,19 @@ pub(crate) use numbers::DSCP_NAMES;
 pub(crate) use numbers::dscp_name;
 
 use self::expect::ExpectationDraft;
+use self::extent::Extent;
 use self::field::{Field, Scope, Target, print_table, read_table};
 use self::report::Report;
 use self::rule::RuleDraft;
 use self::set::SetDraft;
 use self::shelf::Shelf;
 use self::top::Draft;
+use self::within::Meter;
 use super::lint;
 use super::load::{self, Loaded, ReadFile};
 use super::model::{Config, Expectation, InterfaceOverride, Limits, Metrics, Position, Rule, Set};
 use super::print::Written;
-use super::problem::{Place, Problem, Problems};
+use super::problem::{FirstProblems, Place, Problem, Problems};
 use super::source::Files;
 
 /// One kind of table of the configuration, for references and tests.
@@ -142,8 +146,16 @@ struct Document<'a> {
 pub(super) fn parse(main: ReadFile, files: &impl Files) -> Result<Loaded, Problems> {
     let mut shelf = Shelf::new(files);
     shelf.watched.insert(main.path.clone());
+    let mut extent = Extent::default();
+    if let Err(problem) = extent.take(&main) {
+        return Err(Problems {
+            problems: vec![problem],
+            watched: shelf.watched.into_iter().collect(),
+            ..Problems::default()
+        });
+    }
     let table = Toml::of(&main);
-    let mut included = include::read(&main, table.document(), &mut shelf);
+    let mut included = include::read(&main, table.document(), extent, &mut shelf);
     let mut tables = vec![table];
     tables.extend(included.files.iter().map(Toml::of));
     let faults = std::mem::take(&mut included.faults);
@@ -151,12 +163,12 @@ pub(super) fn parse(main: ReadFile, files: &impl Files) -> Result<Loaded, Proble
     let set_names = set_names.collect();
     let documents = read_documents(tables, &set_names);
     let (parsed, mut problems, mut warnings) = assemble(documents, faults, &mut shelf);
-    problems.append(&mut included.problems);
-    problems.append(&mut shelf.problems);
+    problems.extend(included.problems);
+    problems.extend(shelf.problems.into_vec());
     let watched = shelf.watched.into_iter().collect();
     if !problems.is_empty() {
         return Err(Problems {
-            problems,
+            problems: problems.into_vec(),
             watched,
             ..Problems::default()
         });
@@ -172,11 +184,13 @@ pub(super) fn parse(main: ReadFile, files: &impl Files) -> Result<Loaded, Proble
         Place::At(at) => (order(&at.file), at.line, at.column),
         Place::File(file) => (order(file), 0, 0),
     });
+    let mut first = FirstProblems::default();
+    first.extend(warnings);
     let files: Vec<_> = std::iter::once(main).chain(included.files).collect();
     let set_files = shelf.read;
     Ok(Loaded {
         config,
-        warnings,
+        warnings: first.into_vec(),
         hash: load::hash(&files, &set_files),
         files,
         set_files,
@@ -218,7 +232,7 @@ fn assemble<F: Files>(
     (mut parsed, mut documents): (Parsed, Vec<Document<'_>>),
     faults: Vec<(usize, String)>,
     shelf: &mut Shelf<'_, F>,
-) -> (Parsed, Vec<Problem>, Vec<Problem>) {
+) -> (Parsed, FirstProblems, Vec<Problem>) {
     if let Some(main) = documents.first_mut() {
         for (offset, message) in faults {
             main.report.wrong(offset, message);
@@ -230,9 +244,11 @@ fn assemble<F: Files>(
     set::report_repeated_names(&mut documents);
     set::report_unused(&mut documents);
     let config = &mut parsed.config;
+    shelf.meter = Meter::of(config.limits);
+    within::count_rules(&mut documents, &mut shelf.meter);
     config.sets = fill::sets(&mut documents, shelf);
     check::rules(&mut documents, &config.sets);
-    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    let (mut problems, mut warnings) = (FirstProblems::default(), Vec::new());
     for document in documents {
         let rules = document.rules.into_iter().map(|draft| draft.rule);
         config.rules.extend(rules);

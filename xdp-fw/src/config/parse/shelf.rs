@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::model::Position;
+use crate::config::load::unreadable;
 use crate::config::pattern::glob_directory;
 use crate::config::prefixes::Merged;
-use crate::config::problem::{Place, Problem};
+use crate::config::problem::FirstProblems;
 use crate::config::set_file::SetFile;
 use crate::config::source::{FileError, Files};
+
+use super::within::Meter;
 
 /// What came of a set file.
 #[derive(Clone, Copy)]
@@ -21,18 +23,31 @@ pub(super) enum Shelved<'a> {
     Prefixes(&'a Merged),
     /// It could not be read: why, to follow the file's name.
     Unreadable(&'a str),
+    /// It passes a limit: in which line, and what to say of it.
+    Passes(usize, &'a str),
     /// It has problems, which are reported already.
     Faulty,
+}
+
+/// Why there are no prefixes of a file.
+enum Bad {
+    Unreadable(String),
+    Passes(usize, String),
+    Reported,
 }
 
 /// The set files that were read so far.
 pub(super) struct Shelf<'f, F> {
     pub(super) files: &'f F,
-    parsed: BTreeMap<PathBuf, Result<Arc<SetFile>, Option<String>>>,
+    parsed: BTreeMap<PathBuf, Result<Arc<SetFile>, Bad>>,
+    /// What is left of the limits.
+    pub(super) meter: Meter,
+    /// How many files sets have named so far, each as often as it is named.
+    pub(super) named: usize,
     /// What was read, in the order of reading.
     pub(super) read: Vec<(PathBuf, Arc<SetFile>)>,
     /// What is wrong inside the files.
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: FirstProblems,
     /// Every file that is named, and the directory of every glob.
     pub(super) watched: BTreeSet<PathBuf>,
 }
@@ -42,8 +57,10 @@ impl<'f, F: Files> Shelf<'f, F> {
         Self {
             files,
             parsed: BTreeMap::new(),
+            meter: Meter::endless(),
+            named: 0,
             read: Vec::new(),
-            problems: Vec::new(),
+            problems: FirstProblems::default(),
             watched: BTreeSet::new(),
         }
     }
@@ -80,39 +97,39 @@ impl<'f, F: Files> Shelf<'f, F> {
         }
         match self.parsed.get(path) {
             Some(Ok(file)) => Shelved::Prefixes(&file.merged),
-            Some(Err(Some(why))) => Shelved::Unreadable(why),
-            Some(Err(None)) | None => Shelved::Faulty,
+            Some(Err(Bad::Unreadable(why))) => Shelved::Unreadable(why),
+            Some(Err(Bad::Passes(line, why))) => Shelved::Passes(*line, why),
+            Some(Err(Bad::Reported)) | None => Shelved::Faulty,
         }
     }
 
-    fn load(&mut self, path: &Path) -> Result<Arc<SetFile>, Option<String>> {
-        let file = match self.files.set(path) {
+    fn load(&mut self, path: &Path) -> Result<Arc<SetFile>, Bad> {
+        let Some(room) = self.meter.room() else {
+            return Err(Bad::Reported);
+        };
+        let file = match self.files.set(path, room) {
             Ok(file) => file,
-            Err(error @ FileError::NotUtf8 { line, column, .. }) => {
-                let position = Position {
-                    file: path.to_path_buf(),
-                    line,
-                    column,
-                };
-                self.problems.push(Problem {
-                    place: Place::At(position),
-                    message: error.to_string(),
-                });
-                return Err(None);
+            Err(error @ FileError::NotUtf8 { .. }) => {
+                self.problems.push(unreadable(path, &error));
+                return Err(Bad::Reported);
+            }
+            Err(FileError::Passed { passed, line }) => {
+                self.meter.fill();
+                return Err(Bad::Passes(line, passed.to_string()));
             }
             Err(FileError::Missing) => {
-                return Err(Some(
+                return Err(Bad::Unreadable(
                     "does not exist; create it, or correct the path".into(),
                 ));
             }
-            Err(error) => return Err(Some(error.to_string())),
+            Err(error) => return Err(Bad::Unreadable(error.to_string())),
         };
         self.read.push((path.to_path_buf(), Arc::clone(&file)));
-        self.problems.extend_from_slice(&file.problems);
+        self.problems.extend(file.problems.iter().cloned());
         if file.problems.is_empty() {
             Ok(file)
         } else {
-            Err(None)
+            Err(Bad::Reported)
         }
     }
 }

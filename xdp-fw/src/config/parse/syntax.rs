@@ -112,7 +112,11 @@ fn bad_value(word: &str) -> String {
     }
     let unzeroed = word.trim_start_matches('0');
     if !unzeroed.is_empty() && unzeroed.bytes().all(|byte| byte.is_ascii_digit()) {
-        return format!("{} has a leading zero; expected {unzeroed}", quoted(word));
+        return format!(
+            "{} has a leading zero; expected {}",
+            quoted(word),
+            quoted(unzeroed)
+        );
     }
     format!(
         "{0} is not a value; expected {0} in quotes, a number, true or false",

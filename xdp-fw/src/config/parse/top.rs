@@ -52,6 +52,7 @@ impl Draft {
                 listen: Some(defaults::METRICS_LISTEN),
             },
             limits: Limits {
+                prefixes: defaults::PREFIXES,
                 memory: defaults::MEMORY,
             },
         };
@@ -273,17 +274,30 @@ fn metrics(metrics: &mut Metrics, item: &Item<'_>, scope: &mut Scope<'_>) {
 }
 
 /// The keys of `[limits]`.
-pub(super) static LIMITS: &[Field<Limits>] = &[Field {
-    key: Key::default(
-        "memory",
-        "\"512M\"",
-        Shape::TextOrFalse,
-        "an amount such as \"512M\", or false",
-        "What the tables of a configuration may take in the kernel; one that needs more is refused. During a reload there are two of them.",
-    ),
-    read: |limits, item, scope| assign(&mut limits.memory, memory(item, scope)),
-    print: |limits| Some(print::memory(limits.memory)),
-}];
+pub(super) static LIMITS: &[Field<Limits>] = &[
+    Field {
+        key: Key::default(
+            "prefixes",
+            "16000000",
+            Shape::NumberOrFalse,
+            "a number such as 16000000, or false",
+            "How many prefixes all sets and lists may have together, a range counted as the prefixes that it consists of; what has more is refused.",
+        ),
+        read: |limits, item, scope| assign(&mut limits.prefixes, prefixes(item, scope)),
+        print: |limits| Some(print::count(limits.prefixes)),
+    },
+    Field {
+        key: Key::default(
+            "memory",
+            "\"512M\"",
+            Shape::TextOrFalse,
+            "an amount such as \"512M\", or false",
+            "What a configuration may take: to be read and compiled, and its tables in the kernel; one that needs more is refused. During a reload the tables of two configurations are in the kernel.",
+        ),
+        read: |limits, item, scope| assign(&mut limits.memory, memory(item, scope)),
+        print: |limits| Some(print::memory(limits.memory)),
+    },
+];
 
 fn limits(limits: &mut Limits, item: &Item<'_>, scope: &mut Scope<'_>) {
     if let Some(keys) = table(item, scope) {
@@ -294,6 +308,23 @@ fn limits(limits: &mut Limits, item: &Item<'_>, scope: &mut Scope<'_>) {
 /// An amount of memory, or `None` for `false`.
 fn memory(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Option<u64>> {
     or_false(item, scope, parse_memory)
+}
+
+/// A number of prefixes, or `None` for `false`.
+fn prefixes(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Option<u64>> {
+    match item.value.get_ref() {
+        DeValue::Boolean(false) => return Some(None),
+        DeValue::Integer(number) => {
+            let number = u64::from_str_radix(number.as_str(), number.radix()).ok();
+            if let Some(number) = number.filter(|number| *number > 0) {
+                return Some(Some(number));
+            }
+            let message = format!("`{}` is out of range; expected 1 or more", item.key.name);
+            scope.report.wrong(item.offset(), message);
+        }
+        _ => wrong_kind(item, scope),
+    }
+    None
 }
 
 /// A time, or `None` for `false`.

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::field::{Item, Presence, Scope};
 use super::words::{character, quoted, suggestion};
-use crate::config::defaults::MAX_NAME_LENGTH;
+use crate::config::defaults::{MAX_NAME_LENGTH, MAX_PATH_BYTES};
 use crate::config::pattern::is_glob;
 
 /// Puts a value that could be read where it belongs.
@@ -118,6 +118,12 @@ pub(super) fn path(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<PathBuf> {
     let expects = item.key.expects;
     let message = if text.is_empty() {
         format!("empty path; expected {expects}")
+    } else if text.len() > MAX_PATH_BYTES {
+        format!(
+            "path {} has {} bytes; expected at most {MAX_PATH_BYTES}",
+            quoted(text),
+            text.len()
+        )
     } else if text.contains('\0') || path.file_name().is_none() {
         format!(
             "{} is not a path of a file; expected {expects}",

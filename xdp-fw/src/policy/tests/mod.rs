@@ -47,7 +47,10 @@ fn config(rules: Vec<Rule>) -> Config {
         rules,
         expectations: Vec::new(),
         metrics: Metrics { listen: None },
-        limits: Limits { memory: None },
+        limits: Limits {
+            prefixes: None,
+            memory: None,
+        },
     }
 }
 
