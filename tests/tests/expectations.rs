@@ -129,6 +129,7 @@ fn a_last_good_configuration_that_fails_its_expectations_filters_all_the_same_an
         &loaded,
         &index,
         &snapshot::Whole::default(),
+        &|| false,
     )
     .unwrap();
     snapshot::write_index(daemon.state_dir(), &index).unwrap();

@@ -56,6 +56,7 @@ fn work(point: Point) -> Work {
         | Point::CountersZeroed
         | Point::CommitReady
         | Point::CommitWritten
+        | Point::ContentStored
         | Point::ContentsStored
         | Point::IndexWritten
         | Point::IndexReplaced => Work::Reload,
@@ -63,8 +64,10 @@ fn work(point: Point) -> Work {
         Point::UnloadedLinks | Point::UnloadedShared => Work::Unload,
         Point::BaseKept => Work::Trial,
         Point::RevertReady | Point::BaseForgotten => Work::EndOfTrial,
-        // `daemon_end`, and `migration`.
+        // `daemon_end`, `daemon_limits`, and `migration`.
         Point::LinksTask
+        | Point::FileRead
+        | Point::Compiling
         | Point::MigrationCarried
         | Point::MigrationMovedOne
         | Point::MigrationMoved

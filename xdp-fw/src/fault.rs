@@ -77,6 +77,12 @@ points! {
     RevertReady = "revert.ready",
     /// The base is in force again, or confirmed away, and is still pinned as the base.
     BaseForgotten = "base.forgotten",
+    /// A file of the configuration is about to be read.
+    FileRead = "read.file",
+    /// A configuration is read and about to be compiled.
+    Compiling = "compile.begun",
+    /// One file of a configuration is stored, and others are not.
+    ContentStored = "store.content",
     /// The files of a configuration are stored, and the index does not name them.
     ContentsStored = "store.contents",
     /// A new index is written beside the old one.

@@ -125,6 +125,13 @@ impl<'a> Daemon<'a> {
 
     /// As [`Daemon::restart`], for a start that is meant to fail.
     pub fn try_restart(&mut self) -> Result<(), Failure> {
+        self.start_without_waiting();
+        self.await_message(|message| message.has("READY", "1"))
+            .map(drop)
+    }
+
+    /// Starts it and waits for nothing. Gives its process id.
+    pub fn start_without_waiting(&mut self) -> u32 {
         assert!(self.process.is_none(), "the daemon runs already");
         self.places.notify.drain();
         let mut command = match self.journal {
@@ -158,9 +165,9 @@ impl<'a> Daemon<'a> {
             command.env(fault::VARIABLE, fault);
         }
         let process = Process::spawn(&mut command);
+        let pid = process.pid();
         self.process = Some(process);
-        self.await_message(|message| message.has("READY", "1"))
-            .map(drop)
+        pid
     }
 
     /// Has the next process, and no other, meet a fault: `"task.links:error"`, in the words of

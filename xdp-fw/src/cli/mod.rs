@@ -178,7 +178,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("no runtime: {error}")))?;
-    Ok(runtime.block_on(future))
+    let result = runtime.block_on(future);
+    // What was abandoned changes nothing, and nobody waits for it.
+    runtime.shutdown_background();
+    Ok(result)
 }
 
 #[cfg(test)]

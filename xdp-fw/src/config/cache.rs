@@ -17,6 +17,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::load::{Loaded, load};
 use super::meter::Room;
+use super::pattern::glob_directory;
 use super::prefixes::Prefixes;
 use super::problem::Problems;
 use super::set_file::SetFile;
@@ -53,7 +54,17 @@ impl Cache {
     ///
     /// As [`load`].
     pub fn load(&self, path: &Path) -> Result<Loaded, Problems> {
-        let loaded = load(path, self);
+        self.load_telling(path, &|_| Ok(()))
+    }
+
+    /// The same; `reads` hears of every file, and every directory of a glob, before it is read, and may
+    /// have nothing more read.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`].
+    pub fn load_telling(&self, path: &Path, reads: &Reads<'_>) -> Result<Loaded, Problems> {
+        let loaded = load(path, &Telling { cache: self, reads });
         self.known().prune(loaded.is_ok());
         let mut loaded = loaded?;
         let mut known = self.known();
@@ -98,6 +109,32 @@ impl Known {
         if is_loaded {
             self.named = asked;
         }
+    }
+}
+
+/// Hears what is about to be read.
+pub type Reads<'a> = dyn Fn(&Path) -> Result<(), FileError> + 'a;
+
+/// The cache, and who hears what is read.
+struct Telling<'a> {
+    cache: &'a Cache,
+    reads: &'a Reads<'a>,
+}
+
+impl Files for Telling<'_> {
+    fn read(&self, path: &Path, role: Role) -> Result<String, FileError> {
+        (self.reads)(path)?;
+        self.cache.read(path, role)
+    }
+
+    fn set(&self, path: &Path, room: Room) -> Result<Arc<SetFile>, FileError> {
+        (self.reads)(path)?;
+        self.cache.set(path, room)
+    }
+
+    fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
+        (self.reads)(&glob_directory(pattern).unwrap_or_default())?;
+        self.cache.glob(pattern)
     }
 }
 

@@ -26,7 +26,7 @@ mod size;
 pub mod snapshot;
 mod source;
 
-pub use cache::Cache;
+pub use cache::{Cache, Reads};
 pub use confirm::{bound_confirm, parse_confirm};
 pub use difference::{
     Difference, ExpectationChange, KeyChange, RuleChange, SetChange, rule_changes,

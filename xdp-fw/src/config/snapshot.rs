@@ -76,6 +76,9 @@ pub enum SnapshotError {
         /// The one that it was wanted for.
         wanted: PathBuf,
     },
+    /// The daemon is about to end; the former state is complete.
+    #[error("not stored: the daemon stops")]
+    Stopped,
     /// An error of the system.
     #[error("cannot {action} {}: {source}", .path.display())]
     Io {
@@ -101,7 +104,8 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Snap
 /// Stores the files of a configuration, those that are not `whole` there, for an index that names them: see [`write_index`]. What
 /// `index` names stays: it is to be written too, and may have failed to be so far.
 ///
-/// Returns once they have reached the disk. Blocks.
+/// Returns once they have reached the disk. Blocks; ends early, between two files or two pieces of one,
+/// once `stops` says so.
 ///
 /// # Errors
 ///
@@ -112,6 +116,7 @@ pub fn write_contents(
     loaded: &Loaded,
     index: &Index,
     whole: &Whole,
+    stops: &dyn Fn() -> bool,
 ) -> Result<(), SnapshotError> {
     let directory = state_dir.join(DIRECTORY);
     prepare(state_dir, &directory)?;
@@ -119,19 +124,30 @@ pub fn write_contents(
     sweep(&directory, |name| {
         present.contains(name) || wanted.contains(name)
     })?;
+    whole.keep(|name| present.contains(name) || wanted.contains(name));
     for file in &loaded.files {
+        go_on(stops)?;
         write_content(&directory, &file.digest(), whole, |place| {
             place.write_all(file.text.as_bytes())
         })?;
     }
     for (path, file) in &loaded.set_files {
+        go_on(stops)?;
         write_content(&directory, &file.digest, whole, |place| {
-            copy(path, file, place)
-        })?;
+            copy(path, file, place, stops)
+        })
+        .or_else(|error| go_on(stops).and(Err(error)))?;
     }
     // The contents must be there before the index can name them.
     sync_directory(&directory)?;
     struck(&directory, Point::ContentsStored)
+}
+
+fn go_on(stops: &dyn Fn() -> bool) -> Result<(), SnapshotError> {
+    match stops() {
+        true => Err(SnapshotError::Stopped),
+        false => Ok(()),
+    }
 }
 
 /// Makes `index` that of `state_dir`, which is created if need be. What it names is stored.
@@ -240,19 +256,24 @@ fn write_content(
     if whole.has(&directory.join(&name), digest) {
         return Ok(());
     }
-    write_in_place(directory, &name, write)
+    write_in_place(directory, &name, write)?;
+    struck(directory, Point::ContentStored)
 }
 
 /// Copies the set file `path`, which is not in memory any more, if it is still the one that was
 /// read.
-fn copy(path: &Path, file: &SetFile, place: &mut File) -> io::Result<()> {
+fn copy(path: &Path, file: &SetFile, place: &mut File, stops: &dyn Fn() -> bool) -> io::Result<()> {
     let mut hash = Sha256::new();
     let mut written = Ok(());
     let copied = stream(path, file.size, |piece| {
-        hash.update(piece);
-        if written.is_ok() {
-            written = place.write_all(piece);
+        if written.is_ok() && stops() {
+            written = Err(io::Error::other(SnapshotError::Stopped));
         }
+        if written.is_err() {
+            return;
+        }
+        hash.update(piece);
+        written = place.write_all(piece);
     });
     written?;
     let is_same = copied.is_ok() && hash.finalize()[..] == file.digest;

@@ -3,12 +3,18 @@
 //! Owns the order of the pure steps. Blocks on files and on the compiler; the owner calls it off
 //! the runtime's thread.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
 use crate::config::snapshot::{Content, Stored};
-use crate::config::{self, Cache, Config, Loaded};
+use crate::config::{self, Cache, Config, FileError, Loaded};
+use crate::fault::{self, Point};
 use crate::policy::{Memo, Policy, Tables, compile_after};
 
+use super::attempt::Attempt;
 use super::refusal::Refusal;
 
 /// What to watch, even if the configuration has mistakes.
@@ -19,9 +25,25 @@ pub(super) struct Named {
     pub(super) closed: Vec<PathBuf>,
 }
 
-/// Reads the configuration file, and of the set files those that changed.
-pub(super) fn read_file(path: &Path, cache: &Cache) -> (Result<Loaded, Refusal>, Named) {
-    let (result, paths, closed) = match cache.load(path) {
+/// Reads the configuration file, and of the set files those that changed; nothing more once the daemon is
+/// to stop.
+pub(super) fn read_file(
+    path: &Path,
+    cache: &Cache,
+    attempt: Option<&Attempt>,
+    stop: &CancellationToken,
+) -> (Result<Loaded, Refusal>, Named) {
+    let reads = |path: &Path| {
+        if stop.is_cancelled() {
+            return Err(FileError::Stopped);
+        }
+        if let Some(attempt) = attempt {
+            attempt.reads(path);
+        }
+        fault::point(Point::FileRead).map_err(io::Error::other)?;
+        Ok(())
+    };
+    let (result, paths, closed) = match cache.load_telling(path, &reads) {
         Ok(loaded) => {
             let watched = loaded.watched.clone();
             (Ok(loaded), watched, Vec::new())
@@ -48,6 +70,9 @@ pub(super) fn tables(
     interfaces: &[(u32, String)],
     before: &Memo,
 ) -> Result<Tables, Refusal> {
+    if let Err(fault) = fault::point(Point::Compiling) {
+        debug!("{fault}");
+    }
     let policy = Policy::from_config(config);
     compile_after(before, &policy, interfaces).map_err(|source| Refusal::Policy {
         path: path.to_owned(),

@@ -3,6 +3,7 @@
 //! Owns that order. Whatever fails before the commit leaves the generation in force as it is. Never
 //! decides which configuration it is to be, or what is told of it: that is `reload`'s and `start`'s.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,9 +17,10 @@ use crate::explain::{named_interfaces, with_named};
 use crate::interfaces;
 
 use super::admission::Guarding;
+use super::attempt::Noted;
 use super::candidate;
 use super::commit::{Beginning, Committed, Step, Until};
-use super::kernel::blocking;
+use super::kernel::abandonable;
 use super::owner::{Files, Owner};
 use super::refusal::{KernelError, Refusal, chain};
 use super::status::Source;
@@ -53,16 +55,24 @@ impl Owner {
     pub(super) async fn read(&mut self) -> Result<Loaded, Refusal> {
         let path = self.settings.config.clone();
         let read_at = SystemTime::now();
-        let cache = self.cache.clone();
-        let (result, named) = blocking(move || candidate::read_file(&path, &cache)).await?;
-        let (mut paths, closed): (_, Arc<[PathBuf]>) = (named.paths, named.closed.into());
-        if result.is_err() {
-            // What is in force may be wanted again.
-            let known = self.files.borrow().paths.clone();
-            let missing = known.iter().filter(|path| !paths.contains(path));
-            let missing: Vec<PathBuf> = missing.cloned().collect();
-            paths.extend(missing);
-        }
+        let (cache, stop) = (self.cache.clone(), self.memory.stop.clone());
+        let known = self.files.borrow().paths.clone();
+        let noted = Noted(self.memory.notes.reading());
+        let attempt = noted.0.clone();
+        let read = move || {
+            let (result, mut named) =
+                candidate::read_file(&path, &cache, attempt.as_deref(), &stop);
+            if result.is_err() {
+                // What is in force may be wanted again.
+                let new: HashSet<PathBuf> = named.paths.iter().cloned().collect();
+                let missing = known.iter().filter(|path| !new.contains(*path));
+                named.paths.extend(missing.cloned());
+            }
+            (result, named)
+        };
+        let (result, named) = abandonable(&self.memory.stop, read).await?;
+        drop(noted);
+        let (paths, closed): (_, Arc<[PathBuf]>) = (named.paths, named.closed.into());
         let paths: Arc<[PathBuf]> = paths.into();
         self.files.send_if_modified(|files| {
             let new = files.paths != paths || files.closed != closed;
@@ -116,6 +126,9 @@ impl Owner {
             };
         }
         self.announce(&committed.generation, &loaded, entry.source);
+        if entry.source == Source::File {
+            self.forget_deaths().await?;
+        }
         if entry.source == Source::File && !is_on_trial {
             return self.remember_good(loaded).await;
         }
@@ -189,11 +202,13 @@ impl Owner {
         let path = self.settings.config.clone();
         let names = with_named(&named, named_interfaces(&config));
         let compiled = self.compiled.clone();
-        let (config, names, tables) = blocking(move || {
+        let noted = Noted(self.memory.notes.compiling(hash));
+        let compile = move || {
             let tables = candidate::tables(&path, &config, &names, &compiled);
             (config, names, tables)
-        })
-        .await?;
+        };
+        let (config, names, tables) = abandonable(&self.memory.stop, compile).await?;
+        drop(noted);
         let tables = tables?;
         let compiled = tables.memo();
         let step = Step {

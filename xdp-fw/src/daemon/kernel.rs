@@ -6,10 +6,11 @@
 use std::path::{Path, PathBuf};
 
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 
 use crate::datapath::{self, Datapath, Removed};
 
-use super::refusal::KernelError;
+use super::refusal::{KernelError, Refusal};
 
 /// The datapath, lent to one piece of work at a time.
 pub(super) struct Kernel {
@@ -82,4 +83,16 @@ pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, KernelError> {
     spawn_blocking(work).await.map_err(|_| KernelError::Worker)
+}
+
+/// The same of what changes nothing, and is abandoned once the daemon is to stop.
+pub(super) async fn abandonable<T: Send + 'static>(
+    stop: &CancellationToken,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(Refusal::Stopped),
+        done = blocking(work) => Ok(done?),
+    }
 }

@@ -5,11 +5,14 @@
 
 use std::path::{Path, PathBuf};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::config::Loaded;
 use crate::config::snapshot::{self, Content, Index, SnapshotError, Stored, Whole};
 
+use super::attempt::{Died, Noted, Notes};
 use super::candidate;
-use super::kernel::blocking;
+use super::kernel::{abandonable, blocking};
 use super::refusal::{KernelError, Refusal};
 
 /// The state directory.
@@ -19,6 +22,12 @@ pub(super) struct Memory {
     whole: Whole,
     /// Whether what is refused was looked for under the hash of versions before.
     has_recognized: bool,
+    /// What is tried just now.
+    pub(super) notes: Notes,
+    /// What earlier processes died of; nothing once something else is known of that.
+    pub(super) died: Vec<Died>,
+    /// Cancelled once the daemon is to end.
+    pub(super) stop: CancellationToken,
     /// Why nothing is known of what was remembered.
     pub(super) damage: Option<SnapshotError>,
 }
@@ -31,7 +40,13 @@ impl Memory {
             Ok(index) => (index, None),
             Err(error) => (Index::default(), Some(error)),
         };
+        let notes = Notes::new(state_dir.clone());
+        let known = notes.clone();
+        let died = blocking(move || known.died()).await?;
         Ok(Self {
+            notes,
+            died,
+            stop: CancellationToken::new(),
             state_dir,
             index,
             whole: Whole::default(),
@@ -81,9 +96,10 @@ impl Memory {
         loaded: Loaded,
     ) -> Result<(Loaded, Result<(), SnapshotError>), KernelError> {
         let (state_dir, index) = (self.state_dir.clone(), self.index.clone());
-        let whole = self.whole.clone();
+        let (whole, stop) = (self.whole.clone(), self.stop.clone());
         blocking(move || {
-            let stored = snapshot::write_contents(&state_dir, &loaded, &index, &whole);
+            let stops = || stop.is_cancelled();
+            let stored = snapshot::write_contents(&state_dir, &loaded, &index, &whole, &stops);
             (loaded, stored)
         })
         .await
@@ -92,7 +108,9 @@ impl Memory {
     /// Reads a configuration that is kept.
     pub(super) async fn load(&self, content: Content) -> Result<Loaded, Refusal> {
         let state_dir = self.state_dir.clone();
-        blocking(move || candidate::read_stored(&state_dir, &content)).await?
+        let _noted = Noted(self.notes.reading_copy(content.hash));
+        let read = move || candidate::read_stored(&state_dir, &content);
+        abandonable(&self.stop, read).await?
     }
 
     /// Reads the last good configuration, if it is that of this main file.

@@ -7,6 +7,7 @@
 //! - `owner`: the task that obeys; `start`, `reload`, `service`: what it does
 //! - `candidate`, `entry`, `commit`: a configuration on its way into force; `refusal`: why it does not get there
 //! - `announcement`: what the log says of it
+//! - `attempt`: what is read or compiled just now, for the next start if this process dies of it
 //! - `expectations`, `admission`: what it must pass before it is committed; `lockout`: whom it would
 //!   cut off
 //! - `trial`, `alarm`, `resume`: in force until it is confirmed; `memory`, `outlook`: over restarts, too
@@ -22,10 +23,12 @@ mod admission;
 mod alarm;
 mod announcement;
 mod attachments;
+mod attempt;
 mod candidate;
 mod command;
 mod commit;
 pub mod control;
+mod deaths;
 mod entry;
 mod error;
 mod expectations;

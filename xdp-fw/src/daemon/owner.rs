@@ -66,8 +66,15 @@ pub(super) struct Owner {
 
 impl Owner {
     /// Puts the first generation into force, then obeys until it is told to stop.
-    pub(super) async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let mut service = start::start(self).await?;
+    pub(super) async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
+        self.memory.stop = stop.clone();
+        let mut service = match start::start(self).await {
+            Err(_) if stop.is_cancelled() => {
+                info!("stopped before the configuration was in force; what was before stays");
+                return Ok(());
+            }
+            started => started?,
+        };
         loop {
             let attempt = service.next_attempt();
             let due = async {

@@ -52,6 +52,25 @@ pub enum Refusal {
     /// A configuration cannot be stored, or the stored one cannot be used.
     #[error("{0}")]
     Stored(#[from] SnapshotError),
+    /// The daemon is about to end.
+    #[error("the daemon stops before this is in force")]
+    Stopped,
+    /// The process died when it read or compiled this content.
+    #[error(
+        "{}: refused as it is: the daemon died while it {stage} this content, {age} ago, as it does \
+         where the kernel has no memory left for it; shorten the lists or lower `[limits] memory`, or try \
+         it again with `xdp-fw reload`{unless}", .path.display()
+    )]
+    Died {
+        /// The configuration file.
+        path: PathBuf,
+        /// What it did with it.
+        stage: &'static str,
+        /// How long that is.
+        age: String,
+        /// What a start does if there is nothing else to begin from.
+        unless: String,
+    },
     /// It was taken back before, or could not be tried.
     #[error(
         "{}: this content was rolled back, or could not be put on trial, and stays refused as it is; \

@@ -80,7 +80,10 @@ impl Service {
             // Whoever asks may know of a change that no time of a file tells.
             self.owner.cache.doubt();
         }
-        let loaded = self.owner.read().await?;
+        let loaded = match cause {
+            Cause::File => self.owner.read_unless_fatal().await?,
+            _ => self.owner.read().await?,
+        };
         if cause == Cause::File && self.owner.memory.index.refused == Some(loaded.hash()) {
             return Err(self.rolled_back());
         }
@@ -129,6 +132,7 @@ impl Service {
     /// What the files say is in force already.
     async fn stay(&mut self, loaded: Loaded, options: ReloadOptions) -> Result<(), Refusal> {
         info!("unchanged: what the files say is in force already");
+        self.owner.forget_deaths().await?;
         self.owner
             .status
             .send_modify(|status| status.config_source = Source::File);

@@ -102,7 +102,7 @@ async fn from_file(
     base: &Loaded,
     until: &Deadline,
 ) -> Result<Option<(Loaded, u64)>, Refusal> {
-    let file = owner.read().await?;
+    let file = owner.read_unless_fatal().await?;
     if file.hash() == base.hash() {
         return Ok(None);
     }

@@ -58,6 +58,14 @@ pub(super) async fn start(mut owner: Owner) -> Result<Service, Error> {
 }
 
 impl Owner {
+    /// Reads the configuration file, unless an earlier process died of what it says.
+    pub(super) async fn read_unless_fatal(&mut self) -> Result<Loaded, Refusal> {
+        self.refuse_files().await?;
+        let loaded = self.read().await?;
+        self.refuse_content(&loaded.hash())?;
+        Ok(loaded)
+    }
+
     /// Whether the guard has refused this before. Whom it protected may have left since, and would
     /// not get in again: that is not for a start to decide.
     pub(super) fn would_cut_off(&self, loaded: &Loaded) -> bool {
@@ -68,7 +76,7 @@ impl Owner {
 
 /// The file's configuration, or the last good one.
 async fn from_file(owner: &mut Owner) -> Result<Started, Error> {
-    let file = match owner.read().await {
+    let file = match owner.read_unless_fatal().await {
         Ok(loaded) if owner.memory.index.refused == Some(loaded.hash()) => {
             Err(Refusal::RolledBack(owner.settings.config.clone()))
         }
@@ -103,6 +111,7 @@ async fn fall_back(owner: &mut Owner, refusal: Refusal) -> Result<(Loaded, Refus
     match last_good(owner).await {
         Ok(loaded) => {
             log_refusal("the configuration cannot be used", &refusal);
+            owner.tell_death(&refusal);
             warn!(
                 "RUNNING THE LAST GOOD CONFIGURATION; correct the file: it is read when it changes"
             );
@@ -127,6 +136,9 @@ async fn fall_back(owner: &mut Owner, refusal: Refusal) -> Result<(Loaded, Refus
 }
 
 async fn last_good(owner: &mut Owner) -> Result<Loaded, Refusal> {
+    if let Some(content) = &owner.memory.index.last_good {
+        owner.refuse_content(&content.hash)?;
+    }
     let loaded = owner.memory.load_fallback(&owner.settings.config).await?;
     // It has been in force before, and there is nothing else.
     let entry = Entry::of(Source::LastGood, Guarding::Off);

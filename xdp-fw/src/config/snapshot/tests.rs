@@ -70,7 +70,7 @@ impl Host {
 
 fn store(state: &Path, index: &Index, new: Option<&Loaded>) -> Result<(), SnapshotError> {
     new.map_or(Ok(()), |loaded| {
-        write_contents(state, loaded, index, &Whole::default())
+        write_contents(state, loaded, index, &Whole::default(), &|| false)
     })?;
     write_index(state, index)
 }
@@ -409,7 +409,7 @@ fn what_was_damaged_since_it_was_found_whole_is_written_again() {
     let whole = Whole::default();
     let loaded = host.load();
     let store = || {
-        write_contents(&host.state(), &loaded, &index(&loaded), &whole).unwrap();
+        write_contents(&host.state(), &loaded, &index(&loaded), &whole, &|| false).unwrap();
         write_index(&host.state(), &index(&loaded)).unwrap();
     };
     store();
@@ -421,4 +421,68 @@ fn what_was_damaged_since_it_was_found_whole_is_written_again() {
     fs::remove_file(&list).unwrap();
     store();
     assert_eq!(host.last_good(), loaded);
+}
+
+/// A configuration of so many set files, of which each says something of its own.
+fn many(host: &Host, count: usize) -> Loaded {
+    fs::create_dir(host.path("etc/lists")).unwrap();
+    for number in 0..count {
+        let address = std::net::Ipv4Addr::from_bits(number as u32);
+        host.write(&format!("etc/lists/{number}.txt"), &format!("{address}\n"));
+    }
+    host.write(
+        "etc/fw.toml",
+        "interfaces = \"eth0\"\n[set.list]\nfiles = \"lists/*.txt\"\n",
+    );
+    host.load()
+}
+
+#[test]
+fn storing_looks_at_each_of_many_files_once() {
+    const FILES: usize = 2_000;
+    let host = Host::new();
+    let loaded = many(&host, FILES);
+    let whole = Whole::default();
+    let store = || {
+        let before = whole::LOOKS.get();
+        write_contents(&host.state(), &loaded, &index(&loaded), &whole, &|| false).unwrap();
+        whole::LOOKS.get() - before
+    };
+    // The main file, and its set files: while they are not there, not known, and known.
+    for _ in 0..3 {
+        assert_eq!(store(), FILES + 1);
+    }
+    assert_eq!(whole.known(), FILES + 1);
+    write_index(&host.state(), &index(&loaded)).unwrap();
+    // Another configuration takes their place, and they are forgotten.
+    host.write("etc/fw.toml", &text("drop"));
+    let other = host.load();
+    for _ in 0..2 {
+        write_contents(&host.state(), &other, &index(&other), &whole, &|| false).unwrap();
+        write_index(&host.state(), &index(&other)).unwrap();
+    }
+    assert!(whole.known() <= 2, "{} are known", whole.known());
+}
+
+#[test]
+fn storing_ends_between_two_files_and_leaves_the_former_state() {
+    let host = Host::new();
+    let former = host.store();
+    let names = host.stored_names();
+    let loaded = many(&host, 100);
+    let asked = std::cell::Cell::new(0);
+    let stops = || {
+        asked.set(asked.get() + 1);
+        asked.get() > 20
+    };
+    let whole = Whole::default();
+    let result = write_contents(&host.state(), &loaded, &index(&former), &whole, &stops);
+    assert!(matches!(result, Err(SnapshotError::Stopped)), "{result:?}");
+    assert!(asked.get() <= 23, "asked {} times", asked.get());
+    assert!(host.stored_names().len() < names.len() + 20);
+    assert!(host.stored_names().is_superset(&names));
+    let state = read(&host.state()).unwrap();
+    assert!(state.is_last_good(&former.hash()));
+    write_index(&host.state(), &index(&former)).unwrap();
+    assert_eq!(host.stored_names(), names);
 }
