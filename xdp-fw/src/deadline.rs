@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use nix::time::{ClockId, clock_gettime};
@@ -55,8 +56,15 @@ fn boot_time() -> io::Result<Duration> {
     Ok(now.into())
 }
 
+/// Read once: a process lives in one boot, and a deadline must not seem to have passed because no
+/// descriptor is left to read this with.
 fn boot() -> io::Result<String> {
-    fs::read_to_string(BOOT_ID).map(|id| id.trim().to_owned())
+    static BOOT: OnceLock<String> = OnceLock::new();
+    if let Some(boot) = BOOT.get() {
+        return Ok(boot.clone());
+    }
+    let boot = fs::read_to_string(BOOT_ID)?.trim().to_owned();
+    Ok(BOOT.get_or_init(|| boot).clone())
 }
 
 #[cfg(test)]
@@ -75,6 +83,19 @@ mod tests {
         assert_eq!(at(100, "first"), None);
         assert_eq!(at(101, "first"), None);
         assert_eq!(at(40, "second"), None);
+    }
+
+    #[test]
+    fn a_deadline_is_ahead_without_descriptors() {
+        use nix::sys::resource::{Resource, getrlimit, setrlimit};
+        let deadline = Deadline::after(Duration::from_secs(3_600)).unwrap();
+        // Tests run in processes of their own, one each.
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, 0, hard).unwrap();
+        let (remaining, again) = (deadline.remaining(), Deadline::after(Duration::ZERO));
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+        assert!(remaining.is_some());
+        again.unwrap();
     }
 
     #[test]

@@ -38,6 +38,7 @@ impl Run {
     pub(super) fn run(self, places: Places) -> Result<Exit, Failure> {
         logging::start(self.log_level);
         daemon::set_up_heap();
+        daemon::raise_descriptor_limit();
         let settings = Settings {
             force: self.force,
             ..places.into()

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::refusal::{ProblemReport, Refusal};
+use super::reply::Reply;
 use super::status::Trial;
 use crate::datapath::Removed;
 
@@ -26,22 +27,22 @@ pub(super) enum Command {
         /// How it is wanted.
         options: ReloadOptions,
         /// Where to say how it went.
-        reply: oneshot::Sender<Result<Reloaded, Refused>>,
+        reply: Reply<Result<Reloaded, Refused>>,
     },
     /// What is on trial stays.
     Confirm {
         /// Where to say how it went.
-        reply: oneshot::Sender<Result<Confirmed, Refused>>,
+        reply: Reply<Result<Confirmed, Refused>>,
     },
     /// What was put into force last is taken back.
     RollBack {
         /// Where to say how it went.
-        reply: oneshot::Sender<Result<RolledBack, Refused>>,
+        reply: Reply<Result<RolledBack, Refused>>,
     },
     /// Interfaces have changed: attach and detach as configured.
     Reconcile {
         /// Told when it is done, so that a burst of events becomes one command.
-        reply: oneshot::Sender<()>,
+        reply: Reply<()>,
     },
     /// A part of the daemon cannot do its work, or can again.
     Trouble {
@@ -53,13 +54,39 @@ pub(super) enum Command {
     /// Say that you are alive.
     Ping {
         /// Where to say so.
-        reply: oneshot::Sender<()>,
+        reply: Reply<()>,
     },
     /// Stop filtering, and end.
     Unload {
         /// Where to say how it went.
-        reply: oneshot::Sender<Result<Unloaded, Refused>>,
+        reply: Reply<Result<Unloaded, Refused>>,
     },
+}
+
+impl Command {
+    /// Whether the client that sent it has left.
+    pub(super) fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Reload { reply, .. } => reply.is_abandoned(),
+            Self::Confirm { reply } => reply.is_abandoned(),
+            Self::RollBack { reply } => reply.is_abandoned(),
+            Self::Reconcile { reply } | Self::Ping { reply } => reply.is_abandoned(),
+            Self::Unload { reply } => reply.is_abandoned(),
+            Self::Trouble { .. } => false,
+        }
+    }
+
+    /// What it is called on the command line.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Reload { .. } => "reload",
+            Self::Confirm { .. } => "confirm",
+            Self::RollBack { .. } => "rollback",
+            Self::Reconcile { .. } => "attach",
+            Self::Trouble { .. } | Self::Ping { .. } => "an internal command",
+            Self::Unload { .. } => "unload",
+        }
+    }
 }
 
 /// Who wants a reload.

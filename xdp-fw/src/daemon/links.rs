@@ -39,7 +39,12 @@ impl Links {
             fault::point(Point::LinksTask).map_err(|_| Error::Task("links"))?;
             // While the owner is at it, events gather and become the next command.
             let (reply, done) = oneshot::channel();
-            let sent = self.commands.send(Command::Reconcile { reply }).await;
+            let sent = self
+                .commands
+                .send(Command::Reconcile {
+                    reply: reply.into(),
+                })
+                .await;
             if sent.is_err() || done.await.is_err() {
                 stop.cancelled().await;
                 return Ok(());

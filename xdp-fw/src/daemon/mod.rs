@@ -15,7 +15,8 @@
 //!   hide tags from rules
 //! - `kernel`: the datapath on a thread that may block; `heap`: what it leaves behind
 //! - `watcher`, `links`, `signals`: what makes commands
-//! - [`control`], `metrics`, `systemd`, `watchdog`: who is told
+//! - [`control`], `metrics`, `systemd`, `watchdog`: who is told; `listener`: the bounds on who asks;
+//!   `reply`: whether they still wait
 //! - [`lock`]: one daemon for a run directory
 
 mod actions;
@@ -36,6 +37,7 @@ mod failures;
 mod heap;
 mod kernel;
 mod links;
+mod listener;
 pub mod lock;
 mod lockout;
 mod memory;
@@ -45,6 +47,7 @@ mod owner;
 mod plan;
 mod refusal;
 mod reload;
+mod reply;
 mod resume;
 mod service;
 mod signals;
@@ -85,6 +88,7 @@ use watchdog::Watchdog;
 use watcher::Watcher;
 
 pub(crate) use heap::set_up as set_up_heap;
+pub(crate) use listener::descriptors::raise_limit as raise_descriptor_limit;
 
 pub use command::{Confirmed, Refused, ReloadOptions, Reloaded, RolledBack, Unloaded};
 pub use error::Error;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -22,6 +22,7 @@ use super::error::Error;
 use super::kernel::Kernel;
 use super::memory::Memory;
 use super::metrics::Exporter;
+use super::refusal::Refusal;
 use super::service::Service;
 use super::status::Status;
 use super::{Settings, start};
@@ -127,6 +128,15 @@ impl Owner {
 }
 
 async fn obey(service: &mut Service, command: Command) -> ControlFlow<()> {
+    if command.is_abandoned() {
+        info!("{}: not done, its client has left", command.name());
+        return ControlFlow::Continue(());
+    }
+    let was_overdue = service.is_overdue();
+    if was_overdue && !matches!(command, Command::RollBack { .. }) {
+        // What a command finds is what the deadline has left, however long it has waited.
+        service.expire().await;
+    }
     match command {
         Command::Reload {
             cause,
@@ -134,35 +144,33 @@ async fn obey(service: &mut Service, command: Command) -> ControlFlow<()> {
             reply,
         } => {
             let result = service.reload(cause, options).await;
-            answer(reply, result.map_err(|refusal| (&refusal).into()));
+            reply.send(result.map_err(|refusal| (&refusal).into()));
         }
         Command::Confirm { reply } => {
-            let result = service.confirm().await;
-            answer(reply, result.map_err(|refusal| (&refusal).into()));
+            let result = match was_overdue {
+                true => Err(Refusal::TooLate),
+                false => service.confirm().await,
+            };
+            reply.send(result.map_err(|refusal| (&refusal).into()));
         }
         Command::RollBack { reply } => {
             let result = service.roll_back().await;
-            answer(reply, result.map_err(|refusal| (&refusal).into()));
+            reply.send(result.map_err(|refusal| (&refusal).into()));
         }
         Command::Reconcile { reply } => {
             service.reconcile().await;
-            answer(reply, ());
+            reply.send(());
         }
         Command::Trouble { part, error } => service.owner.trouble(part, error),
-        Command::Ping { reply } => answer(reply, ()),
+        Command::Ping { reply } => reply.send(()),
         Command::Unload { reply } => {
             let result = service.unload().await;
             let done = result.is_ok();
-            answer(reply, result.map_err(|refusal| (&refusal).into()));
+            reply.send(result.map_err(|refusal| (&refusal).into()));
             if done {
                 return ControlFlow::Break(());
             }
         }
     }
     ControlFlow::Continue(())
-}
-
-/// Whoever asked may have left.
-fn answer<T>(reply: oneshot::Sender<T>, answer: T) {
-    let _ = reply.send(answer);
 }

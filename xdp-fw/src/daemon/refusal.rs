@@ -83,6 +83,18 @@ pub enum Refusal {
          with `xdp-fw reload --confirm 60s`", .0.display()
     )]
     NotConfirmed(PathBuf),
+    /// Its deadline passed before it was confirmed.
+    #[error(
+        "too late: the deadline has passed, and what was in force before the trial comes back; try it \
+         again with `xdp-fw reload --confirm 60s`"
+    )]
+    TooLate,
+    /// What was on trial is not in force any more.
+    #[error(
+        "nothing is on trial: what was is not in force any more, because nobody confirmed it in time, \
+         or it was taken back; try it again with `xdp-fw reload --confirm 60s`"
+    )]
+    TakenBack,
     /// Nothing waits to be confirmed.
     #[error("nothing is on trial: what is in force needs no confirmation")]
     NothingOnTrial,

@@ -118,7 +118,7 @@ impl Signals {
         let _ = self.commands.try_send(Command::Reload {
             cause: Cause::Signal,
             options: ReloadOptions::default(),
-            reply,
+            reply: reply.into(),
         });
     }
 }

@@ -35,11 +35,21 @@ pub(super) struct Trial {
     pub(super) named: Vec<(u32, String)>,
 }
 
+impl Trial {
+    /// Whether the deadline has passed, by the clock that nobody sets.
+    fn is_over(&self) -> bool {
+        self.until.remaining().is_none()
+    }
+}
+
 impl Service {
     /// What is on trial stays.
     pub(super) async fn confirm(&mut self) -> Result<Confirmed, Refusal> {
-        if self.trial.is_none() {
-            return Err(Refusal::NothingOnTrial);
+        match &self.trial {
+            None if self.owner.memory.index.refused.is_some() => return Err(Refusal::TakenBack),
+            None => return Err(Refusal::NothingOnTrial),
+            Some(trial) if trial.is_over() => return Err(Refusal::TooLate),
+            Some(_) => {}
         }
         // Only what is on the disk holds over a restart.
         let index = self.owner.memory.index.clone().confirmed();
@@ -81,8 +91,7 @@ impl Service {
 
     /// The alarm rings: nobody has confirmed, unless the deadline has moved since.
     pub(super) async fn expire(&mut self) {
-        let over = |trial: &Trial| trial.until.remaining().is_none();
-        if !self.trial.as_ref().is_some_and(over) {
+        if !self.is_overdue() {
             return self.tell_trial();
         }
         self.begin_reload();
@@ -99,6 +108,12 @@ impl Service {
                 let _ = self.owner.alarm.set(again.as_ref());
             }
         }
+    }
+
+    /// Whether the deadline has passed, and what is on trial is still in force: the alarm rings, but
+    /// the owner was busy.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.trial.as_ref().is_some_and(Trial::is_over)
     }
 
     /// Goes back to the base, and refuses what was on trial from now on.
@@ -190,6 +205,9 @@ impl Service {
 
     /// Moves the deadline of the trial that is running.
     pub(super) async fn prolong(&mut self, time: Duration) -> Result<(), Refusal> {
+        if self.is_overdue() {
+            return Err(Refusal::TooLate);
+        }
         let until = Deadline::after(time).map_err(Refusal::Clock)?;
         let mut index = self.owner.memory.index.clone();
         if let Some(trial) = &mut index.trial {

@@ -43,6 +43,7 @@ impl Watchdog {
         loop {
             ticks.tick().await;
             let (reply, alive) = oneshot::channel();
+            let reply = reply.into();
             if self.commands.send(Command::Ping { reply }).await.is_ok() && alive.await.is_ok() {
                 notify(&[NotifyState::Watchdog]);
             }

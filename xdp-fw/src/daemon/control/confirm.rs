@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::super::command::Command;
-use super::{Shared, ask};
+use super::{Asked, ask};
 
 /// Answers when that has reached the disk.
-pub(super) async fn post(state: State<Shared>) -> Response {
+pub(super) async fn post(state: State<Asked>) -> Response {
     ask(state, |reply| Command::Confirm { reply }).await
 }

@@ -1,7 +1,7 @@
 //! The control socket: HTTP and JSON over `<run-dir>/control.sock`, for root alone.
 //!
-//! Owns the socket and who may speak. Every endpoint only parses into a command, or prints the
-//! status; none of them decides anything.
+//! Owns the socket, who may speak, and how many commands may wait. Every endpoint only parses into a
+//! command, or prints the status; none of them decides anything.
 
 mod attach;
 pub mod client;
@@ -15,28 +15,31 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{Router, get, post};
-use axum::serve::IncomingStream;
 use nix::unistd::Uid;
-use tokio::net::UnixListener;
-use tokio::sync::{oneshot, watch};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use super::command::{Command, Commands, Refused};
 use super::error::Error;
+use super::listener::descriptors::LEFT_BY_CONTROL;
+use super::listener::{Listener, Peer, Times};
+use super::reply::{Client, Reply};
 use super::status::Status;
 
 /// Name of the socket in the run directory.
 const SOCKET: &str = "control.sock";
+/// Commands that wait at a time. Fewer than connections, so that the status is answered beside them,
+/// and fewer than the queue holds, so that the daemon's own commands get in.
+const WAITING: usize = 8;
 /// How long the end of the daemon waits for answers that are being sent.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -52,11 +55,20 @@ pub(super) struct Control {
     shared: Shared,
 }
 
-/// What every endpoint sees.
+/// What every connection sees.
 #[derive(Clone)]
 struct Shared {
     commands: Commands,
     status: watch::Receiver<Status>,
+    /// One for each command that may wait.
+    turns: Arc<Semaphore>,
+}
+
+/// What every endpoint sees.
+#[derive(Clone)]
+struct Asked {
+    shared: Shared,
+    client: Client,
 }
 
 impl Control {
@@ -69,24 +81,32 @@ impl Control {
     ) -> Result<Self, Error> {
         let path = socket(run_dir);
         let listener = listen(&path).map_err(|source| Error::Control { path, source })?;
-        let shared = Shared { commands, status };
+        let shared = Shared {
+            commands,
+            status,
+            turns: Arc::new(Semaphore::new(WAITING)),
+        };
         Ok(Self { listener, shared })
     }
 
     /// Runs until it is told to stop.
     pub(super) async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let service = router(self.shared).into_make_service_with_connect_info::<Peer>();
-        let server = axum::serve(self.listener, service)
-            .with_graceful_shutdown(stop.clone().cancelled_owned())
-            .into_future();
-        let overdue = async {
-            stop.cancelled().await;
-            tokio::time::sleep(GRACE).await;
+        let listener = Listener {
+            name: "control socket",
+            socket: self.listener,
+            times: Times::COMMON,
+            reserve: LEFT_BY_CONTROL,
+            grace: GRACE,
         };
-        tokio::select! {
-            result = server => result.map_err(|source| Error::Events { what: "commands", source }),
-            () = overdue => Ok(()),
-        }
+        let shared = self.shared;
+        let router = |stream: &UnixStream, peer: Peer| {
+            if !may_command(peer) {
+                return Ok(None);
+            }
+            Client::of(stream).map(|client| Some(router(shared.clone(), client)))
+        };
+        listener.serve(stop, router).await;
+        Ok(())
     }
 }
 
@@ -96,12 +116,13 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
         _ => {}
     }
     let listener = UnixListener::bind(path)?;
-    // Until here the umask decides; `only_root` holds from the first connection on.
+    // Until here the umask decides; `may_command` holds from the first connection on.
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }
 
-fn router(shared: Shared) -> Router {
+/// The answers to one connection.
+fn router(shared: Shared, client: Client) -> Router {
     Router::new()
         .route("/status", get(status::get))
         .route("/attach", post(attach::post))
@@ -109,48 +130,28 @@ fn router(shared: Shared) -> Router {
         .route("/confirm", post(confirm::post))
         .route("/rollback", post(rollback::post))
         .route("/unload", post(unload::post))
-        .layer(from_fn(only_root))
-        .with_state(shared)
+        .with_state(Asked { shared, client })
 }
 
-/// Who is at the other end; `None` where the kernel does not say.
-#[derive(Debug, Clone, Copy)]
-struct Peer(Option<u32>);
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self(stream.io().peer_cred().ok().map(|peer| peer.uid()))
-    }
-}
-
-/// Root, and whoever runs the daemon.
-async fn only_root(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
-    match peer.0 {
-        Some(user) if user == 0 || user == Uid::effective().as_raw() => next.run(request).await,
-        user => {
-            let error = "only root may command the daemon".to_owned();
-            match user {
-                Some(user) => warn!("control socket: user {user} refused: {error}"),
-                None => warn!("control socket: an unknown user refused: {error}"),
-            }
-            refuse(StatusCode::FORBIDDEN, error)
-        }
+/// Root, and whoever runs the daemon. Others are refused before anything is read.
+fn may_command(peer: Peer) -> bool {
+    match peer {
+        Peer::User(Some(user)) => user == 0 || user == Uid::effective().as_raw(),
+        Peer::User(None) | Peer::Host(_) => false,
     }
 }
 
 /// Sends a command and waits for what it came to.
 async fn ask<T>(
-    State(shared): State<Shared>,
-    command: impl FnOnce(oneshot::Sender<Result<T, Refused>>) -> Command,
+    State(asked): State<Asked>,
+    command: impl FnOnce(Reply<Result<T, Refused>>) -> Command,
 ) -> Response
 where
     Json<T>: IntoResponse,
 {
-    let (reply, answer) = oneshot::channel();
-    let sent = shared.commands.send(command(reply)).await;
-    match (sent, answer.await) {
-        (Ok(()), Ok(Ok(done))) => Json(done).into_response(),
-        (Ok(()), Ok(Err(refused))) => {
+    match asked.send(command).await {
+        Ok(Ok(done)) => Json(done).into_response(),
+        Ok(Err(refused)) => {
             let status = if refused.configuration {
                 StatusCode::UNPROCESSABLE_ENTITY
             } else {
@@ -158,10 +159,26 @@ where
             };
             (status, Json(refused)).into_response()
         }
-        _ => refuse(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the daemon is stopping".to_owned(),
-        ),
+        Err(response) => response,
+    }
+}
+
+impl Asked {
+    /// Sends a command and waits for the answer.
+    async fn send<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Response> {
+        let Ok(_turn) = self.shared.turns.try_acquire() else {
+            let error = format!("the daemon is busy: {WAITING} commands wait already; try again");
+            return Err(refuse(StatusCode::TOO_MANY_REQUESTS, error));
+        };
+        let (sender, answer) = oneshot::channel();
+        let command = command(Reply::to(self.client.clone(), sender));
+        let stopping = || {
+            let error = "the daemon is stopping".to_owned();
+            refuse(StatusCode::SERVICE_UNAVAILABLE, error)
+        };
+        let sent = self.shared.commands.send(command).await;
+        sent.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())
     }
 }
 

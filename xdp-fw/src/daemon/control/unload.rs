@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::super::command::Command;
-use super::{Shared, ask};
+use super::{Asked, ask};
 
 /// Answers when nothing is filtered any more.
-pub(super) async fn post(state: State<Shared>) -> Response {
+pub(super) async fn post(state: State<Asked>) -> Response {
     ask(state, |reply| Command::Unload { reply }).await
 }

@@ -2,20 +2,27 @@
 //!
 //! Owns the listener, which comes and goes with the configuration. Without it everything else
 //! goes on.
+//!
+//! - `collector`, `names`: what is read, and what it is called
+//! - `scraper`: when it is read
+//! - `accept`, `text`: the format of the answer
 
+mod accept;
 mod collector;
 mod names;
+mod scraper;
+mod text;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{Router, get};
-use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,11 +31,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::error::Error;
-use super::kernel::blocking;
+use super::listener::descriptors::LEFT_BY_METRICS;
+use super::listener::{Listener, Times};
 use super::status::Status;
+use accept::Format;
 use collector::Scrape;
+use scraper::Scraper;
 
-const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// A scrape that takes longer is given up, and Prometheus has given it up before.
+const TIMES: Times = Times {
+    serving: Some(Duration::from_secs(30)),
+    ..Times::COMMON
+};
 
 /// Where to listen from now on, and where to say whether that works.
 type Listen = (Option<SocketAddr>, oneshot::Sender<io::Result<()>>);
@@ -113,20 +127,24 @@ impl Metrics {
         Ok(())
     }
 
-    fn serve(&self, address: SocketAddr, listener: TcpListener) -> Server {
+    fn serve(&self, address: SocketAddr, socket: TcpListener) -> Server {
         let scrape = Scrape::new(self.pins.clone(), self.status.clone());
         let mut registry = Registry::with_prefix(names::PREFIX);
         registry.register_collector(Box::new(scrape));
+        let scraper = Arc::new(Scraper::new(registry, self.status.clone()));
         let router = Router::new()
             .route("/metrics", get(metrics))
-            .with_state(Arc::new(registry));
+            .with_state(scraper);
+        let listener = Listener {
+            name: "metrics",
+            socket,
+            times: TIMES,
+            reserve: LEFT_BY_METRICS,
+            grace: Duration::ZERO,
+        };
         let stop = CancellationToken::new();
-        let server =
-            axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let task = tokio::spawn(async move {
-            // It ends when it is told to, and in no other way.
-            let _ = server.await;
-        });
+        let serving = listener.serve(stop.clone(), move |_, _| Ok(Some(router.clone())));
+        let task = tokio::spawn(serving);
         Server {
             address,
             stop,
@@ -144,18 +162,15 @@ impl Metrics {
     }
 }
 
-/// Reading the maps blocks, so it is done elsewhere.
-async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
-    let encoded = blocking(move || {
-        let mut text = String::new();
-        encode(&mut text, &registry).map(|()| text)
-    })
-    .await;
-    match encoded {
-        Ok(Ok(text)) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
-        _ => {
-            let text = "the counters cannot be read; the daemon's log says why\n";
-            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
-        }
-    }
+async fn metrics(State(scraper): State<Arc<Scraper>>, headers: HeaderMap) -> Response {
+    let format = Format::asked_for(&headers);
+    let Ok(answer) = scraper.ask().await else {
+        let text = "the counters cannot be read; the daemon's log says why\n";
+        return (StatusCode::INTERNAL_SERVER_ERROR, text).into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, format.content_type()),
+        (header::VARY, header::HeaderValue::from_static("accept")),
+    ];
+    (headers, answer.of(format)).into_response()
 }

@@ -127,7 +127,7 @@ impl Watcher {
         let reload = Command::Reload {
             cause: Cause::File,
             options: ReloadOptions::default(),
-            reply,
+            reply: reply.into(),
         };
         if self.commands.send(reload).await.is_ok() {
             // Log and status tell how it went. Until then further events gather.
