@@ -93,7 +93,7 @@ impl Owner {
                 None => Today::Nothing,
             },
         };
-        let surroundings = guard::look().await;
+        let surroundings = guard::look(&guard::logins().await).await;
         let is_filtered = |name: &str| {
             let mut patterns = config.interfaces.iter();
             patterns.any(|pattern| interfaces::matches(pattern, name))

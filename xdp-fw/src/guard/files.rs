@@ -3,7 +3,7 @@
 //! Owns the bounds: nothing here waits for a FIFO, reads a device, or fills the memory. Owner and
 //! mode are not looked at: whoever may write these files decides over logins and names anyway.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -16,6 +16,18 @@ const BOUND: u64 = 1 << 20;
 /// # Errors
 /// When it is missing, not a regular file, or cannot be read.
 pub(super) fn read(path: &Path) -> io::Result<String> {
+    read_up_to(path, BOUND)
+}
+
+/// The same up to another bound.
+pub(super) fn read_up_to(path: &Path, bound: u64) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    open(path)?.take(bound).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Opens a regular file.
+pub(super) fn open(path: &Path) -> io::Result<File> {
     // A FIFO without a writer would be waited for.
     let file = OpenOptions::new()
         .read(true)
@@ -24,9 +36,7 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    let mut bytes = Vec::new();
-    file.take(BOUND).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -47,7 +57,7 @@ mod tests {
     fn of_a_huge_file_the_beginning_is_read() {
         let directory = tempfile::tempdir().unwrap();
         let huge = directory.path().join("huge");
-        std::fs::File::create(&huge)
+        File::create(&huge)
             .unwrap()
             .set_len(BOUND * 1000)
             .unwrap();

@@ -3,7 +3,7 @@
 //! Owns the order of the questions and the patience for answers. A question without an answer
 //! leaves a note, and the others are asked all the same.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
@@ -15,11 +15,12 @@ use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use super::devices::{self, Mac};
+use super::logins::Logins;
 use super::routes::{self, Destination, Way};
 use super::sockets::{self, Session};
 use super::ssh::Signs;
 use super::witness::{Peer, Role, Surroundings};
-use super::{logins, packets, resolvers};
+use super::{packets, resolvers};
 
 /// How long all questions together may take; they take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,14 +29,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// Looks around in this network namespace. Never fails: what is not known is noted. Within a
-/// runtime.
-pub async fn look() -> Surroundings {
+/// Looks around in this network namespace, for those who are logged in among others. Never fails:
+/// what is not known is noted. Within a runtime.
+pub async fn look(logins: &Logins) -> Surroundings {
     let unseen = |why: &str| Surroundings {
         unseen: vec![why.to_owned()],
         ..Surroundings::default()
     };
-    match timeout(PATIENCE, look_around()).await {
+    match timeout(PATIENCE, look_around(logins)).await {
         Ok(Ok(surroundings)) => surroundings,
         Ok(Err(error)) => unseen(&error.to_string()),
         Err(_) => unseen(&format!("netlink has not answered within {PATIENCE:?}")),
@@ -46,7 +47,6 @@ pub async fn look() -> Surroundings {
 #[derive(Default)]
 struct Files {
     signs: Signs,
-    logins: Option<BTreeSet<IpAddr>>,
     resolvers: Vec<IpAddr>,
 }
 
@@ -54,7 +54,6 @@ impl Files {
     fn read(root: &Path) -> Self {
         Self {
             signs: Signs::read(root),
-            logins: logins::read(root),
             resolvers: resolvers::read(root),
         }
     }
@@ -71,11 +70,11 @@ enum Error {
     Interfaces(#[from] crate::interfaces::Error),
 }
 
-async fn look_around() -> Result<Surroundings, Error> {
-    let mut unseen = Vec::new();
+async fn look_around(logins: &Logins) -> Result<Surroundings, Error> {
+    let mut unseen = logins.unseen.clone();
     let files = spawn_blocking(|| Files::read(Path::new("/"))).await;
     let files = noted(files, "ports and resolvers are not known", &mut unseen);
-    let sessions = sockets::ssh_sessions(&files.signs).await;
+    let sessions = sockets::ssh_sessions(&files.signs, &logins.addresses).await;
     let sessions = noted(sessions, "TCP sessions are not known", &mut unseen);
     let (connection, handle, _) = rtnetlink::new_connection()?;
     let _socket = Task(tokio::spawn(connection).abort_handle());
@@ -86,7 +85,7 @@ async fn look_around() -> Result<Surroundings, Error> {
         neighbours: noted(neighbours, "neighbours are not known", &mut unseen),
         handle,
     };
-    let mut peers = asker.sessions(files.logins.as_ref(), &sessions).await?;
+    let mut peers = asker.sessions(&sessions).await?;
     peers.extend(asker.gateways().await?);
     peers.extend(asker.resolvers(&files.resolvers).await?);
     Ok(Surroundings {
@@ -118,18 +117,10 @@ struct Asker {
 }
 
 impl Asker {
-    /// Those who are logged in; where that is not known, everyone who is connected.
-    async fn sessions(
-        &self,
-        logins: Option<&BTreeSet<IpAddr>>,
-        sessions: &[Session],
-    ) -> Result<Vec<Peer>, Error> {
+    async fn sessions(&self, sessions: &[Session]) -> Result<Vec<Peer>, Error> {
         let mut peers = Vec::new();
         for session in sessions.iter().take(sockets::MOST_SESSIONS) {
             let Session { remote, local, .. } = *session;
-            if logins.is_some_and(|logins| !logins.contains(&remote.ip())) {
-                continue;
-            }
             let to = Destination {
                 address: remote.ip(),
                 from: Some(local.ip()),

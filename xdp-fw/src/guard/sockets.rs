@@ -37,8 +37,15 @@ pub(super) struct Session {
     pub(super) device: Option<u32>,
 }
 
-/// The connections that were made to the SSH ports that someone listens on.
-pub(super) async fn ssh_sessions(signs: &Signs) -> io::Result<Vec<Session>> {
+/// The connections that were made from these addresses to the SSH ports that someone listens on.
+/// Connections from elsewhere, however many, take no place among them.
+pub(super) async fn ssh_sessions(
+    signs: &Signs,
+    from: &BTreeSet<IpAddr>,
+) -> io::Result<Vec<Session>> {
+    if from.is_empty() {
+        return Ok(Vec::new());
+    }
     let (connection, handle, _) = new_connection::<SockDiagMessage>(NETLINK_SOCK_DIAG)?;
     let mut diag = Diag {
         handle,
@@ -46,7 +53,8 @@ pub(super) async fn ssh_sessions(signs: &Signs) -> io::Result<Vec<Session>> {
     };
     let mut sessions = Vec::new();
     for port in diag.ssh_ports(signs).await? {
-        let connected = diag.dump(StateFlags::ESTABLISHED, port).await?;
+        let is_meant = |socket: &InetResponse| from.contains(&session(socket).remote.ip());
+        let connected = diag.dump(StateFlags::ESTABLISHED, port, is_meant).await?;
         sessions.extend(connected.iter().map(session));
     }
     sessions.sort_unstable();
@@ -70,19 +78,25 @@ impl Drop for Task {
 impl Diag {
     /// The ports that someone listens on and that are SSH's by some sign.
     async fn ssh_ports(&mut self, signs: &Signs) -> io::Result<BTreeSet<u16>> {
-        let listening = self.dump(StateFlags::LISTEN, 0).await?;
-        let ssh = listening.iter().filter(|socket| {
+        let is_ssh = |socket: &InetResponse| {
             let port = socket.header.socket_id.source_port;
             signs.ports.contains(&port)
                 || group(socket).is_some_and(|group| signs.groups.contains(&group))
-        });
+        };
+        let ssh = self.dump(StateFlags::LISTEN, 0, is_ssh).await?;
         Ok(ssh
+            .iter()
             .map(|socket| socket.header.socket_id.source_port)
             .collect())
     }
 
-    /// The sockets of both families in these states; port 0 is any.
-    async fn dump(&mut self, states: StateFlags, port: u16) -> io::Result<Vec<InetResponse>> {
+    /// The sockets of both families in these states that are meant; port 0 is any.
+    async fn dump(
+        &mut self,
+        states: StateFlags,
+        port: u16,
+        is_meant: impl Fn(&InetResponse) -> bool,
+    ) -> io::Result<Vec<InetResponse>> {
         let mut found = Vec::new();
         for (family, any) in [
             (AF_INET, SocketId::new_v4()),
@@ -107,7 +121,7 @@ impl Diag {
             while let Some(answer) = answers.next().await {
                 match answer.payload {
                     NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(socket)) => {
-                        found.push(*socket);
+                        found.extend(is_meant(&socket).then_some(*socket));
                     }
                     NetlinkPayload::Error(error) => return Err(error.to_io()),
                     _ => {}
@@ -150,6 +164,13 @@ mod tests {
     use super::*;
     use std::net::{TcpListener, TcpStream};
 
+    fn here() -> BTreeSet<IpAddr> {
+        ["127.0.0.1", "::1"]
+            .iter()
+            .map(|it| it.parse().unwrap())
+            .collect()
+    }
+
     fn signs(port: u16) -> Signs {
         Signs {
             ports: BTreeSet::from([port]),
@@ -169,10 +190,19 @@ mod tests {
                 local,
                 device: None,
             };
-            let found = ssh_sessions(&signs(local.port())).await.unwrap();
+            let found = ssh_sessions(&signs(local.port()), &here()).await.unwrap();
             assert_eq!(found, [session]);
+            // From there nobody is logged in.
+            let others = BTreeSet::from(["192.0.2.2".parse().unwrap()]);
+            assert_eq!(
+                ssh_sessions(&signs(local.port()), &others).await.unwrap(),
+                []
+            );
             // The client's own port: nobody listens there.
-            assert_eq!(ssh_sessions(&signs(remote.port())).await.unwrap(), []);
+            assert_eq!(
+                ssh_sessions(&signs(remote.port()), &here()).await.unwrap(),
+                []
+            );
         }
     }
 
@@ -181,7 +211,7 @@ mod tests {
         let listener = TcpListener::bind("[::]:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let found = ssh_sessions(&signs(port)).await.unwrap();
+        let found = ssh_sessions(&signs(port), &here()).await.unwrap();
         assert_eq!(found[0].remote, client.local_addr().unwrap());
         assert_eq!(found[0].local, client.peer_addr().unwrap());
     }
@@ -197,13 +227,16 @@ mod tests {
             handle,
             _task: Task(tokio::spawn(async {}).abort_handle()),
         };
-        let found = diag.dump(StateFlags::LISTEN, local.port()).await.unwrap();
+        let found = diag
+            .dump(StateFlags::LISTEN, local.port(), |_| true)
+            .await
+            .unwrap();
         let group = group(&found[0]).expect("this kernel tells the control group");
         let by_group = Signs {
             ports: BTreeSet::new(),
             groups: BTreeSet::from([group]),
         };
-        let sessions = ssh_sessions(&by_group).await.unwrap();
+        let sessions = ssh_sessions(&by_group, &here()).await.unwrap();
         assert!(sessions.iter().any(|session| session.local == local));
     }
 }
