@@ -134,7 +134,7 @@ fn a_trial_that_expires_is_an_error_in_the_journal() {
     daemon.without_watches();
     daemon.restart();
     daemon.write_config(&deny("other"));
-    let tried = daemon.cli(&["reload", "--confirm", "1s"]);
+    let tried = daemon.cli(&["reload", "--confirm", "5s"]);
     assert!(tried.status.success(), "{tried:?}");
     daemon.await_log(0, "<3>NOT CONFIRMED IN TIME\n(as before the trial)");
     assert_every_line_has_a_priority(&daemon.log());

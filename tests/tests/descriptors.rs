@@ -135,13 +135,15 @@ fn a_start_without_descriptors_leaves_pins_and_the_base_as_they_are() {
                 assert_founded(&format!("a start with {number}"), &daemon.log());
                 break;
             }
+            // With a few more it can read what is on trial and not load it: then it goes back.
+            Err(failure) if failure.log.contains("HAS FAILED: going back") => {
+                assert_founded(&format!("a start with {number}"), &failure.log);
+                break;
+            }
             Err(failure) => {
                 assert_founded(&format!("a start with {number}"), &failure.log);
-                assert_eq!(
-                    fs::read_link(daemon.pin_dir().join("base")).unwrap(),
-                    base,
-                    "{failure}"
-                );
+                let left = fs::read_link(daemon.pin_dir().join("base"));
+                assert_eq!(left.unwrap(), base, "{failure}");
                 assert!(before.is_subset(&pins(daemon.pin_dir())), "{failure}");
                 failed += 1;
             }
@@ -151,9 +153,7 @@ fn a_start_without_descriptors_leaves_pins_and_the_base_as_they_are() {
     assert!(failed > 0, "the first ones have too few");
     daemon.limit_descriptors(None);
     daemon.restart();
-    let confirmed = daemon.cli(&["rollback"]);
-    assert!(confirmed.status.success(), "{confirmed:?}");
-    assert!(daemon.stats().to_string().contains("\"deny\""));
+    assert!(!passes(&mut wire, &denied()), "one of the two is in force");
 }
 
 #[test]

@@ -38,21 +38,13 @@ fn deny() -> String {
 /// Gives a device another name.
 fn rename(netns: &Netns, from: &str, to: &[u8]) {
     let to = OsStr::from_bytes(to);
-    let words = |words: &[&str]| words.iter().map(|&it| it.into()).collect::<Vec<&OsStr>>();
-    netns.run("ip", words(&["link", "set", "dev", from, "down"]));
-    let mut name = words(&["link", "set", "dev", from, "name"]);
-    name.push(to);
-    netns.run("ip", name);
-    netns.run(
-        "ip",
-        [
-            OsStr::new("link"),
-            "set".as_ref(),
-            "dev".as_ref(),
-            to,
-            "up".as_ref(),
-        ],
-    );
+    let set = |name: &OsStr, what: &[&OsStr]| {
+        let words = ["link", "set", "dev"].map(OsStr::new);
+        netns.run("ip", [&words[..], &[name], what].concat());
+    };
+    set(from.as_ref(), &["down".as_ref()]);
+    set(from.as_ref(), &["name".as_ref(), to]);
+    set(to, &["up".as_ref()]);
 }
 
 /// What `ip` says of a device.
@@ -97,7 +89,8 @@ fn a_name_that_is_not_text_is_filtered_by_a_glob_and_shown() {
         config("\"*\"", &deny()).replace("listen = false", &format!("listen = \"{LISTEN}\""));
     let daemon = Daemon::start(&hosts.edge, &text);
     let expected = ["$(id)'\";", "-x0", "a*b", r"e\x1b[31m\x7f", r"\xff0"];
-    let expected: Vec<_> = expected.map(|name| (name.to_owned(), true)).into();
+    let mut expected = expected.map(|name| (name.to_owned(), true));
+    expected.sort();
     assert_eq!(names(&daemon.status()), expected);
     for name in all {
         assert!(link(&hosts.edge, name).contains("prog/xdp"), "{name:?}");

@@ -25,6 +25,8 @@ mod unload;
 mod wrap;
 
 use std::ffi::OsString;
+use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -174,6 +176,8 @@ impl Cli {
 
 /// Runs something asynchronous to its end.
 fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    spare_descriptors()
+        .map_err(|error| Failure::failed(format!("{error}; raise the limit on open files")))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -182,6 +186,16 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
     // What was abandoned changes nothing, and nobody waits for it.
     runtime.shutdown_background();
     Ok(result)
+}
+
+/// Whether there are as many descriptors to be had as the runtime takes: without them it panics.
+fn spare_descriptors() -> io::Result<()> {
+    const TAKEN: usize = 8;
+    let one = |_| io::stderr().as_fd().try_clone_to_owned();
+    (0..TAKEN)
+        .map(one)
+        .collect::<io::Result<Vec<_>>>()
+        .map(drop)
 }
 
 #[cfg(test)]

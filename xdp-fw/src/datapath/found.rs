@@ -80,7 +80,11 @@ pub(super) fn program_id(path: &Path) -> Result<Option<u32>, Error> {
 
 /// The command that removes what was looked at and is foreign.
 pub(super) fn removal(path: &Path) -> String {
-    format!("`rm {}`", shell::operand(path.as_os_str().as_bytes()))
+    let command = if path.is_dir() { "rmdir" } else { "rm" };
+    format!(
+        "`{command} {}`",
+        shell::operand(path.as_os_str().as_bytes())
+    )
 }
 
 /// Whether an error says what is there, and not only that nobody could look.
