@@ -24,7 +24,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nix::unistd::Uid;
+use nix::unistd::{Uid, syncfs};
 use sha2::{Digest as _, Sha256};
 
 use crate::fault::{self, Point};
@@ -125,18 +125,32 @@ pub fn write_contents(
         present.contains(name) || wanted.contains(name)
     })?;
     whole.keep(|name| present.contains(name) || wanted.contains(name));
-    for file in &loaded.files {
+    let missing = missing(&directory, loaded, whole, stops)?;
+    let names: Vec<String> = missing
+        .iter()
+        .map(|(digest, _)| hexadecimal(digest))
+        .collect();
+    let syncing = if names.len() > MANY {
+        Syncing::Later
+    } else {
+        Syncing::Now
+    };
+    for ((_, content), name) in missing.iter().zip(&names) {
         go_on(stops)?;
-        write_content(&directory, &file.digest(), whole, |place| {
-            place.write_all(file.text.as_bytes())
-        })?;
+        let write = |place: &mut File| match content {
+            Missing::Text(text) => place.write_all(text.as_bytes()),
+            Missing::Copy(path, file) => copy(path, file, place, stops),
+        };
+        write_beside(&directory, name, syncing, write)
+            .or_else(|error| go_on(stops).and(Err(error)))?;
+        struck(&directory, Point::ContentStored)?;
     }
-    for (path, file) in &loaded.set_files {
-        go_on(stops)?;
-        write_content(&directory, &file.digest, whole, |place| {
-            copy(path, file, place, stops)
-        })
-        .or_else(|error| go_on(stops).and(Err(error)))?;
+    if let Syncing::Later = syncing {
+        let synced = File::open(&directory).and_then(|it| Ok(syncfs(it)?));
+        synced.map_err(io_error("sync", &directory))?;
+    }
+    for name in &names {
+        put_in_place(&directory, name)?;
     }
     // The contents must be there before the index can name them.
     sync_directory(&directory)?;
@@ -165,7 +179,12 @@ pub fn write_index(state_dir: &Path, index: &Index) -> Result<(), SnapshotError>
         before.contains(name) || after.contains(name)
     })?;
     let text = index.text();
-    write_in_place(&directory, INDEX, |file| file.write_all(text.as_bytes()))?;
+    write_beside(&directory, INDEX, Syncing::Now, |file| {
+        file.write_all(text.as_bytes())
+    })?;
+    let unfinished = directory.join(format!("{INDEX}{UNFINISHED}"));
+    struck(&unfinished, Point::IndexWritten)?;
+    put_in_place(&directory, INDEX)?;
     sync_directory(&directory)?;
     struck(&directory, Point::IndexReplaced)?;
     sweep(&directory, |name| after.contains(name))
@@ -245,19 +264,34 @@ fn sweep(directory: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<(), Snaps
     Ok(())
 }
 
-/// Writes a content unless it is there already, whole.
-fn write_content(
+/// A content that is not there.
+enum Missing<'a> {
+    Text(&'a str),
+    Copy(&'a Path, &'a SetFile),
+}
+
+/// From so many files on it takes less time to sync the file system than each of them.
+const MANY: usize = 16;
+
+/// The contents that are not there, whole; each once.
+fn missing<'a>(
     directory: &Path,
-    digest: &Digest,
+    loaded: &'a Loaded,
     whole: &Whole,
-    write: impl FnOnce(&mut File) -> io::Result<()>,
-) -> Result<(), SnapshotError> {
-    let name = hexadecimal(digest);
-    if whole.has(&directory.join(&name), digest) {
-        return Ok(());
+    stops: &dyn Fn() -> bool,
+) -> Result<BTreeMap<Digest, Missing<'a>>, SnapshotError> {
+    let texts = loaded.files.iter();
+    let texts = texts.map(|file| (file.digest(), Missing::Text(&file.text)));
+    let sets = loaded.set_files.iter();
+    let sets = sets.map(|(path, file)| (file.digest, Missing::Copy(path, file)));
+    let mut missing = BTreeMap::new();
+    for (digest, content) in texts.chain(sets) {
+        go_on(stops)?;
+        if !whole.has(&directory.join(hexadecimal(&digest)), &digest) {
+            missing.insert(digest, content);
+        }
     }
-    write_in_place(directory, &name, write)?;
-    struck(directory, Point::ContentStored)
+    Ok(missing)
 }
 
 /// Copies the set file `path`, which is not in memory any more, if it is still the one that was
@@ -283,10 +317,19 @@ fn copy(path: &Path, file: &SetFile, place: &mut File, stops: &dyn Fn() -> bool)
         .ok_or_else(|| io::Error::other(changed()))
 }
 
-/// Writes a file beside its place, syncs it, and renames it into place.
-fn write_in_place(
+/// When what is written has to reach the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Syncing {
+    Now,
+    /// With all others, before any of them is in its place.
+    Later,
+}
+
+/// Writes a file beside its place.
+fn write_beside(
     directory: &Path,
     name: &str,
+    syncing: Syncing,
     write_content: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> Result<(), SnapshotError> {
     let unfinished = directory.join(format!("{name}{UNFINISHED}"));
@@ -298,17 +341,22 @@ fn write_in_place(
             .mode(0o600)
             .open(&unfinished)?;
         write_content(&mut file)?;
-        file.sync_all()
+        match syncing {
+            Syncing::Now => file.sync_all(),
+            Syncing::Later => Ok(()),
+        }
     };
     write()
         .inspect_err(|_| {
             // What is in the way is removed with the next write.
             let _ = fs::remove_file(&unfinished);
         })
-        .map_err(io_error("write", &unfinished))?;
-    if name == INDEX {
-        struck(&unfinished, Point::IndexWritten)?;
-    }
+        .map_err(io_error("write", &unfinished))
+}
+
+/// Renames what was written beside its place.
+fn put_in_place(directory: &Path, name: &str) -> Result<(), SnapshotError> {
+    let unfinished = directory.join(format!("{name}{UNFINISHED}"));
     let place = directory.join(name);
     fs::rename(&unfinished, &place).map_err(io_error("replace", &place))
 }
