@@ -278,3 +278,74 @@ fn maps_that_do_not_fit_into_the_memory_limit_refuse_the_reload_and_the_daemon_l
     daemon.stop();
     drop(limit);
 }
+
+/// Ranges that come to some 160 prefixes each, behind a rule; `limits` are those of the configuration.
+fn ranges(path: &Path, limits: &str) -> String {
+    let range = |at: u32| {
+        let net = format!("2001:db8:{:x}:{:x}:", at >> 16, at & 0xffff);
+        format!("{net}:1-{net}ffff:ffff:ffff:fffe\n")
+    };
+    let place = path.with_file_name("ranges.txt");
+    fs::write(&place, (0..60_000).map(range).collect::<String>())
+        .expect("a directory of the test's own");
+    set_mode(&place, 0o644);
+    config(&format!(
+        "[limits]\n{limits}\n[set.ranges]\nfiles = \"ranges.txt\"\n{}",
+        rule("ranges", "drop", "source = \"@ranges\"")
+    ))
+}
+
+#[test]
+fn ranges_beyond_the_memory_limit_are_refused_and_the_daemon_lives() {
+    let hosts = Hosts::new("ranges");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    let mut wire = hosts.wire();
+    let generation = daemon.generation();
+    let _limit = MemoryLimit::on(daemon.pid(), 200 << 20);
+
+    let text = ranges(daemon.config_path(), "");
+    daemon.write_config(&text);
+    let reload = daemon.cli(&["reload"]);
+    daemon.forget_messages();
+    assert_eq!(reload.status.code(), Some(2), "{reload:?}");
+    let error = said(&reload);
+    assert!(error.contains("ranges.txt:"), "{error}");
+    assert!(error.contains("set `ranges`"), "{error}");
+    assert!(error.contains("`[limits] memory`"), "{error}");
+    assert_eq!(daemon.generation(), generation);
+    assert!(denies(&mut wire, 1));
+    daemon.stop();
+}
+
+#[test]
+fn a_daemon_that_the_kernel_killed_for_its_memory_begins_from_last_good() {
+    let hosts = Hosts::new("oom");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = Daemon::start(&hosts.edge, &deny(1));
+    daemon.without_watches();
+    daemon.stop();
+    daemon.restart();
+    let mut wire = hosts.wire();
+    let limit = MemoryLimit::on(daemon.pid(), 100 << 20);
+    let text = ranges(daemon.config_path(), "memory = false\nprefixes = false");
+    daemon.write_config(&text);
+    let reload = daemon.cli(&["reload"]);
+    assert!(!reload.status.success(), "{reload:?}");
+    let end = daemon.await_end();
+    let signal = std::os::unix::process::ExitStatusExt::signal(&end.status.expect("it has ended"));
+    assert_eq!(signal, Some(libc::SIGKILL), "{end}");
+    drop(limit);
+
+    // The same file is there still.
+    daemon.restart();
+    assert!(denies(&mut wire, 1));
+    let status = daemon.status();
+    assert_eq!(
+        status.pointer("/config_source"),
+        Some(&"last-good".into()),
+        "{status}"
+    );
+    let errors = status.pointer("/errors").expect("errors").to_string();
+    assert!(errors.contains("the daemon died while it read"), "{errors}");
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::config::{self, Config, Disk};
-use crate::daemon::counted;
+use crate::daemon::{counted, few};
 use crate::explain::{Judge, compile_named, unmet};
 use crate::policy::Tables;
 
@@ -77,7 +77,7 @@ fn summary(path: &Path, config: &Config, tables: &Tables, kernel: bool) -> Strin
         (true, true) => ", loaded in the kernel".to_owned(),
         (true, false) => format!(", {expectations} met in the kernel"),
     };
-    let interfaces = config.interfaces.join(", ");
+    let interfaces = few(config.interfaces.iter(), config.interfaces.len(), ", ");
     let path = path.display();
     format!("{path}: ok: {rules}, {prefixes}{done}, for {interfaces}\n")
 }

@@ -93,6 +93,9 @@ pub const MAX_SET_FILES: usize = 32_768;
 /// Longest path, in bytes (`PATH_MAX` less its NUL).
 pub const MAX_PATH_BYTES: usize = 4_095;
 
+/// Most names that a misspelt one is compared with.
+pub const MAX_SUGGESTED_FROM: usize = 256;
+
 /// Most problems reported of one set file, and most syntax errors of the main file.
 pub const MAX_PROBLEMS_PER_FILE: usize = 20;
 

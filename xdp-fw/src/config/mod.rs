@@ -38,6 +38,7 @@ pub use model::*;
 pub(crate) use parse::{DSCP_NAMES, OTHER_ICMP_WORDS, TCP_FLAGS, dscp_name, mac_address, words};
 pub use parse::{Key, Packets, Presence, Section, Shape, reference};
 pub use prefixes::Prefixes;
+pub(crate) use problem::FirstProblems;
 pub use problem::{Place, Problem, Problems};
 pub use set_file::SetFile;
 pub use source::{Disk, FileError, Files, Role};

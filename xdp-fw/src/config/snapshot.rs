@@ -126,10 +126,7 @@ pub fn write_contents(
     })?;
     whole.keep(|name| present.contains(name) || wanted.contains(name));
     let missing = missing(&directory, loaded, whole, stops)?;
-    let names: Vec<String> = missing
-        .iter()
-        .map(|(digest, _)| hexadecimal(digest))
-        .collect();
+    let names: Vec<String> = missing.keys().map(|digest| hexadecimal(digest)).collect();
     let syncing = if names.len() > MANY {
         Syncing::Later
     } else {

@@ -83,6 +83,12 @@ pub enum FileError {
     /// What should hold the files of a glob does not.
     #[error("is not a directory; expected one that holds the files")]
     NotADirectory,
+    /// More files match than one configuration has.
+    #[error("has more than {bound} files that match; expected fewer and longer ones")]
+    TooMany {
+        /// How many there may be.
+        bound: usize,
+    },
     /// Someone else could change the rules.
     #[error(transparent)]
     Distrusted(#[from] Distrust),
@@ -201,6 +207,11 @@ impl Files for Disk {
             let path = directory.join(entry?.file_name());
             if matches_path(pattern, &path) {
                 paths.push(path);
+                if paths.len() > defaults::MAX_SET_FILES {
+                    return Err(FileError::TooMany {
+                        bound: defaults::MAX_SET_FILES,
+                    });
+                }
             }
         }
         paths.sort();

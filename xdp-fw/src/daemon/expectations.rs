@@ -11,6 +11,7 @@ use crate::policy::Tables;
 use super::admission::Guarding;
 use super::owner::Owner;
 use super::refusal::{KernelError, Refusal, chain};
+use super::status::few;
 
 /// The part of the daemon that is in trouble where rules in force do not do what they should.
 const PART: &str = "expectations";
@@ -35,8 +36,9 @@ pub(super) fn check(
     match run(new, tables, config, interfaces) {
         Ok(problems) if problems.is_empty() => Ok(Unmet::default()),
         Ok(problems) if has_been_in_force => {
-            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            Ok(Unmet(Some(lines.join("; "))))
+            let count = problems.len();
+            let lines = problems.into_iter().map(|problem| problem.to_string());
+            Ok(Unmet(Some(few(lines, count, "; "))))
         }
         Ok(problems) => Err(Refusal::Expectations(Problems {
             problems,

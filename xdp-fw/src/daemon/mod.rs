@@ -95,8 +95,8 @@ pub use error::Error;
 pub use lockout::LockOut;
 pub(crate) use refusal::chain;
 pub use refusal::{KernelError, ProblemReport, Refusal};
-pub(crate) use status::counted;
 pub use status::{Interface, LastReload, Listener, Source, State, Status, Trial};
+pub(crate) use status::{counted, few};
 pub(crate) use systemd::runs_the_host;
 pub(crate) use vlan::rules_on_tags;
 

@@ -207,16 +207,15 @@ impl Status {
             counted(self.rules.into(), "rule"),
             counted(self.prefixes, "prefix")
         )];
-        let attached = attached
-            .iter()
-            .map(|i| format!("{} {}", i.name, i.mode.as_deref().unwrap_or("attached")));
-        parts.push(list("on ", attached).unwrap_or_else(|| "on no interface".to_owned()));
+        let mode =
+            |i: &Interface| format!("{} {}", i.name, i.mode.as_deref().unwrap_or("attached"));
+        parts.push(list("on ", &attached, mode).unwrap_or_else(|| "on no interface".to_owned()));
         let word = if self.degraded {
             "degraded: "
         } else {
             "not on "
         };
-        parts.extend(list(word, failing.iter().map(|i| i.name.clone())));
+        parts.extend(list(word, &failing, |i| i.name.clone()));
         if let Some(trial) = &self.trial {
             parts.push(format!("ON TRIAL until {}: `xdp-fw confirm`", trial.until));
         }
@@ -242,9 +241,35 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{ending}")
 }
 
-fn list(before: &str, items: impl Iterator<Item = String>) -> Option<String> {
-    let items: Vec<String> = items.collect();
-    (!items.is_empty()).then(|| format!("{before}{}", items.join(", ")))
+/// Most things that are named in one line.
+const FEW: usize = 8;
+
+/// The first of so many things, and how many more there are.
+pub(crate) fn few(
+    items: impl Iterator<Item = impl AsRef<str>>,
+    count: usize,
+    between: &str,
+) -> String {
+    let mut text = String::new();
+    for (index, item) in items.take(FEW).enumerate() {
+        if index > 0 {
+            text.push_str(between);
+        }
+        text.push_str(item.as_ref());
+    }
+    if count > FEW {
+        text.push_str(&format!("{between}and {} more", count - FEW));
+    }
+    text
+}
+
+fn list<'a>(
+    before: &str,
+    items: &[&'a Interface],
+    name: impl Fn(&'a Interface) -> String,
+) -> Option<String> {
+    let names = items.iter().map(|item| name(item));
+    (!items.is_empty()).then(|| format!("{before}{}", few(names, items.len(), ", ")))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -262,6 +287,20 @@ mod tests {
             status().line(),
             @"generation 7: 3 rules, 12 prefixes; on eth0 native, wan0 generic"
         );
+    }
+
+    #[test]
+    fn the_line_names_a_few_interfaces_and_counts_the_others() {
+        let mut status = status();
+        let one = status.interfaces[0].clone();
+        status.interfaces = (0..500)
+            .map(|number| Interface {
+                name: format!("eth{number}"),
+                ..one.clone()
+            })
+            .collect();
+        let line = status.line();
+        assert!(line.ends_with("eth7 native, and 492 more"), "{line}");
     }
 
     #[test]

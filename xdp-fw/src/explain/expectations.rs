@@ -10,7 +10,7 @@ use xdp_fw_common::Verdict;
 use super::judge::{Judge, Judgement};
 use super::mismatch::mismatch;
 use super::subject::Subject;
-use crate::config::{Action, Config, Expectation, Place, Problem};
+use crate::config::{Action, Config, Expectation, FirstProblems, Place, Problem};
 use crate::datapath;
 use crate::interfaces;
 use crate::names::pattern::exact;
@@ -69,7 +69,7 @@ pub fn unmet(
     config: &Config,
     interfaces: &[(u32, String)],
 ) -> Result<Vec<Problem>, datapath::Error> {
-    let mut problems = Vec::new();
+    let mut problems = FirstProblems::default();
     for expectation in &config.expectations {
         let ingress = ingress(expectation, config, interfaces);
         let index = ingress.map_or(0, |(index, _)| *index);
@@ -84,7 +84,7 @@ pub fn unmet(
             });
         }
     }
-    Ok(problems)
+    Ok(problems.into_vec())
 }
 
 /// The interface that the packet names, else the first one that is filtered.

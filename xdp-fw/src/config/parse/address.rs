@@ -11,6 +11,7 @@ use super::field::{Item, Scope};
 use super::range;
 use super::value::{entries, is_name, list, means_any, signed, text};
 use super::words::{decimal, nearest, quoted};
+use crate::config::defaults::MAX_SUGGESTED_FROM;
 use crate::config::model::{AddressEntry, AddressList, Addresses};
 
 /// What completes "expected …" for one prefix.
@@ -176,7 +177,9 @@ fn set(name: &str, item: &Item<'_>, scope: &mut Scope<'_>) -> Option<String> {
         );
         return None;
     }
-    let expected = match nearest(name, scope.set_names.iter().map(String::as_str)) {
+    // Each wrong name would be compared with all of them.
+    let names = scope.set_names.iter().take(MAX_SUGGESTED_FROM);
+    let expected = match nearest(name, names.map(String::as_str)) {
         Some(near) => format!("did you mean `@{near}`?"),
         None => format!("expected a table `[set.{name}]`"),
     };

@@ -45,6 +45,7 @@ impl Meter {
 }
 
 /// What came of taking room.
+#[derive(Clone, Copy)]
 pub(super) enum Taken {
     All,
     /// This limit is passed here.

@@ -10,6 +10,27 @@ use notify::RecursiveMode;
 /// Makes the watcher, now or as soon as the kernel has an instance to spare.
 type Open<W> = Box<dyn FnMut() -> notify::Result<W> + Send + Sync>;
 
+/// Directories that are not watched.
+#[derive(Debug, thiserror::Error)]
+#[error("{count} of {of} directories are not watched, {} is the first: {error}", .directory.display())]
+pub(super) struct Unwatched {
+    count: usize,
+    of: usize,
+    directory: PathBuf,
+    error: notify::Error,
+}
+
+/// Why not everything is watched.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// Nothing is.
+    #[error("{0}")]
+    All(#[from] notify::Error),
+    /// Some directories are not.
+    #[error(transparent)]
+    Some(#[from] Unwatched),
+}
+
 /// The watches of one watcher.
 pub(super) struct Watches<W> {
     open: Open<W>,
@@ -29,12 +50,12 @@ impl<W: notify::Watcher> Watches<W> {
 
     /// Watches these directories and no others. Says whether one of them was not watched before,
     /// and why one of them is not watched now.
-    pub(super) fn follow(&mut self, directories: BTreeSet<PathBuf>) -> (bool, notify::Result<()>) {
+    pub(super) fn follow(&mut self, directories: BTreeSet<PathBuf>) -> (bool, Result<(), Failure>) {
         let watcher = match (self.watcher.take(), &mut self.open) {
             (Some(watcher), _) => watcher,
             (None, open) => match open() {
                 Ok(watcher) => watcher,
-                Err(error) => return (false, Err(error)),
+                Err(error) => return (false, Err(error.into())),
             },
         };
         let watcher = self.watcher.insert(watcher);
@@ -43,14 +64,24 @@ impl<W: notify::Watcher> Watches<W> {
             let _ = watcher.unwatch(directory);
         }
         let mut watched = BTreeSet::new();
-        let mut result = Ok(());
+        let (count, mut first) = (directories.len(), None);
         for directory in directories {
             // Those that are watched, too: it may be another directory of the same name by now.
             match watcher.watch(&directory, RecursiveMode::NonRecursive) {
                 Ok(()) => _ = watched.insert(directory),
-                Err(error) => result = Err(error),
+                Err(error) => _ = first.get_or_insert((directory, error)),
             }
         }
+        let result = match first {
+            None => Ok(()),
+            Some((directory, error)) => Err(Unwatched {
+                count: count - watched.len(),
+                of: count,
+                directory,
+                error,
+            }
+            .into()),
+        };
         let grown = !watched.is_subset(&self.watched);
         self.watched = watched;
         (grown, result)
@@ -108,6 +139,12 @@ mod tests {
         let mut follow = |left| {
             LEFT.store(left, Ordering::Relaxed);
             let (grown, result) = watches.follow(directories.clone());
+            if let Err(error) = &result
+                && left == 1
+            {
+                let expected = "1 of 2 directories are not watched, /b is the first: OS file watch limit reached.";
+                assert!(error.to_string().starts_with(expected), "{error}");
+            }
             (grown, result.is_ok())
         };
         assert_eq!(follow(2), (false, false), "no instance");
