@@ -247,6 +247,7 @@ fn a_fault_in_a_reload_leaves_the_old_or_the_new_rules() {
             assert_met(daemon, effect);
         });
         let stores = [
+            Point::ContentStored,
             Point::ContentsStored,
             Point::IndexWritten,
             Point::IndexReplaced,
