@@ -7,6 +7,7 @@ use clap::Args;
 use crate::config::{self, Config, Disk};
 use crate::daemon::{counted, few};
 use crate::explain::{Judge, compile_named, unmet};
+use crate::names::printable;
 use crate::policy::Tables;
 
 use super::{Exit, Failure, Places, output};
@@ -52,7 +53,7 @@ fn check(path: &Path, kernel: bool) -> Result<(String, Vec<String>), Failure> {
     let loaded = config::load(path, &Disk)?;
     let config = &loaded.config;
     let (tables, interfaces) = compile_named(config)
-        .map_err(|error| Failure::problems(&format!("{}: {error}", path.display())))?;
+        .map_err(|error| Failure::problems(&format!("{}: {error}", printable(&path.display()))))?;
     let mut judge = if kernel {
         Judge::verify(&tables)?
     } else {
@@ -79,6 +80,7 @@ fn summary(path: &Path, config: &Config, tables: &Tables, kernel: bool) -> Strin
     };
     let interfaces = few(config.interfaces.iter(), config.interfaces.len(), ", ");
     let path = path.display();
+    let path = printable(&path);
     format!("{path}: ok: {rules}, {prefixes}{done}, for {interfaces}\n")
 }
 

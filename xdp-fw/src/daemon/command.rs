@@ -145,6 +145,7 @@ pub struct RolledBack {
     /// Prefixes that they name.
     pub prefixes: u64,
     /// The file, if what it says is refused from now on.
+    #[serde(serialize_with = "crate::names::path_text::optional")]
     pub refused: Option<PathBuf>,
 }
 
@@ -154,7 +155,7 @@ pub struct Unloaded {
     /// How many interfaces were detached.
     pub links: usize,
     /// What lies among our pins and is not ours: left where it is.
-    #[serde(default)]
+    #[serde(default, serialize_with = "crate::names::path_text::list")]
     pub left: Vec<PathBuf>,
 }
 

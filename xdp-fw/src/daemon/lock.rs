@@ -27,7 +27,7 @@ pub enum LockError {
         pid: Option<u32>,
     },
     /// The directory or the file cannot be made.
-    #[error("{}: cannot be locked: {source}; run as root, or give another --run-dir", .path.display())]
+    #[error("{}: cannot be locked: {source}; {}", .path.display(), remedy(.source))]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -83,6 +83,13 @@ impl Lock {
     pub fn retire(self) {
         // At worst the next one takes this end for a death.
         let _ = self.file.set_len(0);
+    }
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => "raise the limit on open files",
+        _ => "run as root, or give another --run-dir",
     }
 }
 

@@ -234,3 +234,27 @@ fn a_link_that_went_to_another_namespace_is_neither_ours_here_nor_removed() {
     assert_eq!(states(&plan), [("eth0", true, "detached")]);
     assert!(plan.removals.is_empty());
 }
+
+#[test]
+fn an_interface_that_cannot_be_read_is_planned_and_keeps_its_link() {
+    let flawed = Interface {
+        flaw: Some("its name is absent"),
+        ..running(7, "number:7", XdpMode::Native, ROOT)
+    };
+    let scene = scene(vec![flawed], vec![link(0, 7)]);
+    let plan = plan(&config(&["eth0"]), &scene);
+    assert!(plan.removals.is_empty());
+    assert_eq!(
+        states(&plan),
+        [("eth0", true, "missing"), ("number:7", false, "unreadable")]
+    );
+}
+
+#[test]
+fn a_pattern_that_is_also_a_name_does_not_name_that_interface() {
+    let scene = scene(vec![interface(2, "eth*")], vec![]);
+    let by_glob = plan(&config(&["eth*"]), &scene);
+    assert_eq!(states(&by_glob), [("eth*", false, "detached")]);
+    let by_name = plan(&config(&[r"eth\*"]), &scene);
+    assert_eq!(states(&by_name), [("eth*", true, "detached")]);
+}

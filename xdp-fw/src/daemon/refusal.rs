@@ -169,6 +169,7 @@ impl Refusal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemReport {
     /// The file.
+    #[serde(serialize_with = "crate::names::path_text::path")]
     pub file: PathBuf,
     /// Line, from 1; `None` for the file as a whole.
     pub line: Option<usize>,

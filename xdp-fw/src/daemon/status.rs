@@ -37,6 +37,7 @@ pub struct Status {
     #[serde(default)]
     pub tables: Vec<datapath::Table>,
     /// The configuration file.
+    #[serde(serialize_with = "crate::names::path_text::path")]
     pub config: PathBuf,
     /// SHA-256 of what is in force, in hexadecimal.
     pub config_hash: String,

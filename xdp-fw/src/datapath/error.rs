@@ -187,7 +187,8 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-fn remedy(errno: Option<i32>) -> &'static str {
+/// What to do about an error number.
+pub(super) fn remedy(errno: Option<i32>) -> &'static str {
     match errno {
         Some(libc::EPERM | libc::EACCES) => {
             "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; before Linux 5.11 also raise the memlock limit"

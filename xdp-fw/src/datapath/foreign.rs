@@ -44,11 +44,16 @@ impl Foreign {
     pub fn describe(&self, interface: &str) -> String {
         let id = self.program;
         let operand = shell::operand(InterfaceName::from_text(interface).as_bytes());
+        // Behind `--` there are no more options.
+        let unload = match interface.starts_with('-') {
+            true => format!("--all {operand}"),
+            false => format!("{operand} --all"),
+        };
         if self.dispatcher {
             return format!(
                 "{interface}: run by libxdp (program `{DISPATCHER}`, id {id}), which is left alone; \
-                 `xdp-loader status {operand}` lists what it runs; `xdp-loader unload --all \
-                 {operand}` makes room, or leave {interface} out of `interfaces`"
+                 `xdp-loader status {operand}` lists what it runs; `xdp-loader unload {unload}` \
+                 makes room, or leave {interface} out of `interfaces`"
             );
         }
         let which = match &self.name {
@@ -80,6 +85,12 @@ mod tests {
             foreign(Some(DISPATCHER), true),
         ]
         .map(|foreign| foreign.describe("eth0"));
+        let option = foreign(None, true).describe("-x0");
+        assert!(option.contains("`xdp-loader status -- -x0`"), "{option}");
+        assert!(
+            option.contains("`xdp-loader unload --all -- -x0`"),
+            "{option}"
+        );
         insta::assert_snapshot!(told.join("\n"));
     }
 }

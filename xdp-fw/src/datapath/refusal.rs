@@ -5,6 +5,7 @@
 
 use crate::interfaces::{Device, InterfaceName, drivers};
 
+use super::error::remedy;
 use super::{AttachMode, Error};
 
 /// What is known of a refused attachment.
@@ -36,6 +37,9 @@ impl Refusal<'_> {
                         | libc::EACCES
                         | libc::ENODEV
                         | libc::ENXIO
+                        | libc::EMFILE
+                        | libc::ENFILE
+                        | libc::EINTR
                 )
             ),
         }
@@ -47,6 +51,9 @@ impl Refusal<'_> {
     }
 
     fn cause(&self) -> String {
+        if self.is_ours() {
+            return self.chain.clone();
+        }
         match (self.errno, self.mode, &self.said) {
             (Some(libc::EBUSY | libc::EEXIST), _, None) => {
                 "another XDP program is attached, and we replace none but ours".to_owned()
@@ -61,7 +68,16 @@ impl Refusal<'_> {
         }
     }
 
+    /// Whether this process could not even ask.
+    fn is_ours(&self) -> bool {
+        let ours = [libc::EMFILE, libc::ENFILE, libc::EINTR];
+        self.errno.is_some_and(|errno| ours.contains(&errno))
+    }
+
     fn remedy(&self) -> String {
+        if self.is_ours() {
+            return remedy(self.errno).to_owned();
+        }
         let said = self.said.as_deref().unwrap_or_default().to_lowercase();
         let by_words = BY_WORDS
             .iter()

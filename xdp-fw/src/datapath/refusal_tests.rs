@@ -80,3 +80,40 @@ fn lro_is_the_first_suspect_where_it_is_on() {
     };
     assert!(refusal.remedy().contains("ethtool -K eth0 lro off"));
 }
+
+#[test]
+fn an_attachment_without_descriptors_blames_no_driver() {
+    let device = Device::default();
+    let refusal = Refusal {
+        interface: "eth0",
+        mode: AttachMode::Native,
+        errno: Some(libc::EMFILE),
+        chain: "Too many open files".to_owned(),
+        said: None,
+        device: &device,
+    };
+    let error = refusal.into_error();
+    assert!(matches!(error, Error::Attach { driver: false, .. }));
+    assert_eq!(
+        error.to_string(),
+        "eth0: cannot attach: Too many open files; raise the service's LimitNOFILE"
+    );
+}
+
+#[test]
+fn a_command_quotes_the_interface_for_a_shell() {
+    let device = Device::default();
+    let refusal = Refusal {
+        interface: r"a;b\xff",
+        mode: AttachMode::Native,
+        errno: Some(libc::EINVAL),
+        chain: String::new(),
+        said: Some("LRO is on".to_owned()),
+        device: &device,
+    };
+    let remedy = refusal.remedy();
+    assert!(
+        remedy.contains(r"`ethtool -K $'a;b\377' lro off`"),
+        "{remedy}"
+    );
+}

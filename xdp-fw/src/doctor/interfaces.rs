@@ -86,6 +86,11 @@ pub(super) fn look(
         let new = matching.into_iter().filter(|it| seen.insert(it.index));
         found.extend(new.map(|interface| look_at(interface, config, all, links.as_deref())));
     }
+    // Whether the configuration names those, nobody knows.
+    let flawed = all
+        .iter()
+        .filter(|it| it.flaw.is_some() && seen.insert(it.index));
+    found.extend(flawed.map(|interface| look_at(interface, config, all, links.as_deref())));
     Interfaces::Named { missing, found }
 }
 
@@ -154,6 +159,12 @@ fn absent(pattern: &str) -> Finding {
 
 fn check_one(seen: &Seen) -> Vec<Finding> {
     let name = &seen.interface.name;
+    if let Some(flaw) = seen.interface.flaw {
+        return vec![GROUP.problem(
+            format!("{name}: the kernel's message about it cannot be read: {flaw}"),
+            "give it another name, or report this with the output of `ip -d link`",
+        )];
+    }
     if let Some(why) = &seen.unfit {
         // A glob may well match what cannot be filtered.
         return Vec::from_iter(seen.exact.then(|| {

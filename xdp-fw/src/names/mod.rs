@@ -4,6 +4,7 @@
 //! Owns no knowledge of configurations, of packets or of the kernel.
 
 pub mod interface;
+pub mod path_text;
 pub mod pattern;
 pub mod printable;
 pub mod shell;

@@ -15,6 +15,7 @@ pub(super) struct Report {
     /// The generation in force.
     pub(super) generation: u64,
     /// The file.
+    #[serde(serialize_with = "crate::names::path_text::path")]
     pub(super) file: PathBuf,
     /// Whether it would change anything.
     pub(super) changed: bool,

@@ -6,8 +6,8 @@ use crate::cli::{Failure, Places, block_on, output};
 use crate::config::{self, Disk, Loaded};
 use crate::explain::with_named;
 use crate::interfaces::{self, Interface};
-use crate::names::InterfaceName;
 use crate::names::pattern::exact;
+use crate::names::{InterfaceName, printable};
 use crate::policy::{Policy, Tables, compile};
 
 /// A configuration and its tables.
@@ -41,8 +41,10 @@ impl Basis {
         let first = loaded.config.interfaces.iter().find_map(|it| exact(it));
         let first = first.as_ref().map(InterfaceName::as_str);
         let interfaces = with_named(&known, named.into_iter().chain(first));
-        let tables = compile(&Policy::from_config(&loaded.config), &interfaces)
-            .map_err(|error| Failure::problems(&format!("{}: {error}", path.display())))?;
+        let tables =
+            compile(&Policy::from_config(&loaded.config), &interfaces).map_err(|error| {
+                Failure::problems(&format!("{}: {error}", printable(&path.display())))
+            })?;
         Ok(Some(Self {
             path: path.to_owned(),
             loaded,

@@ -60,6 +60,7 @@ pub(super) struct JudgedBy {
     /// The generation in force.
     pub(super) generation: Option<u64>,
     /// A file that is not in force.
+    #[serde(serialize_with = "crate::names::path_text::optional")]
     pub(super) file: Option<PathBuf>,
 }
 
@@ -75,6 +76,7 @@ pub(super) struct Named {
 /// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Position {
+    #[serde(serialize_with = "crate::names::path_text::path")]
     pub(super) file: PathBuf,
     pub(super) line: usize,
     pub(super) column: usize,

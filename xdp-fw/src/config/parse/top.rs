@@ -120,7 +120,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "interfaces",
             Shape::Text,
             "a name such as \"eth0\" or a glob such as \"wan*\"",
-            "Interfaces to filter on, by name or glob; attached when they appear.",
+            "Interfaces to filter on, by name or glob; attached when they appear. In a name, `\\xff` is a byte, and `\\*` a character that is no wildcard.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.interfaces, patterns(item, scope)),
         print: |config| print::patterns(&config.interfaces),

@@ -36,6 +36,14 @@ pub enum Error {
     /// Nobody listens.
     #[error("the daemon is not running: nothing listens on {}; start it with `systemctl start xdp-fw` or `xdp-fw run`", .0.display())]
     NotRunning(PathBuf),
+    /// This process cannot ask.
+    #[error("{}: cannot connect: {source}", .socket.display())]
+    Unreachable {
+        /// The socket.
+        socket: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// It died, or is about to.
     #[error("the daemon ended before it answered; try again, and see `journalctl -u xdp-fw`")]
     Ended,
@@ -125,7 +133,7 @@ async fn request<T: DeserializeOwned>(
     let socket = super::socket(run_dir);
     let stream = UnixStream::connect(&socket)
         .await
-        .map_err(|error| unreachable(socket.clone(), &error))?;
+        .map_err(|error| unreachable(socket.clone(), error))?;
     let answer = tokio::select! {
         answer = exchange(stream, method, path, body) => answer,
         () = silence(&socket, PATIENCE) => return Err(Error::Silent(socket)),
@@ -154,11 +162,14 @@ async fn silence(socket: &Path, patience: Patience) {
     }
 }
 
-fn unreachable(socket: PathBuf, error: &io::Error) -> Error {
+fn unreachable(socket: PathBuf, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::NotRunning(socket),
         io::ErrorKind::PermissionDenied => Error::NotPermitted(socket),
-        _ => Error::Garbled(format!("{}: {error}", socket.display())),
+        _ => Error::Unreachable {
+            socket,
+            source: error,
+        },
     }
 }
 
