@@ -1,7 +1,5 @@
 //! What the daemon logs, how important it is, and which signals it outlives.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::process::Command;
 
 use nix::sys::signal::Signal;

@@ -1,6 +1,6 @@
 //! `xdp-fw attach`: one interface, for udev and network scripts.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ Example:
   xdp-fw attach wan0 --mode generic")]
 pub(super) struct Attach {
     /// Name of the interface
-    #[arg(value_name = "IFACE", value_parser = OsStringValueParser::new().map(name_of))]
+    #[arg(value_name = "IFACE", value_parser = OsStringValueParser::new().map(|name| name_of(&name)))]
     interface: InterfaceName,
     /// Where the filter runs; auto prefers the driver
     #[arg(long, value_enum)]
@@ -91,7 +91,7 @@ impl Attach {
             && std::env::var_os("SUBSYSTEM").is_some_and(|subsystem| subsystem == "net")
             && let Some(name) = std::env::var_os("INTERFACE")
         {
-            return name_of(name);
+            return name_of(&name);
         }
         // Only a backslash can be the beginning of an escape.
         let text = std::str::from_utf8(self.interface.as_bytes());
@@ -186,7 +186,7 @@ fn read(places: &Places) -> Option<Config> {
     loaded.map(|loaded| loaded.config)
 }
 
-fn name_of(argument: OsString) -> InterfaceName {
+fn name_of(argument: &OsStr) -> InterfaceName {
     InterfaceName::from_bytes(argument.as_bytes())
 }
 

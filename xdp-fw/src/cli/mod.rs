@@ -24,7 +24,7 @@ mod units;
 mod unload;
 mod wrap;
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -115,7 +115,7 @@ impl From<Places> for Settings {
 }
 
 /// An interface as `status` shows it; bytes that are no text are its name as it is.
-fn shown_name(argument: OsString) -> InterfaceName {
+fn shown_name(argument: &OsStr) -> InterfaceName {
     match argument.to_str() {
         Some(text) => InterfaceName::from_text(text),
         None => InterfaceName::from_bytes(argument.as_bytes()),

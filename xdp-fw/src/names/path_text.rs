@@ -27,7 +27,6 @@ pub fn path<S: Serializer>(path: impl AsRef<Path>, serializer: S) -> Result<S::O
 ///
 /// # Errors
 /// The serializer's own.
-#[expect(clippy::ref_option, reason = "serde calls it so")]
 pub fn optional<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     path.as_deref().map(text).serialize(serializer)
 }

@@ -49,7 +49,7 @@ pub(super) struct Explain {
     pcap: Option<PathBuf>,
     /// The interface that it comes in by, unless the packet says so [default: the first that is
     /// filtered]
-    #[arg(long, value_name = "NAME", value_parser = OsStringValueParser::new().map(shown_name))]
+    #[arg(long, value_name = "NAME", value_parser = OsStringValueParser::new().map(|name| shown_name(&name)))]
     interface: Option<InterfaceName>,
     /// Ask the host build of the policy core, not the kernel
     #[arg(long)]
