@@ -10,10 +10,16 @@ pub const LISTEN: &str = "127.0.0.1:9798";
 
 /// Reads `/metrics` of the daemon in `netns`.
 pub fn scrape(netns: &Netns) -> String {
+    scrape_as(netns, "")
+}
+
+/// The same with a header or more, each with its line end.
+pub fn scrape_as(netns: &Netns, headers: &str) -> String {
     netns.within(|| {
         let mut stream = TcpStream::connect(LISTEN).expect("metrics listen");
-        let request =
-            format!("GET /metrics HTTP/1.1\r\nHost: {LISTEN}\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: {LISTEN}\r\nConnection: close\r\n{headers}\r\n"
+        );
         stream.write_all(request.as_bytes()).expect("a request");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");

@@ -75,6 +75,11 @@ impl Netns {
         }
     }
 
+    /// For a thread that outlives a borrow.
+    pub(crate) fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.handle))
+    }
+
     /// Runs `work` on this thread inside the namespace.
     pub fn within<T>(&self, work: impl FnOnce() -> T) -> T {
         let _entered = self.enter();
@@ -125,6 +130,16 @@ impl Drop for Netns {
         if !deleted.is_ok_and(|status| status.success()) {
             eprintln!("left behind: network namespace {}", self.name);
         }
+    }
+}
+
+/// A namespace that is there as long as this is.
+pub(crate) struct Handle(Arc<File>);
+
+impl Handle {
+    /// Moves this thread there, never to return.
+    pub(crate) fn enter_for_good(&self) {
+        setns(&self.0, CloneFlags::CLONE_NEWNET).expect("root may enter a namespace");
     }
 }
 

@@ -2,7 +2,8 @@
 
 use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::daemon::Daemon;
-use xdp_fw_tests::metrics::{LISTEN, sample, scrape};
+use xdp_fw_tests::exposition;
+use xdp_fw_tests::metrics::{LISTEN, sample, scrape, scrape_as};
 use xdp_fw_tests::packet::*;
 
 fn config(rules: &str) -> String {
@@ -72,4 +73,45 @@ fn a_metrics_port_that_is_taken_is_said_and_keeps_nobody_from_filtering() {
     assert!(hosts.wire().exchange(&[denied]).is_empty());
     let status = daemon.status().to_string();
     assert!(status.contains("127.0.0.1:9798 is taken"), "{status}");
+}
+
+/// Header and body.
+fn answer(hosts: &Hosts, accept: &str) -> (String, String) {
+    let answer = scrape_as(&hosts.edge, accept);
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+    (head.to_owned(), body.to_owned())
+}
+
+#[test]
+fn metrics_come_in_the_format_that_is_asked_for() {
+    let hosts = Hosts::new("format");
+    let _cable = hosts.cable(1_500);
+    let deny = rule("deny", "drop", "source = \"192.0.2.0/24\"");
+    let shadow = rule("odd", "drop", "shadow = true\nprotocol = \"udp\"");
+    let _daemon = Daemon::start(&hosts.edge, &config(&format!("{shadow}{deny}")));
+    for accept in [
+        "",
+        "Accept: */*\r\n",
+        "Accept: text/plain;version=0.0.4\r\n",
+        "Accept: text/html, application/json;q=0.9\r\n",
+        "Accept: application/openmetrics-text;q=0.1\r\nAccept: text/plain\r\n",
+    ] {
+        let (head, body) = answer(&hosts, accept);
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        let content = "content-type: text/plain; version=0.0.4; charset=utf-8";
+        assert!(head.contains(content), "{accept}{head}");
+        let families = exposition::read(&body);
+        let family = &families["xdp_fw_rule_packets_total"];
+        assert_eq!(family.kind, "counter");
+        assert_eq!(family.samples.len(), 1);
+        assert_eq!(families["xdp_fw_build_info"].kind, "gauge");
+    }
+    let (head, body) = answer(
+        &hosts,
+        "Accept: application/openmetrics-text; version=1.0.0\r\n",
+    );
+    let content = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert!(head.contains(content), "{head}");
+    assert!(body.ends_with("# EOF\n"));
+    assert!(body.contains("# TYPE xdp_fw_rule_packets counter\n"));
 }

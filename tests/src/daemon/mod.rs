@@ -52,6 +52,8 @@ pub struct Daemon<'a> {
     denied_netlink: Option<u32>,
     watches: bool,
     confined: bool,
+    /// Soft and hard limit on descriptors.
+    descriptors: Option<(u64, u64)>,
     /// Arguments of `run` beside the places.
     arguments: Vec<String>,
     /// Whether its standard error passes for the journal's.
@@ -103,6 +105,7 @@ impl<'a> Daemon<'a> {
             denied_netlink: None,
             watches: true,
             confined: false,
+            descriptors: None,
             arguments: Vec::new(),
             journal: false,
             descriptors: None,
@@ -114,6 +117,11 @@ impl<'a> Daemon<'a> {
     /// From its next start on, it has the capabilities that the unit leaves it, and no other.
     pub fn confine(&mut self) {
         self.confined = true;
+    }
+
+    /// From its next start on, it may have so many descriptors.
+    pub fn limit_descriptors(&mut self, soft: u64, hard: u64) {
+        self.descriptors = Some((soft, hard));
     }
 
     /// Starts it with the directories it has, and waits until it is ready.
@@ -159,6 +167,9 @@ impl<'a> Daemon<'a> {
         }
         if self.confined {
             unit::confine(&mut command);
+        }
+        if let Some((soft, hard)) = self.descriptors {
+            unit::limit_descriptors(&mut command, soft, hard);
         }
         command.env("NOTIFY_SOCKET", self.places.notify.path());
         if let Some(fault) = self.fault.take() {

@@ -1,10 +1,13 @@
-//! The rights that the unit leaves the daemon.
+//! The rights and limits that the unit leaves the daemon.
 //!
-//! Owns the bounding set of a daemon under test; the rest of the unit's sandbox is systemd's.
+//! Owns the bounding set and the descriptors of a daemon under test; the rest of the unit's sandbox is
+//! systemd's.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+
+use nix::sys::resource::{Resource, setrlimit};
 
 /// `CapabilityBoundingSet=` of the unit by number: CAP_NET_ADMIN, CAP_SYS_RESOURCE, CAP_PERFMON and
 /// CAP_BPF.
@@ -29,4 +32,12 @@ pub(super) fn confine(command: &mut Command) {
     // SAFETY: between fork and exec the closure makes system calls on numbers; it neither
     // allocates nor takes a lock.
     unsafe { command.pre_exec(confine) };
+}
+
+/// Has the command run with these limits on descriptors.
+pub(super) fn limit_descriptors(command: &mut Command, soft: u64, hard: u64) {
+    let limit = move || setrlimit(Resource::RLIMIT_NOFILE, soft, hard).map_err(Into::into);
+    // SAFETY: between fork and exec the closure makes one system call on numbers; it neither
+    // allocates nor takes a lock.
+    unsafe { command.pre_exec(limit) };
 }

@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::log_line::{LogLine, Style};
+use super::stderr;
 
 /// The least important message to be logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,7 +55,7 @@ pub(super) fn start(level: Option<Level>) {
         // Whoever reads the log may be gone; to complain about that to the same place would panic.
         .log_internal_errors(false)
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(stderr::line)
         .event_format(LogLine(style()))
         .init();
 }

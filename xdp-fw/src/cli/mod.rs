@@ -19,6 +19,7 @@ mod rollback;
 mod run;
 mod stats;
 mod status;
+mod stderr;
 mod table;
 mod units;
 mod unload;

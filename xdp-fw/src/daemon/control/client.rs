@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::super::command::{Confirmed, Refused, ReloadOptions, Reloaded, RolledBack, Unloaded};
 use super::super::status::Status;
@@ -23,12 +23,18 @@ struct Patience {
     pause: Duration,
     /// For its status, which takes it microseconds.
     answer: Duration,
+    /// Until a daemon that is busy takes one more command.
+    turn: Duration,
 }
 
 const PATIENCE: Patience = Patience {
     pause: Duration::from_secs(5),
     answer: Duration::from_secs(10),
+    turn: Duration::from_secs(30),
 };
+
+/// Between two attempts to get in.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// Why the daemon did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +59,9 @@ pub enum Error {
     /// It says no.
     #[error("{}", .0.error)]
     Refused(Refused),
+    /// It has enough to do.
+    #[error("{}: the daemon is busy, and takes no other command: it is still at those before; `xdp-fw status` says what it does, try again when that is over", .0.display())]
+    Busy(PathBuf),
     /// It says nothing at all.
     #[error("{}: the daemon does not answer, not even with its status; see its log, and restart it (`systemctl restart xdp-fw`): the filter stays in force meanwhile", .0.display())]
     Silent(PathBuf),
@@ -131,18 +140,50 @@ async fn request<T: DeserializeOwned>(
     body: Bytes,
 ) -> Result<T, Error> {
     let socket = super::socket(run_dir);
-    let stream = UnixStream::connect(&socket)
-        .await
-        .map_err(|error| unreachable(socket.clone(), error))?;
-    let answer = tokio::select! {
-        answer = exchange(stream, method, path, body) => answer,
+    let begun = Instant::now();
+    loop {
+        match attempt(&socket, method.clone(), path, body.clone()).await {
+            Err(Error::Busy(_)) if begun.elapsed() < PATIENCE.turn => sleep(RETRY).await,
+            other => return other,
+        }
+    }
+}
+
+async fn attempt<T: DeserializeOwned>(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    body: Bytes,
+) -> Result<T, Error> {
+    let socket = socket.to_owned();
+    let answer = async {
+        let stream = connect(&socket).await;
+        let stream = stream.map_err(|error| unreachable(socket.clone(), error))?;
+        exchange(stream, method, path, body)
+            .await
+            .map_err(broken_off)
+    };
+    let (status, body) = tokio::select! {
+        answer = answer => answer?,
         () = silence(&socket, PATIENCE) => return Err(Error::Silent(socket)),
     };
-    let (status, body) = answer.map_err(broken_off)?;
     match status {
         StatusCode::OK => serde_json::from_slice(&body).map_err(garbled),
+        StatusCode::TOO_MANY_REQUESTS => Err(Error::Busy(socket)),
+        // The listener says it, and not an endpoint.
+        StatusCode::SERVICE_UNAVAILABLE if body.is_empty() => Err(Error::Busy(socket)),
         StatusCode::FORBIDDEN => Err(Error::NotPermitted(socket)),
         _ => Err(serde_json::from_slice(&body).map_or_else(garbled, Error::Refused)),
+    }
+}
+
+/// Where too many wait to be accepted, the kernel says so at once.
+async fn connect(socket: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(socket).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(RETRY).await,
+            other => return other,
+        }
     }
 }
 
@@ -152,7 +193,7 @@ async fn silence(socket: &Path, patience: Patience) {
     loop {
         sleep(patience.pause).await;
         let told = timeout(patience.answer, async {
-            let stream = UnixStream::connect(socket).await?;
+            let stream = connect(socket).await?;
             exchange(stream, Method::GET, "/status", Bytes::new()).await
         });
         // If it has ended, the first question is answered by that.
@@ -238,6 +279,7 @@ mod tests {
         let patience = Patience {
             pause: Duration::from_millis(1),
             answer: Duration::from_millis(50),
+            ..PATIENCE
         };
         let given_up = timeout(Duration::from_secs(60), silence(&socket, patience)).await;
         given_up.expect("a daemon that says nothing is given up");
@@ -254,10 +296,61 @@ mod tests {
         let patience = Patience {
             pause: Duration::from_millis(1),
             answer: Duration::from_secs(30),
+            ..PATIENCE
         };
         tokio::select! {
             () = silence(&socket, patience) => panic!("it answers"),
             looked = looks.acquire_many(20) => drop(looked.unwrap()),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_daemon_that_accepts_nobody_is_given_up() {
+        let (_directory, socket, listener) = listener();
+        nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = UnixStream::connect(&socket).await {
+            waiting.push(stream);
+        }
+        let answer = request::<Status>(
+            socket.parent().unwrap(),
+            Method::GET,
+            "/status",
+            Bytes::new(),
+        );
+        let answer = timeout(Duration::from_secs(60), answer).await.unwrap();
+        assert!(matches!(answer, Err(Error::Silent(_))), "{answer:?}");
+    }
+
+    async fn answers_first(status: StatusCode, count: usize) -> Result<Status, Error> {
+        let (_directory, socket, listener) = listener();
+        let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let answer = move || async move {
+            match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+                number if number < count => Err(status),
+                _ => Ok(axum::Json(crate::daemon::testing::status())),
+            }
+        };
+        let router = Router::new().route("/status", get(answer));
+        tokio::spawn(axum::serve(listener, router).into_future());
+        request(
+            socket.parent().unwrap(),
+            Method::GET,
+            "/status",
+            Bytes::new(),
+        )
+        .await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_daemon_is_asked_again_but_not_for_ever() {
+        for status in [
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ] {
+            answers_first(status, 3).await.unwrap();
+            let given_up = answers_first(status, usize::MAX).await;
+            assert!(matches!(given_up, Err(Error::Busy(_))), "{given_up:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -32,14 +32,19 @@ pub(super) async fn post(state: State<Asked>, body: Body) -> Response {
 }
 
 async fn read(body: Body) -> Result<ReloadOptions, (StatusCode, String)> {
+    let too_long = || {
+        let error = format!("the body has more than {LONGEST} bytes");
+        (StatusCode::PAYLOAD_TOO_LARGE, error)
+    };
+    // Said before any of it is asked for.
+    if body.size_hint().lower() > LONGEST as u64 {
+        return Err(too_long());
+    }
     let Ok(body) = timeout(PATIENCE, to_bytes(body, LONGEST)).await else {
         let error = format!("no whole body within {PATIENCE:?}");
         return Err((StatusCode::REQUEST_TIMEOUT, error));
     };
-    let body = body.map_err(|error| {
-        let error = format!("no body of at most {LONGEST} bytes: {error}");
-        (StatusCode::PAYLOAD_TOO_LARGE, error)
-    })?;
+    let body = body.map_err(|_| too_long())?;
     if body.is_empty() {
         return Ok(ReloadOptions::default());
     }

@@ -144,7 +144,7 @@ impl<S: Socket> Listener<S> {
             };
             match seats.take(peer).await {
                 Some(seat) => {
-                    drop(lines.spawn(line(stream, seat, router, self.times, stop.clone())))
+                    lines.spawn(line(stream, seat, router, self.times, stop.clone()));
                 }
                 None => refuse(&stream, BUSY),
             }
