@@ -88,7 +88,8 @@ fn each_good_configuration_becomes_a_model() {
         let loaded = load(&path, &folder).unwrap_or_else(|problems| panic!("{problems}"));
         let Loaded {
             config,
-            warnings,
+            mut warnings,
+            notes,
             files,
             set_files,
             watched,
@@ -100,6 +101,10 @@ fn each_good_configuration_becomes_a_model() {
             .chain(set_files)
             .map(|path| path.display().to_string())
             .collect();
+        warnings.extend(notes.into_iter().map(|note| Problem {
+            message: format!("{} (note)", note.message),
+            ..note
+        }));
         let rendered = format!("{}\n{files:?}\n{watched:?}\n{config:#?}", lines(&warnings));
         assert_beside(&folder, &path, &rendered);
     }
@@ -262,14 +267,14 @@ fn what_a_refused_configuration_names_is_watched() {
     assert_eq!(
         watched("bad/includes.toml"),
         [
-            "bad/include.d",
+            "bad/include.d/*.toml",
             "bad/include.d/10-misplaced.toml",
             "bad/include.d/20-repeated.toml",
             "bad/include.d/30-syntax.toml",
             "bad/include.d/40-not-utf8.toml",
             "bad/include.d/no-such-file.toml",
             "bad/includes.toml",
-            "bad/no-such-directory",
+            "bad/no-such-directory/*.toml",
         ]
     );
     assert_eq!(
@@ -342,4 +347,53 @@ fn rules_are_counted_over_all_files() {
         problems.to_string(),
         "b:4:1: 4098 rules; expected at most 4096"
     );
+}
+
+/// What is said of a main file with this text.
+fn said(text: &str) -> String {
+    load(Path::new("fw.toml"), &Text(text.to_owned()))
+        .expect_err(text)
+        .to_string()
+}
+
+#[test]
+fn nothing_is_quoted_of_a_main_file_without_a_key_of_ours() {
+    for text in [
+        "root:$6$hunter2$hunter3:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\n",
+        "[Interface]\nPrivateKey = hunter2/hunter3=\nAddress = 192.0.2.1/24\n",
+        "[client]\nuser = hunter2\npassword = hunter3\n",
+        "hunter2 = \"hunter3\"\n",
+        "hunter2 = 1\nhunter2 = 2\n",
+        "hunter2\n",
+        "\"hunter2\" \"hunter3\"\n",
+        "hunter2: hunter3\n",
+        "{\"token\": \"hunter2\"}\n",
+        "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n",
+        "192.0.2.1 hunter2\n",
+        "a = \"\"\"hunter2\n",
+        "a = 'hunter2\n",
+        "[[hunter2]]\nx = hunter3\n",
+    ] {
+        let said = said(text);
+        assert!(!said.contains("hunter"), "{text}: {said}");
+        assert!(said.starts_with("fw.toml:"), "{said}");
+    }
+}
+
+#[test]
+fn a_main_file_of_another_format_is_named() {
+    insta::assert_snapshot!(said("{\n  \"interfaces\": [\"eth0\"]\n}\n"), @"");
+    insta::assert_snapshot!(said("interfacess = [\"eth0\"]\n"), @"");
+    insta::assert_snapshot!(said("[Interface]\nPrivateKey = x\n"), @"");
+    insta::assert_snapshot!(said("192.0.2.1\n"), @"");
+    // One key of ours, and every slip is told with its words.
+    insta::assert_snapshot!(said("interfaces = [\"eth0\"]\nmoed = \"native\"\n"), @"");
+}
+
+#[test]
+fn a_main_file_with_a_byte_order_mark_or_crlf_is_read() {
+    let text = "interfaces = [\"eth0\"]\r\n[[rule]]\r\nname = \"a\"\r\naction = \"drop\"\r\nprotocol = \"gre\"\r\n";
+    for text in [text.to_owned(), format!("\u{feff}{text}")] {
+        assert!(load(Path::new("fw.toml"), &Text(text)).is_ok());
+    }
 }

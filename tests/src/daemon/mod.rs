@@ -24,6 +24,7 @@ use xdp_fw::fault;
 use self::host_files::HostFiles;
 pub use self::notify::Message;
 use self::places::Places;
+pub use self::places::binary;
 use self::process::Process;
 use crate::descriptors::limit_command;
 use crate::netns::Netns;

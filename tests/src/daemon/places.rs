@@ -99,7 +99,7 @@ impl Drop for Places {
 }
 
 /// `$XDP_FW_BIN`, else the one that the same build made beside the test.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(path) = env::var_os(BINARY) {
         return path.into();
     }

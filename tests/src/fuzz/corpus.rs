@@ -247,5 +247,29 @@ fn feeds() -> Vec<(&'static str, &'static str)> {
             "wrong.txt",
             "example.org\n192.0.2.1/24\n192.0.2.0/33\n300.1.1.1\n",
         ),
+        (
+            "mapped.txt",
+            "::ffff:203.0.113.50\n::ffff:cb00:7100/120\n::ffff:0:0/96\n\
+             ::ffff:192.0.2.1 - ::ffff:192.0.2.9\n::1 - ::ffff:1.2.3.4\n::/0\n",
+        ),
+        (
+            "notations.txt",
+            "// head\n192.0.2.0/24, // x\n010.1.1.1\n192.0.2.0/255.255.255.0\n192.0.2.*\n\
+             192.0.2.1-9\n[2001:db8::1]:443\nfe80::1%eth0\n\"192.0.2.1\"\n3221225985\nAS64496\n",
+        ),
+        (
+            "list.json",
+            "{\"prefixes\": [\n  \"192.0.2.0/24\",\n  \"2001:db8::/32\"\n]}\n",
+        ),
+        (
+            "list.csv",
+            "network,name\n192.0.2.0/24,x\n192.0.2.0\t192.0.2.255\t24\n",
+        ),
+        (
+            "saved.ipset",
+            "create bad hash:net\nadd bad 192.0.2.0/24 timeout 5\n",
+        ),
+        ("carriage.txt", "192.0.2.1\r192.0.2.2\r"),
+        ("utf16.txt", "1\u{0}:\u{0}:\u{0}\n\u{0}"),
     ]
 }

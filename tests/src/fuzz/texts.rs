@@ -45,7 +45,8 @@ pub fn config(main: &[u8]) {
             // A policy may not fit, but it says so.
             let _ = compile(&Policy::from_config(&loaded.config), &[]);
             let warnings = loaded.warnings.iter().map(ToString::to_string);
-            warnings.for_each(|warning| check_line(&warning));
+            let notes = loaded.notes.iter().map(ToString::to_string);
+            warnings.chain(notes).for_each(|line| check_line(&line));
         }
         Err(problems) => check(&problems),
     }
@@ -81,9 +82,21 @@ fn holds_every_prefix(loaded: &Loaded, feed: &[u8]) {
         .lines()
         .filter_map(|line| line.split(['#', ';']).next());
     for written in lines.filter_map(|line| line.trim().parse::<IpNetwork>().ok()) {
+        let written = unmapped(written);
         let held = prefixes.iter().any(|prefix| holds(prefix, &written));
         assert!(held, "{written} is not in the set");
     }
+}
+
+/// IPv4, where it is written as IPv6.
+fn unmapped(written: IpNetwork) -> IpNetwork {
+    let IpAddr::V6(address) = written.ip() else {
+        return written;
+    };
+    let length = written.prefix().checked_sub(96);
+    let unmapped = address.to_ipv4_mapped().zip(length);
+    let unmapped = unmapped.and_then(|(ip, length)| IpNetwork::new(ip.into(), length).ok());
+    unmapped.unwrap_or(written)
 }
 
 fn holds(prefix: &IpNetwork, inner: &IpNetwork) -> bool {

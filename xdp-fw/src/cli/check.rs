@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::config::{self, Config, Disk};
+use crate::config::{self, Config, Disk, Handed, Problem};
 use crate::daemon::{counted, few};
 use crate::explain::{Judge, compile_named, unmet};
 use crate::names::printable;
@@ -23,9 +23,10 @@ if there is a problem, or with 3 if this user may not read one of the files or a
 Examples:
   xdp-fw check
   sudo xdp-fw check ./new.toml --kernel
+  ./generate-rules | xdp-fw check -
   xdp-fw check ./new.toml --strict && mv ./new.toml /etc/xdp-fw.toml")]
 pub(super) struct Check {
-    /// The file [default: that of --config]
+    /// The file, or - for standard input [default: that of --config]
     file: Option<PathBuf>,
     /// Count warnings as problems
     #[arg(long)]
@@ -38,19 +39,34 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
         let path = self.file.as_deref().unwrap_or(places.config());
-        let (summary, warnings) = check(path, self.kernel)?;
+        let Checked {
+            summary,
+            warnings,
+            notes,
+        } = check(path, self.kernel)?;
         if self.strict && !warnings.is_empty() {
             return Err(Failure::problems(&warnings.join("\n")));
         }
         output::warn(&warnings);
+        output::note(&notes);
         output::print(&summary)?;
         Ok(Exit::Ok)
     }
 }
 
-/// What there is to say of a good configuration, and its warnings.
-fn check(path: &Path, kernel: bool) -> Result<(String, Vec<String>), Failure> {
-    let loaded = config::load(path, &Disk)?;
+/// What there is to say of a good configuration.
+struct Checked {
+    summary: String,
+    warnings: Vec<String>,
+    notes: Vec<Problem>,
+}
+
+fn check(path: &Path, kernel: bool) -> Result<Checked, Failure> {
+    let handed = Handed::of(path);
+    let (path, loaded) = match &handed {
+        Some(handed) => (handed.name(), config::load(handed.name(), handed)?),
+        None => (path, config::load(path, &Disk)?),
+    };
     let config = &loaded.config;
     let (tables, interfaces) = compile_named(config)
         .map_err(|error| Failure::problems(&format!("{}: {error}", printable(&path.display()))))?;
@@ -65,7 +81,11 @@ fn check(path: &Path, kernel: bool) -> Result<(String, Vec<String>), Failure> {
         return Err(Failure::problems(&lines.join("\n")));
     }
     let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
-    Ok((summary(path, config, &tables, kernel), warnings))
+    Ok(Checked {
+        summary: summary(path, config, &tables, kernel),
+        warnings,
+        notes: loaded.notes,
+    })
 }
 
 fn summary(path: &Path, config: &Config, tables: &Tables, kernel: bool) -> String {
@@ -95,7 +115,7 @@ mod tests {
         let here = format!("{}/", directory.path().display());
         let result = check(&path, false);
         result
-            .map(|(summary, warnings)| (summary.replace(&here, ""), warnings))
+            .map(|checked| (checked.summary.replace(&here, ""), checked.warnings))
             .map_err(|failure| failure.message.replace(&here, ""))
     }
 

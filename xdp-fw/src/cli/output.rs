@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use super::Failure;
+use crate::config::Problem;
 use crate::names::printable::{printable_json, printable_lines};
 
 /// Prints text, whose lines are meant.
@@ -52,6 +53,13 @@ pub(super) fn complain(message: &str) {
 pub(super) fn warn(warnings: &[String]) {
     for warning in warnings {
         complain(&format!("{warning} (warning)\n"));
+    }
+}
+
+/// Prints what is fine and worth knowing.
+pub(super) fn note(notes: &[Problem]) {
+    for note in notes {
+        complain(&format!("{note} (note)\n"));
     }
 }
 

@@ -96,6 +96,9 @@ pub const MAX_PATH_BYTES: usize = 4_095;
 /// Most names that a misspelt one is compared with.
 pub const MAX_SUGGESTED_FROM: usize = 256;
 
+/// Longest line of a set file, in bytes: the longest comment anybody writes, and a bound on memory.
+pub const MAX_SET_LINE_BYTES: usize = 64 << 10;
+
 /// Most problems reported of one set file, and most syntax errors of the main file.
 pub const MAX_PROBLEMS_PER_FILE: usize = 20;
 

@@ -33,12 +33,14 @@ pub struct Loaded {
     pub config: Config,
     /// What is allowed but probably not meant, in the order of the files.
     pub warnings: Vec<Problem>,
+    /// What is fine and worth knowing, for who has just written it: `check` and `diff` say it.
+    pub notes: Vec<Problem>,
     /// The main file, and the included ones in their order, each once.
     pub files: Vec<ReadFile>,
     /// The set files by their paths, written as those of the others, each once.
     pub set_files: Vec<(PathBuf, Arc<SetFile>)>,
-    /// What to watch for a change: every file that is named, the missing ones too, and the
-    /// directory of every glob, where a new file may match.
+    /// What to watch for a change: every file that is named, the missing ones too, and every glob,
+    /// which a new file may match.
     pub watched: Vec<PathBuf>,
     /// Over both.
     pub(crate) hash: [u8; 32],

@@ -42,6 +42,40 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
+/// What editors, package managers and downloads leave beside a file: a glob does not stand for it unless
+/// it has the ending itself, as `*.bak` does. Hidden files are left out anyway.
+pub const LEAVINGS: &[&str] = &[
+    "*~",
+    "#*#",
+    "*.bak",
+    "*.old",
+    "*.orig",
+    "*.rej",
+    "*.save",
+    "*.swp",
+    "*.swo",
+    "*.swx",
+    "*.tmp",
+    "*.temp",
+    "*.part",
+    "*.partial",
+    "*.crdownload",
+    "*.dpkg-*",
+    "*.ucf-*",
+    "*.rpmnew",
+    "*.rpmsave",
+    "*.rpmorig",
+    "*.pacnew",
+    "*.pacsave",
+    "*.apk-new",
+];
+
+/// Whether a glob passes over this name.
+fn is_leaving(wanted: &str, name: &str) -> bool {
+    let mut leavings = LEAVINGS.iter();
+    leavings.any(|leaving| matches(leaving, name) && !matches(leaving, wanted))
+}
+
 /// The directory of a path whose last part has a wildcard, if it is one.
 #[must_use]
 pub fn glob_directory(path: &Path) -> Option<PathBuf> {
@@ -51,7 +85,7 @@ pub fn glob_directory(path: &Path) -> Option<PathBuf> {
 }
 
 /// Whether `path` is one that the glob `pattern` stands for: in the same directory, of a name
-/// that matches. As in a shell, a hidden file has to be asked for.
+/// that matches. As in a shell, a hidden file has to be asked for; so has one of [`LEAVINGS`].
 #[must_use]
 pub fn matches_path(pattern: &Path, path: &Path) -> bool {
     let (Some(wanted), Some(name)) = (pattern.file_name(), path.file_name()) else {
@@ -59,7 +93,10 @@ pub fn matches_path(pattern: &Path, path: &Path) -> bool {
     };
     let (wanted, name) = (wanted.to_string_lossy(), name.to_string_lossy());
     let is_hidden = name.starts_with('.') && !wanted.starts_with('.');
-    pattern.parent() == path.parent() && !is_hidden && matches(&wanted, &name)
+    pattern.parent() == path.parent()
+        && !is_hidden
+        && matches(&wanted, &name)
+        && !is_leaving(&wanted, &name)
 }
 
 #[cfg(test)]
@@ -107,6 +144,45 @@ mod tests {
         assert!(!matches("/etc/x.d/*", "/etc/x.d/y/a"));
         assert!(!matches("x.d/*", "x.d/.a") && !matches("x.d/?a", "x.d/.a"));
         assert!(!matches("/", "/"));
+    }
+
+    #[test]
+    fn a_glob_passes_over_what_editors_and_packages_leave() {
+        let matches = |pattern: &str, path: &str| matches_path(Path::new(pattern), Path::new(path));
+        for name in [
+            "a.txt~",
+            "#a.txt#",
+            ".#a.txt",
+            ".a.txt.swp",
+            "a.swp",
+            "a.txt.bak",
+            "a.orig",
+            "a.rej",
+            "a.tmp",
+            "a.txt.dpkg-old",
+            "a.txt.dpkg-dist",
+            "a.rpmnew",
+            "a.rpmsave",
+            "a.txt.part",
+            ".hidden",
+        ] {
+            assert!(!matches("d/*", &format!("d/{name}")), "{name}");
+            assert!(!matches("d/*a*", &format!("d/{name}")), "{name}");
+        }
+        for (pattern, name) in [
+            ("*.bak", "a.bak"),
+            ("*~", "a.txt~"),
+            ("#*#", "#a#"),
+            ("*.dpkg-*", "a.dpkg-old"),
+            ("*.dpkg-old", "a.dpkg-old"),
+            (".*.swp", ".a.swp"),
+            ("*", "tmp"),
+            ("*", "a.txt"),
+            ("*", "bak.txt"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        assert!(!matches("*.bak", "a.bak~") && !matches(".*", ".a.swp"));
     }
 
     #[test]

@@ -4,18 +4,18 @@
 //! text. Never opens a file: [`Files`](super::Files) does.
 
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::Utf8Error;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::defaults::MAX_PROBLEMS_PER_FILE;
+use super::defaults::MAX_SET_LINE_BYTES;
 use super::meter::{Amount, Room};
-use super::model::Position;
-use super::parse::set_line;
+use super::parse::set_line::{self, Line};
 use super::prefixes::{Merged, Prefixes, Unsorted};
-use super::problem::{Place, Problem, count_others};
+use super::problem::Problem;
+use super::set_faults::Faults;
 use super::source::FileError;
 
 /// SHA-256 of a content.
@@ -27,11 +27,20 @@ pub struct SetFile {
     pub(super) merged: Merged,
     /// The first of what is wrong with it.
     pub(super) problems: Vec<Problem>,
+    pub(super) mapped: Mapped,
     pub(crate) digest: Digest,
     /// In bytes.
     pub(crate) size: u64,
     /// How many prefixes were read, before any were merged.
     pub(super) amount: Amount,
+}
+
+/// The lines that are IPv4 in the notation of IPv6.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Mapped {
+    pub(super) count: usize,
+    /// The first of them that is all of IPv4.
+    pub(super) whole: Option<usize>,
 }
 
 impl SetFile {
@@ -64,7 +73,6 @@ impl SetFile {
 
 /// The lines of a set file, as they come.
 pub(super) struct Lines {
-    path: PathBuf,
     hash: Sha256,
     size: u64,
     /// The beginning of a line whose end has not come yet.
@@ -72,9 +80,11 @@ pub(super) struct Lines {
     /// How many lines have come as a whole.
     count: usize,
     prefixes: Unsorted,
-    problems: Vec<Problem>,
-    faults: usize,
     room: Room,
+    /// How many of them say nothing.
+    blank: usize,
+    faults: Faults,
+    mapped: Mapped,
     /// Where it stopped being text, or there was no room for more.
     broken: Option<FileError>,
 }
@@ -82,15 +92,15 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn of(path: &Path, room: Room) -> Self {
         Self {
-            path: path.to_path_buf(),
             hash: Sha256::new(),
             size: 0,
             rest: Vec::new(),
             count: 0,
             prefixes: Unsorted::default(),
-            problems: Vec::new(),
-            faults: 0,
             room,
+            blank: 0,
+            faults: Faults::of(path),
+            mapped: Mapped::default(),
             broken: None,
         }
     }
@@ -102,12 +112,14 @@ impl Lines {
         }
         self.hash.update(piece);
         self.size += piece.len() as u64;
+        self.faults.see(piece);
         let is_end = |byte: &u8| *byte == b'\n';
         if !self.rest.is_empty() {
             let end = piece.iter().position(is_end);
             let (head, tail) = piece.split_at(end.map_or(piece.len(), |end| end + 1));
             self.rest.extend_from_slice(head);
             if end.is_none() {
+                self.bound_rest();
                 return;
             }
             let mut line = std::mem::take(&mut self.rest);
@@ -120,21 +132,33 @@ impl Lines {
         let (lines, rest) = piece.split_at(end);
         self.whole_lines(lines);
         self.rest.extend_from_slice(rest);
+        self.bound_rest();
+    }
+
+    /// No line is as long, and what is left of one stays in memory.
+    fn bound_rest(&mut self) {
+        if self.rest.len() > MAX_SET_LINE_BYTES {
+            self.rest = Vec::new();
+            self.broken = Some(FileError::LongLine {
+                line: self.count + 1,
+            });
+        }
     }
 
     /// What the file is, now that all of it has come.
     pub(super) fn finish(mut self) -> Result<SetFile, FileError> {
         let last = std::mem::take(&mut self.rest);
         self.whole_lines(&last);
-        if let Some(error) = self.broken {
+        if let Some(error) = self.faults.whole(self.broken) {
             return Err(error);
         }
-        count_others(&mut self.problems, self.faults, MAX_PROBLEMS_PER_FILE);
+        let good = self.count - self.blank - self.faults.count;
         let amount = self.prefixes.amount();
         Ok(SetFile {
             amount,
             merged: self.prefixes.merged(),
-            problems: self.problems,
+            problems: self.faults.problems(good),
+            mapped: self.mapped,
             digest: self.hash.finalize().into(),
             size: self.size,
         })
@@ -166,6 +190,10 @@ impl Lines {
                 continue;
             }
             let (line, others) = rest.split_once('\n').unwrap_or((rest, ""));
+            if line.len() > MAX_SET_LINE_BYTES {
+                self.broken = Some(FileError::LongLine { line: self.count });
+                return;
+            }
             let before = self.prefixes.amount();
             self.line(line);
             // A range is some 250 prefixes at most.
@@ -188,24 +216,15 @@ impl Lines {
 
     fn line(&mut self, line: &str) {
         let content = set_line::content(line);
-        if set_line::read(content, &mut self.prefixes) {
-            return;
+        match set_line::read(content, &mut self.prefixes) {
+            Line::Prefixes => {}
+            Line::Blank => self.blank += 1,
+            Line::Mapped => self.mapped.count += 1,
+            Line::AllMapped => _ = self.mapped.whole.get_or_insert(self.count),
+            Line::Bad => self
+                .faults
+                .add(self.count, line, content, set_line::explain),
         }
-        self.faults += 1;
-        if self.faults > MAX_PROBLEMS_PER_FILE + 1 {
-            return;
-        }
-        let before = line
-            .find(content)
-            .and_then(|at| line.get(..at))
-            .unwrap_or_default();
-        let place = Place::At(Position {
-            file: self.path.clone(),
-            line: self.count,
-            column: before.chars().count() + 1,
-        });
-        let message = set_line::explain(content);
-        self.problems.push(Problem { place, message });
     }
 }
 

@@ -44,6 +44,26 @@ fn the_formats_of_common_lists_are_read() {
 }
 
 #[test]
+fn mapped_entries_are_ipv4_and_counted() {
+    let text = "::ffff:203.0.113.50\n::ffff:cb00:7100/120\n::ffff:192.0.2.1 - ::ffff:192.0.2.2\n\
+                203.0.113.50\n2001:db8::1\n";
+    let file = SetFile::parse(Path::new("set.txt"), text.as_bytes()).unwrap();
+    let prefixes: Vec<_> = file.prefixes().iter().map(|it| it.to_string()).collect();
+    assert_eq!(
+        prefixes,
+        [
+            "192.0.2.1/32",
+            "192.0.2.2/32",
+            "203.0.113.0/24",
+            "2001:db8::1/128"
+        ]
+    );
+    assert_eq!((file.mapped.count, file.mapped.whole), (3, None));
+    let all = SetFile::parse(Path::new("set.txt"), b"::1\n::ffff:0:0/96\n").unwrap();
+    assert_eq!((all.mapped.count, all.mapped.whole), (0, Some(2)));
+}
+
+#[test]
 fn each_bad_line_is_a_problem_with_its_column() {
     let (prefixes, problems) = parsed(
         "10.0.0.1/8\n192.0.2.1\n  \tnonsense # c\n10.0.0.0/8 eth0\n@office\n!10.0.0.0/8\n\
@@ -52,6 +72,115 @@ fn each_bad_line_is_a_problem_with_its_column() {
     );
     assert_eq!(prefixes, ["192.0.2.1/32"]);
     insta::assert_snapshot!(problems.join("\n"));
+}
+
+#[test]
+fn slashes_and_commas_are_comment_and_separator() {
+    let text = "// head\n192.0.2.0/24, // office\n192.0.2.0/25 //x\n203.0.113.7,\n2001:db8::/32 ,\r\n\
+                198.51.100.1 - 198.51.100.2,;x\n\u{feff}10.0.0.0/8\n";
+    let (prefixes, problems) = parsed(text);
+    assert_eq!(
+        prefixes,
+        [
+            "10.0.0.0/8",
+            "192.0.2.0/24",
+            "198.51.100.1/32",
+            "198.51.100.2/32",
+            "203.0.113.7/32",
+            "2001:db8::/32"
+        ]
+    );
+    assert_eq!(problems, [""; 0]);
+    let (_, problems) = parsed("::1\n192.0.2.0//24\n,\n192.0.2.1,192.0.2.9\n::2\n::3\n::4\n");
+    assert_eq!(problems.len(), 3, "{problems:?}");
+}
+
+#[test]
+fn a_file_of_another_format_is_one_problem() {
+    for (text, expected) in [
+        (
+            "{\n  \"a\": [\n    \"192.0.2.1\",\n    \"192.0.2.2\"\n  ]\n}\n",
+            "1:1: this is JSON; run `jq",
+        ),
+        (
+            "# saved\ncreate a hash:ip\nadd a 192.0.2.1\n",
+            "2:1: this is what `ipset save` prints; run",
+        ),
+        (
+            "network,name\n192.0.2.0/24,x\n198.51.100.0/24,y\n",
+            "1:1: this is CSV; run `cut -d, -f1 ",
+        ),
+        (
+            "127.0.0.1 localhost\n::1 localhost\n192.0.2.9\n",
+            "1:1: this is a hosts file",
+        ),
+        ("<html>\n192.0.2.1\n</html>\n", "1:1: this is HTML"),
+    ] {
+        let (_, problems) = parsed(text);
+        assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+        assert!(problems[0].contains(expected), "{}", problems[0]);
+    }
+}
+
+#[test]
+fn nothing_is_quoted_of_a_file_without_a_good_line() {
+    let shadow = "root:$6$salt$hash:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\n";
+    let tokens = "hunter2\n";
+    let mixed = "10.0.0.1/8\nhunter2 # and so on\n";
+    let key = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
+    for text in [
+        shadow,
+        tokens,
+        mixed,
+        key,
+        "hunter2 hunter3\n",
+        "\"hunter2\"\n",
+        "!hunter2\n",
+    ] {
+        let (_, problems) = parsed(text);
+        let said = problems.join("\n");
+        assert_eq!(problems.len(), 1, "{said}");
+        for secret in ["salt", "hash", "root", "hunter", "c2Vj"] {
+            assert!(!said.contains(secret), "{said}");
+        }
+    }
+    assert_eq!(
+        parsed(tokens).1,
+        [
+            "set.txt:1:1: this is a host name, and names are not resolved; expected an address such as \
+          192.0.2.1 or a prefix such as 2001:db8::/32 (no line of 1 is good, so none is quoted)"
+        ]
+    );
+    // Once a line is good, it is a list, and the others are slips.
+    assert!(parsed("192.0.2.1\nhunter2\n").1[0].contains("hunter2"));
+}
+
+#[test]
+fn what_is_no_text_is_named() {
+    let said = |bytes: &[u8]| {
+        let error = SetFile::parse(Path::new("set.txt"), bytes).unwrap_err();
+        error.to_string()
+    };
+    assert_eq!(
+        said(b"\x1f\x8b\x08\0\xff\xfe"),
+        "is compressed by gzip; run `gunzip -c FILE > NEW`"
+    );
+    assert!(said(b"\xff\xfe1\09\0\n\0").contains("`iconv -f UTF-16 -t UTF-8 FILE > NEW`"));
+    assert!(said(b"1\0:\0:\0\n\0").contains("UTF-16LE"));
+    assert_eq!(
+        said(b"::1\n\0\n"),
+        "is no text; byte 5 is NUL, expected one prefix per line"
+    );
+    assert_eq!(
+        said("192.0.2.1\r".repeat(10_000).as_bytes()),
+        "is text with CR between its lines; run `tr '\\r' '\\n' < FILE > NEW`"
+    );
+    let long = format!("::1\n# {}\n", "x".repeat(70_000));
+    assert_eq!(
+        said(long.as_bytes()),
+        "has a line 2 of more than 65536 bytes; expected one prefix per line"
+    );
+    assert!(said(format!("[{}]", "\"192.0.2.1\", ".repeat(9000)).as_bytes()).contains("is JSON"));
 }
 
 #[test]
@@ -83,8 +212,8 @@ fn what_is_no_text_is_told_by_line_and_column() {
 /// What the judge of all lines says of one: its prefixes.
 fn judged(line: &str) -> Option<Prefixes> {
     let mut prefixes = Unsorted::default();
-    let is_good = set_line::read(set_line::content(line), &mut prefixes);
-    is_good.then(|| Prefixes::clone(&prefixes.merged().prefixes))
+    let line = set_line::read(set_line::content(line), &mut prefixes);
+    (line != Line::Bad).then(|| Prefixes::clone(&prefixes.merged().prefixes))
 }
 
 proptest! {

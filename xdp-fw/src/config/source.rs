@@ -3,21 +3,35 @@
 //! Owns the refusal of files that must not be trusted and of content that is still being
 //! written. Never looks at what the text says. Blocks; call it off the async threads.
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+mod handed;
+mod settled;
+mod stream;
+mod trust;
+mod way;
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use nix::dir::Dir;
 use nix::unistd::Uid;
 use sha2::{Digest as _, Sha256};
 
-use super::defaults;
+pub use handed::Handed;
+pub(super) use settled::{Identity, look};
+pub(super) use stream::stream;
+pub(super) use trust::Distrust;
+
+use super::defaults::{self, MAX_SET_LINE_BYTES};
+use super::foreign::{self, Format};
 use super::meter::{Passed, Room};
 use super::pattern::{glob_directory, matches_path};
 use super::set_file::{Digest, Lines, SetFile, not_utf8};
+use settled::{read_settled, try_often};
+use trust::shared;
+use way::Found;
 
 /// A place that configuration files are read from: the disk, or the last good snapshot.
 pub trait Files {
@@ -127,45 +141,35 @@ pub enum FileError {
     /// The daemon is about to end.
     #[error("is not read any further: the daemon stops")]
     Stopped,
+    /// Text or not, it is no list and no configuration.
+    #[error("{0}")]
+    Foreign(Format),
+    /// No prefix is as long.
+    #[error(
+        "has a line {line} of more than {MAX_SET_LINE_BYTES} bytes; expected one prefix per line"
+    )]
+    LongLine {
+        /// Which, from 1.
+        line: usize,
+    },
+    /// A stream without an end in sight.
+    #[error("has more than {bound} bytes")]
+    Endless {
+        /// The bound in bytes.
+        bound: u64,
+    },
+    /// Nobody handed it over.
+    #[error("descriptor {descriptor} is not open here (sudo closes it); use a pipe and `check -`")]
+    Descriptor {
+        /// Its number.
+        descriptor: u32,
+    },
     /// It changed during each attempt to read it.
     #[error("is being written to; write a new file beside it and rename it into place")]
     Changing,
     /// Any other error of the system.
     #[error("cannot be read: {0}")]
     Io(#[from] io::Error),
-}
-
-/// Why a file or a directory is not trusted: someone else can change it.
-#[derive(Debug, thiserror::Error)]
-pub enum Distrust {
-    /// By its mode.
-    #[error("is writable by group or others (mode {mode:04o}); run `chmod go-w {}`", .path.display())]
-    Writable {
-        /// Permission bits.
-        mode: u32,
-        /// The file, for the remedy.
-        path: PathBuf,
-    },
-    /// By its owner.
-    #[error("is owned by user {owner}, neither root nor user {user}; run `chown root {}`", .path.display())]
-    Owner {
-        /// Its owner's user id.
-        owner: u32,
-        /// The effective user id of this process.
-        user: u32,
-        /// The file, for the remedy.
-        path: PathBuf,
-    },
-}
-
-impl Distrust {
-    /// What someone else can change.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Writable { path, .. } | Self::Owner { path, .. } => path,
-        }
-    }
 }
 
 /// The file system.
@@ -188,23 +192,27 @@ impl Files for Disk {
 
     fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
         let directory = glob_directory(pattern).unwrap_or_default();
-        // An empty path is the working directory, which has another name for the system.
-        let listed = if directory.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            &directory
-        };
-        let meta = std::fs::metadata(listed).map_err(open_error)?;
-        if !meta.is_dir() {
+        let user = Uid::effective().as_raw();
+        let found = Found::directory(&directory, user).map_err(|error| match error {
+            FileError::Directory { why } if why.path() == directory => why.into(),
+            error => error,
+        })?;
+        if !found.meta.is_dir() {
             return Err(FileError::NotADirectory);
         }
         // Who can put a file there, or take one away, changes the rules.
-        if let Some(error) = distrust(listed, &Facts::of(&meta), Uid::effective().as_raw()) {
+        if let Some(error) = shared(&directory, &found.meta) {
             return Err(error.into());
         }
+        let listed = found.open()?.ok_or(FileError::Changing)?;
         let mut paths = Vec::new();
-        for entry in std::fs::read_dir(listed).map_err(open_error)? {
-            let path = directory.join(entry?.file_name());
+        for entry in Dir::from_fd(listed.into()).map_err(io::Error::from)?.iter() {
+            let entry = entry.map_err(io::Error::from)?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            let path = directory.join(name);
             if matches_path(pattern, &path) {
                 paths.push(path);
                 if paths.len() > defaults::MAX_SET_FILES {
@@ -238,239 +246,17 @@ pub(super) fn digest_set(path: &Path) -> Result<(Identity, Digest), FileError> {
     })
 }
 
-/// Reads until nobody changes the file meanwhile.
-fn try_often<T>(mut attempt: impl FnMut() -> Result<Option<T>, FileError>) -> Result<T, FileError> {
-    for count in 0..defaults::READ_ATTEMPTS {
-        if count > 0 {
-            thread::sleep(defaults::READ_PAUSE);
-        }
-        if let Some(read) = attempt()? {
-            return Ok(read);
-        }
-    }
-    Err(FileError::Changing)
-}
-
-/// Which file `path` is, if it may be trusted, without reading it. It is opened: a network file system
-/// asks its server then, and answers from what it remembers otherwise.
-pub(super) fn look(path: &Path, role: Role) -> Result<Identity, FileError> {
-    let meta = open(path).map_err(open_error)?.metadata()?;
-    trust(path, &meta, role)?;
-    Ok(Identity::of(&meta))
-}
-
-fn trust(path: &Path, meta: &Metadata, role: Role) -> Result<(), FileError> {
-    let user = Uid::effective().as_raw();
-    if let Some(error) = refusal(path, &Facts::of(meta), user, role) {
-        return Err(error);
-    }
-    match distrusted_place(path, user)? {
-        Some(why) => Err(FileError::Directory { why }),
-        None => Ok(()),
-    }
-}
-
-/// Reads `path` once, piece by piece; `None` when it changed meanwhile.
-fn read_settled(
-    path: &Path,
-    role: Role,
-    take: impl FnMut(&[u8]),
-) -> Result<Option<Identity>, FileError> {
-    let mut file = open(path).map_err(open_error)?;
-    let before = file.metadata()?;
-    trust(path, &before, role)?;
-    let size = read_at_most(&mut file, before.len(), take)?;
-    // The path, not the descriptor: a file that was replaced meanwhile is read again.
-    let settled = match std::fs::metadata(path) {
-        Ok(after) => Identity::of(&before) == Identity::of(&after) && size == after.len(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-        Err(error) => return Err(error.into()),
-    };
-    Ok(settled.then(|| Identity::of(&before)))
-}
-
-/// Reads whatever is in the file `path`, piece by piece, up to one byte more than `size`: enough to
-/// see that it is another file.
-pub(super) fn stream(path: &Path, size: u64, take: impl FnMut(&[u8])) -> io::Result<()> {
-    read_at_most(&mut open(path)?, size, take).map(drop)
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    // Without O_NONBLOCK, opening a FIFO waits for a writer forever.
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)
-}
-
-/// How much there was: one byte more than `size` is enough to see that the file grew.
-fn read_at_most(file: &mut File, size: u64, mut take: impl FnMut(&[u8])) -> io::Result<u64> {
-    let mut file = file.take(size.saturating_add(1));
-    // A main file is one piece, and what is small needs little.
-    let piece = usize::try_from(size).map_or(PIECE, |size| size.saturating_add(1).min(PIECE));
-    let mut piece = vec![0; piece];
-    let mut total = 0;
-    loop {
-        let count = match file.read(&mut piece) {
-            Ok(0) => return Ok(total),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        total += count as u64;
-        take(piece.get(..count).unwrap_or_default());
-    }
-}
-
-/// How much of a file is in memory at a time, in bytes.
-const PIECE: usize = 128 << 10;
-
-/// What is the same as long as a file is: device, inode, size, and the times of change of content
-/// and of anything at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
-    device: u64,
-    inode: u64,
-    pub(super) size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Identity {
-    pub(super) fn of(meta: &Metadata) -> Self {
-        Self {
-            device: meta.dev(),
-            inode: meta.ino(),
-            size: meta.len(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            changed: (meta.ctime(), meta.ctime_nsec()),
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn set_changed(&mut self, seconds: i64, nanoseconds: i64) {
-        self.changed = (seconds, nanoseconds);
-    }
-
-    /// Whether a change after `moment` must show: the clock of the file system is coarse, and two
-    /// changes within one tick have the same time. Nobody can set the time of the last change.
-    pub(super) fn is_settled_at(&self, moment: SystemTime) -> bool {
-        let (Ok(seconds), Ok(nanoseconds)) =
-            (u64::try_from(self.changed.0), u32::try_from(self.changed.1))
-        else {
-            return false;
-        };
-        // Some file systems know whole seconds only, or two.
-        let tick = match nanoseconds {
-            0 => Duration::from_secs(2),
-            _ => TICK,
-        };
-        let changed = UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds));
-        let age = changed.and_then(|changed| moment.duration_since(changed).ok());
-        age.is_some_and(|age| age >= tick)
-    }
-}
-
-/// Twice the longest tick of a kernel's clock.
-const TICK: Duration = Duration::from_millis(20);
-
-fn open_error(error: io::Error) -> FileError {
-    match error.raw_os_error() {
-        Some(libc::ENOENT) => FileError::Missing,
-        Some(libc::EACCES | libc::EPERM) => FileError::Denied,
-        // A socket cannot be opened at all, nor a device without a driver.
-        Some(libc::ENXIO | libc::ENODEV) => FileError::NotAFile("a socket or a device"),
-        Some(libc::ELOOP) => FileError::NotAFile("a loop of symbolic links"),
-        _ => FileError::Io(error),
-    }
-}
-
-/// What decides whether a file is trusted.
-struct Facts {
-    /// What it is, when it is not a regular file.
-    odd_kind: Option<&'static str>,
-    mode: u32,
-    owner: u32,
-    size: u64,
-}
-
-impl Facts {
-    fn of(meta: &Metadata) -> Self {
-        let kind = meta.file_type();
-        let odd_kind = match () {
-            () if kind.is_file() => None,
-            () if kind.is_dir() => Some("a directory"),
-            () if kind.is_fifo() => Some("a FIFO"),
-            () if kind.is_socket() => Some("a socket"),
-            () => Some("a device"),
-        };
-        Self {
-            odd_kind,
-            mode: meta.mode() & 0o7777,
-            owner: meta.uid(),
-            size: meta.len(),
-        }
-    }
-}
-
-/// Why a file with these facts is not read by user `euid`.
-fn refusal(path: &Path, facts: &Facts, euid: u32, role: Role) -> Option<FileError> {
-    if let Some(kind) = facts.odd_kind {
-        return Some(FileError::NotAFile(kind));
-    }
-    let bound = role.bound();
-    let too_large = (facts.size > bound).then_some(FileError::TooLarge {
-        size: facts.size,
-        bound,
-    });
-    let distrusted = distrust(path, facts, euid).map(FileError::from);
-    distrusted.or(too_large)
-}
-
-/// Why what has these facts is not trusted by user `euid`: someone else can change it.
-fn distrust(path: &Path, facts: &Facts, euid: u32) -> Option<Distrust> {
-    let path = || path.to_path_buf();
-    if facts.mode & 0o022 != 0 {
-        return Some(Distrust::Writable {
-            mode: facts.mode,
-            path: path(),
-        });
-    }
-    (facts.owner != 0 && facts.owner != euid).then(|| Distrust::Owner {
-        owner: facts.owner,
-        user: euid,
-        path: path(),
-    })
-}
-
-/// Why the directory of a file is not trusted, or that of what a link leads to: whoever can change
-/// it can put another file of root's in the place of this one, or take it away.
-fn distrusted_place(path: &Path, euid: u32) -> io::Result<Option<Distrust>> {
-    let real = match std::fs::canonicalize(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        real => real?,
-    };
-    for file in [&std::path::absolute(path)?, &real] {
-        let Some(directory) = file.parent() else {
-            continue;
-        };
-        let mut facts = Facts::of(&std::fs::metadata(directory)?);
-        if facts.mode & libc::S_ISVTX != 0 {
-            // As in /tmp, nobody can touch the files of others.
-            facts.mode &= !0o022;
-        }
-        let distrusted = distrust(directory, &facts, euid);
-        if distrusted.is_some() {
-            return Ok(distrusted);
-        }
-    }
-    Ok(None)
-}
-
 /// Turns bytes into text, or says where they stop being text.
 pub(super) fn utf8(bytes: Vec<u8>) -> Result<String, FileError> {
+    let head = bytes.get(..HEAD).unwrap_or(&bytes);
+    if let Some(format) = foreign::of_bytes(head) {
+        return Err(FileError::Foreign(format));
+    }
     String::from_utf8(bytes).map_err(|error| not_utf8(error.as_bytes(), &error.utf8_error(), 0))
 }
+
+/// How much of the beginning of a main file says that it is no text, in bytes.
+const HEAD: usize = 512;
 
 #[cfg(test)]
 mod tests;

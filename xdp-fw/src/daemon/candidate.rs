@@ -19,7 +19,7 @@ use super::refusal::Refusal;
 
 /// What to watch, even if the configuration has mistakes.
 pub(super) struct Named {
-    /// Every file that is named, and the directories of globs.
+    /// Every file that is named, and every glob.
     pub(super) paths: Vec<PathBuf>,
     /// Those that were refused for whose they are or for who may access them.
     pub(super) closed: Vec<PathBuf>,

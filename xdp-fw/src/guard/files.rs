@@ -57,10 +57,7 @@ mod tests {
     fn of_a_huge_file_the_beginning_is_read() {
         let directory = tempfile::tempdir().unwrap();
         let huge = directory.path().join("huge");
-        File::create(&huge)
-            .unwrap()
-            .set_len(BOUND * 1000)
-            .unwrap();
+        File::create(&huge).unwrap().set_len(BOUND * 1000).unwrap();
         assert_eq!(read(&huge).unwrap().len() as u64, BOUND);
     }
 }

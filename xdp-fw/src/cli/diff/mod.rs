@@ -39,6 +39,7 @@ impl Diff {
     pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
         let path = self.file.as_deref().unwrap_or(places.config());
         let after = config::load(path, &Disk)?;
+        output::note(&after.notes);
         let in_force = in_force::read(places)?;
         let before = in_force
             .configuration

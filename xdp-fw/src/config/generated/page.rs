@@ -20,12 +20,17 @@ place.
 - An entry with a leading `!` is taken away from the others, in any order; with such entries
   alone, from everything. A packet without the field in question matches no criterion on it.
 - A range such as `\"8000-8099\"` includes both ends.
+- An address or a prefix of IPv4 in the notation of IPv6, such as `\"::ffff:192.0.2.1\"`, is read as
+  IPv4: see [files](files.md#ipv4-in-the-notation-of-ipv6).
 - The criteria of a rule must all match. One that is left out matches every packet.
 ";
 
 const INCLUDED: &str = "
 An included file has `[set.NAME]`, `[[rule]]` and `[[expect]]` tables alone. Paths are relative to the directory
-of the file that names them; `*` and `?` may stand in their last part.
+of the file that names them; `*` and `?` may stand in their last part. A glob does not stand for hidden
+files, nor for what editors and package managers leave (`*~`, `*.bak`, `*.dpkg-*`, …), unless it has that
+ending itself. Nobody but root and the user who runs `xdp-fw` may be able to change a file, a directory
+or a link on the way to it: see [files](files.md).
 ";
 
 /// The page, as Markdown.

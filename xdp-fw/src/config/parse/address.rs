@@ -3,11 +3,14 @@
 //! Owns what a prefix looks like, in a rule as in a set file, and the explanation of one that
 //! does not. Never resolves names: a rule must not depend on what DNS says at start.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnetwork::IpNetwork;
 
 use super::field::{Item, Scope};
+use super::mapped;
+use super::notation::{self, Odd};
 use super::range;
 use super::value::{entries, is_name, list, means_any, signed, text};
 use super::words::{decimal, nearest, quoted};
@@ -17,12 +20,12 @@ use crate::config::model::{AddressEntry, AddressList, Addresses};
 /// What completes "expected …" for one prefix.
 pub(super) const EXPECTED: &str = "an address such as 192.0.2.1 or a prefix such as 2001:db8::/32";
 
-/// Parses a prefix without host bits, or a single address. Does not allocate: a set file has a
+/// Parses a prefix without host bits, or a single address; IPv4 whatever its notation. Does not allocate: a set file has a
 /// million of them. [`explain`] says why there is none.
 pub(super) fn prefix(text: &str) -> Option<IpNetwork> {
     let (ip, length) = split(text)?;
     let network = IpNetwork::new(ip, length).ok()?;
-    (network.network() == ip).then_some(network)
+    (network.network() == ip).then(|| mapped::folded(network))
 }
 
 /// The address and the length of what looks like a prefix; the length may be too long.
@@ -46,46 +49,101 @@ fn split(text: &str) -> Option<(IpAddr, u8)> {
 
 /// Says what is wrong with a text that [`prefix`] refuses, and what was probably meant.
 pub(super) fn explain(text: &str) -> String {
-    let subject = quoted(text);
-    if let Some((ip, length)) = split(text) {
-        let bits = if ip.is_ipv4() { 32 } else { 128 };
-        return match IpNetwork::new(ip, length) {
-            Ok(network) => {
-                format!(
-                    "{text} has host bits set; expected {}/{length}",
-                    network.network()
-                )
+    Fault::of(text).to_string()
+}
+
+/// What is wrong with a text that is no prefix.
+#[derive(Debug)]
+pub(in crate::config) struct Fault {
+    /// What it is about, as in the file.
+    subject: String,
+    /// What is wrong and what was expected; nothing else of the file.
+    says: String,
+    /// Whether the subject is an address in all its parts.
+    pub(in crate::config) is_address: bool,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.subject.is_empty() {
+            return f.write_str(&self.says);
+        }
+        write!(f, "{} {}", self.subject, self.says)
+    }
+}
+
+impl Fault {
+    /// Of something that may be a secret.
+    pub(super) fn other(subject: &str, says: impl Into<String>) -> Self {
+        Self {
+            subject: quoted(subject),
+            says: says.into(),
+            is_address: false,
+        }
+    }
+
+    /// Of something that is an address in all its parts.
+    pub(super) fn address(subject: impl Into<String>, says: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            says: says.into(),
+            is_address: true,
+        }
+    }
+
+    /// The same without what the file says.
+    pub(in crate::config) fn unquoted(&self) -> String {
+        format!("this {}", self.says)
+    }
+
+    /// What is wrong with a text that [`prefix`] refuses.
+    pub(super) fn of(text: &str) -> Self {
+        if let Some((ip, length)) = split(text) {
+            let bits = if ip.is_ipv4() { 32 } else { 128 };
+            return match IpNetwork::new(ip, length) {
+                Ok(network) => Self::address(
+                    text,
+                    format!("has host bits set; expected {}/{length}", network.network()),
+                ),
+                Err(_) => Self::address(
+                    format!("prefix length of {text}"),
+                    format!("is out of range; expected 0 to {bits}"),
+                ),
+            };
+        }
+        if text.trim().is_empty() {
+            return Self::address("", format!("empty address; expected {EXPECTED}"));
+        }
+        if let Some(Odd { says, is_address }) = notation::odd(text) {
+            return Self {
+                subject: quoted(text),
+                says,
+                is_address,
+            };
+        }
+        if let Ok(prefixes) = range::prefixes(text) {
+            let says = format!("is a range; expected {}", list_of(&prefixes));
+            return Self::address(quoted(text), says);
+        }
+        let is_more = text.contains(',') || text.trim().contains(char::is_whitespace);
+        let says = match () {
+            () if is_more && has_addresses(text) => {
+                "is more than one address; expected each on its own".into()
             }
-            Err(_) => format!("prefix length of {text} is out of range; expected 0 to {bits}"),
+            () if notation::is_host_name(text) => {
+                format!("is a host name, and names are not resolved; expected {EXPECTED}")
+            }
+            () => format!("is not an address; expected {EXPECTED}"),
         };
+        Self::other(text, says)
     }
-    if text.trim().is_empty() {
-        return format!("empty address; expected {EXPECTED}");
-    }
-    if let Some(meant) = meant(text) {
-        let single = !text.contains('/');
-        let meant = if single {
-            meant.ip().to_string()
-        } else {
-            meant.to_string()
-        };
-        return format!("{subject} is not a prefix; expected {meant}");
-    }
-    if text.contains('%') {
-        return format!("{subject} has a zone; expected the address alone");
-    }
-    if let Ok(prefixes) = range::prefixes(text) {
-        return format!("{subject} is a range; expected {}", list_of(&prefixes));
-    }
-    if text.contains(',') || text.trim().contains(char::is_whitespace) {
-        return format!("{subject} is more than one address; expected each on its own");
-    }
-    if is_host_name(text) {
-        return format!(
-            "{subject} is a host name, and names are not resolved; expected {EXPECTED}"
-        );
-    }
-    format!("{subject} is not an address; expected {EXPECTED}")
+}
+
+/// Whether two of the words of a text are addresses.
+fn has_addresses(text: &str) -> bool {
+    let words = text.split(|char: char| char == ',' || char.is_whitespace());
+    let addresses = words.filter(|word| prefix(word).is_some());
+    addresses.count() > 1
 }
 
 /// The prefixes of a range, as many as one would write.
@@ -101,45 +159,6 @@ fn list_of(prefixes: &[IpNetwork]) -> String {
     prefixes.join(", ")
 }
 
-/// The prefix that a common other notation stands for: spaces around it, a netmask instead of a
-/// length, octets left out, octets or a length with leading zeros.
-fn meant(text: &str) -> Option<IpNetwork> {
-    let text = text.trim();
-    let (address, length) = text.split_once('/').unwrap_or((text, "32"));
-    if address.contains(':') {
-        let (_, length) = text.split_once('/').unwrap_or((text, "128"));
-        return network(IpAddr::V6(address.parse().ok()?), length.parse().ok()?);
-    }
-    let mut octets: Vec<u8> = Vec::new();
-    for octet in address.split('.') {
-        octets.push(octet.parse().ok()?);
-    }
-    // Fewer octets without a length would be a guess: is `10` 10.0.0.0 or 0.0.0.10?
-    if octets.len() < 4 && !text.contains('/') {
-        return None;
-    }
-    octets.resize(octets.len().max(4), 0);
-    let ip = IpAddr::from(<[u8; 4]>::try_from(octets).ok()?);
-    match length.parse::<Ipv4Addr>() {
-        Ok(mask) => IpNetwork::with_netmask(ip, IpAddr::V4(mask))
-            .ok()
-            .and_then(|meant| network(ip, meant.prefix())),
-        Err(_) => network(ip, length.parse().ok()?),
-    }
-}
-
-/// The network of that length which `ip` lies in.
-fn network(ip: IpAddr, length: u8) -> Option<IpNetwork> {
-    let network = IpNetwork::new(ip, length).ok()?;
-    IpNetwork::new(network.network(), length).ok()
-}
-
-fn is_host_name(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
-        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
-}
-
 /// The addresses of a rule.
 pub(super) fn addresses(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<AddressList> {
     Some(AddressList(entries(list(item, scope, entry)?)))
@@ -151,7 +170,10 @@ fn entry(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<AddressEntry> {
     let addresses = match rest.strip_prefix('@') {
         Some(name) => Addresses::Set(set(name, item, scope)?),
         None => match prefix(rest) {
-            Some(prefix) => Addresses::Prefix(prefix),
+            Some(prefix) => {
+                note_mapped(rest, &prefix, item, scope);
+                Addresses::Prefix(prefix)
+            }
             None => {
                 let message = explain_entry(rest, item.key.name, scope);
                 scope.report.wrong(item.offset(), message);
@@ -160,6 +182,17 @@ fn entry(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<AddressEntry> {
         },
     };
     Some(AddressEntry { negated, addresses })
+}
+
+/// Says that a prefix is of another family than its notation.
+fn note_mapped(text: &str, prefix: &IpNetwork, item: &Item<'_>, scope: &mut Scope<'_>) {
+    if !mapped::is_folded(text, prefix) {
+        return;
+    }
+    match prefix.prefix() {
+        0 => scope.report.warn(item.offset(), mapped::WHOLE),
+        _ => scope.report.note(item.offset(), mapped::note(text, prefix)),
+    }
 }
 
 /// The name of a set that exists.
@@ -213,6 +246,7 @@ pub(super) fn member(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Member> {
         return set(name, item, scope).map(Member::Set);
     }
     if let Some(prefix) = prefix(text) {
+        note_mapped(text, &prefix, item, scope);
         return Some(Member::Prefix(prefix));
     }
     let message = if text.starts_with('!') {
@@ -241,7 +275,7 @@ mod tests {
             ("0.0.0.0/0", "0.0.0.0/0"),
             ("::/0", "::/0"),
             ("2001:DB8:0:0::/32", "2001:db8::/32"),
-            ("::ffff:192.0.2.1", "::ffff:192.0.2.1/128"),
+            ("::ffff:192.0.2.1", "192.0.2.1/32"),
         ] {
             assert_eq!(prefix(text).unwrap().to_string(), canonical);
         }

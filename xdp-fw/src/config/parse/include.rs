@@ -38,6 +38,11 @@ pub(super) const FIELD: Field<Draft> = Field {
 /// The keys of an included file.
 static INCLUDED: &[Field<Draft>] = &[top::SETS, top::RULES, top::EXPECTATIONS];
 
+/// The names of the keys of an included file.
+pub(super) fn keys() -> Vec<&'static str> {
+    INCLUDED.iter().map(|field| field.key.name).collect()
+}
+
 /// What is included, and what could not be.
 #[derive(Default)]
 pub(super) struct Included {

@@ -17,7 +17,9 @@ mod icmp;
 mod include;
 mod interface;
 mod mac;
+mod mapped;
 mod merge;
+mod notation;
 mod number;
 mod numbers;
 mod range;
@@ -26,6 +28,7 @@ mod rule;
 mod set;
 pub(super) mod set_line;
 mod shelf;
+mod stranger;
 mod syntax;
 mod top;
 mod value;
@@ -162,7 +165,7 @@ pub(super) fn parse(main: ReadFile, files: &impl Files) -> Result<Loaded, Proble
     let set_names = tables.iter().flat_map(|table| set::names(table.document()));
     let set_names = set_names.collect();
     let documents = read_documents(tables, &set_names);
-    let (parsed, mut problems, mut warnings) = assemble(documents, faults, &mut shelf);
+    let (parsed, mut problems, mut warnings, mut notes) = assemble(documents, faults, &mut shelf);
     problems.extend(included.problems);
     problems.extend(shelf.problems.into_vec());
     let watched = shelf.watched.into_iter().collect();
@@ -178,6 +181,8 @@ pub(super) fn parse(main: ReadFile, files: &impl Files) -> Result<Loaded, Proble
         default_action,
     } = parsed;
     warnings.extend(lint::lint(&config, default_action.as_ref()));
+    warnings.extend(shelf.warnings.into_vec());
+    notes.extend(shelf.notes.into_vec());
     let order = |file: &Path| included.files.iter().position(|other| other.path == file);
     warnings.sort_by_key(|warning| match &warning.place {
         // The main file is none of them, and comes first.
@@ -191,6 +196,7 @@ pub(super) fn parse(main: ReadFile, files: &impl Files) -> Result<Loaded, Proble
     Ok(Loaded {
         config,
         warnings: first.into_vec(),
+        notes,
         hash: load::hash(&files, &set_files),
         files,
         set_files,
@@ -226,13 +232,13 @@ struct Parsed {
     default_action: Option<Position>,
 }
 
-/// The configuration, its problems and its warnings. The main file comes first; `faults` is what
+/// The configuration, its problems, its warnings and what is to be known of it. The main file comes first; `faults` is what
 /// is wrong with the list of what it includes.
 fn assemble<F: Files>(
     (mut parsed, mut documents): (Parsed, Vec<Document<'_>>),
     faults: Vec<(usize, String)>,
     shelf: &mut Shelf<'_, F>,
-) -> (Parsed, FirstProblems, Vec<Problem>) {
+) -> (Parsed, FirstProblems, Vec<Problem>, Vec<Problem>) {
     if let Some(main) = documents.first_mut() {
         for (offset, message) in faults {
             main.report.wrong(offset, message);
@@ -249,17 +255,19 @@ fn assemble<F: Files>(
     config.sets = fill::sets(&mut documents, shelf);
     check::rules(&mut documents, &config.sets);
     let (mut problems, mut warnings) = (FirstProblems::default(), Vec::new());
-    for document in documents {
+    let mut notes = Vec::new();
+    for mut document in documents {
         let rules = document.rules.into_iter().map(|draft| draft.rule);
         config.rules.extend(rules);
         let expectations = document.expectations.into_iter();
         let expectations = expectations.map(|draft| draft.expectation);
         config.expectations.extend(expectations);
+        notes.extend(document.report.take_notes());
         let (wrong, odd) = document.report.finish();
         problems.extend(wrong);
         warnings.extend(odd);
     }
-    (parsed, problems, warnings)
+    (parsed, problems, warnings, notes)
 }
 
 /// What each file says, and what the main file says besides sets and rules.
@@ -278,14 +286,19 @@ fn read_documents<'a>(
     for (index, table) in tables.into_iter().enumerate() {
         let ReadFile { path, text } = table.file;
         let mut report = Report::new(path, text);
-        syntax::report(text, table.errors, &mut report);
+        let known = match index {
+            0 => top::FIELDS.iter().map(|field| field.key.name).collect(),
+            _ => include::keys(),
+        };
+        let (document, has_errors) = (table.document.get_ref(), !table.errors.is_empty());
+        let said = stranger::report(document, text, &known, has_errors, &mut report);
+        syntax::report(text, table.errors, said, &mut report);
         let mut scope = Scope {
             report,
             set_names,
             earlier_rules,
             all_rules,
         };
-        let document = table.document.get_ref();
         let mut draft = Draft::blank();
         if index == 0 {
             let name = ("the configuration", 0);

@@ -22,6 +22,8 @@ pub(super) fn prefixes(text: &str) -> Result<Vec<IpNetwork>, Bad> {
     let (from, to) = text.split_once('-').ok_or(Bad::NotARange)?;
     let end = |text: &str| text.trim_ascii().parse().map_err(|_| Bad::NotARange);
     let (from, to): (IpAddr, IpAddr) = (end(from)?, end(to)?);
+    // One end in ::ffff:0:0/96 and the other outside is half a range of IPv4.
+    let (from, to) = (from.to_canonical(), to.to_canonical());
     let (first, last, bits) = match (from, to) {
         (IpAddr::V4(from), IpAddr::V4(to)) => (from.to_bits().into(), to.to_bits().into(), 32),
         (IpAddr::V6(from), IpAddr::V6(to)) => (from.to_bits(), to.to_bits(), 128),
@@ -65,6 +67,33 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_range_of_mapped_addresses_is_of_ipv4() {
+        for text in [
+            "::ffff:192.0.2.1 - ::ffff:192.0.2.3",
+            "::ffff:c000:201-192.0.2.3",
+        ] {
+            assert_eq!(covered(text), ["192.0.2.1/32", "192.0.2.2/31"], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_range_that_ends_among_mapped_addresses_is_mixed() {
+        for text in [
+            "::1 - ::ffff:192.0.2.3",
+            "::ffff:255.255.255.0 - ::1:0:0:0",
+            "10.0.0.1 - ::1:0:0:0",
+        ] {
+            assert_eq!(prefixes(text), Err(Bad::Mixed), "{text}");
+        }
+        // All of them, and more: it stays a range of IPv6.
+        let around = covered("::fffe:ffff:ffff - ::1:0:0:0");
+        assert_eq!(
+            around,
+            ["::fffe:ffff:ffff/128", "::ffff:0.0.0.0/96", "::1:0:0:0/128"]
+        );
+    }
 
     fn covered(text: &str) -> Vec<String> {
         let prefixes = prefixes(text).unwrap();

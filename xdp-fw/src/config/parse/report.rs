@@ -108,8 +108,11 @@ pub(super) struct Report<'a> {
     lines: Lines<'a>,
     problems: Findings,
     warnings: Findings,
+    notes: Findings,
     /// Lines with a syntax error: their values are the parser's guesses.
     guessed_lines: BTreeSet<usize>,
+    /// Whether nothing may be said but what is wrong with the syntax.
+    is_withheld: bool,
     /// Where the structure of the document broke; everything from here on is a guess.
     broken_at: Option<usize>,
 }
@@ -121,7 +124,9 @@ impl<'a> Report<'a> {
             lines: Lines::of(text),
             problems: Findings::default(),
             warnings: Findings::default(),
+            notes: Findings::default(),
             guessed_lines: BTreeSet::new(),
+            is_withheld: false,
             broken_at: None,
         }
     }
@@ -166,6 +171,17 @@ impl<'a> Report<'a> {
         self.warnings.add(offset, message.into());
     }
 
+    /// Reports what is fine and worth knowing.
+    pub(super) fn note(&mut self, offset: usize, message: impl Into<String>) {
+        self.notes.add(offset, message.into());
+    }
+
+    /// The notes, in the order of the text.
+    pub(super) fn take_notes(&mut self) -> Vec<Problem> {
+        let notes = std::mem::take(&mut self.notes);
+        self.in_order(notes)
+    }
+
     /// Reports a syntax error unless its line has one already. `breaks` says that nothing
     /// behind it can be relied on. Syntax errors come first: they decide what else is sure.
     pub(super) fn syntax(&mut self, offset: usize, breaks: bool, message: String) {
@@ -183,6 +199,11 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Withholds everything but errors of syntax: what is in the file is perhaps a secret.
+    pub(super) fn withhold(&mut self) {
+        self.is_withheld = true;
+    }
+
     /// The problems and the warnings, each in the order of the text.
     pub(super) fn finish(mut self) -> (Vec<Problem>, Vec<Problem>) {
         let problems = std::mem::take(&mut self.problems);
@@ -195,6 +216,7 @@ impl<'a> Report<'a> {
         let guessed = self.guessed_lines.contains(&self.lines.line(offset));
         match kind {
             Kind::Syntax => true,
+            _ if self.is_withheld => false,
             Kind::Wrong => !behind_break && !guessed,
             Kind::Absent => self.broken_at.is_none() && !guessed,
         }

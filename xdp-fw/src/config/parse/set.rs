@@ -35,7 +35,7 @@ pub(super) static FIELDS: &[Field<SetDraft>] = &[
             "files",
             Shape::Text,
             "a path such as \"/etc/xdp-fw.d/*.txt\"",
-            "Files with a prefix or a range per line, # and ; comments; relative to the directory of the file that names them.",
+            "Files with a prefix or a range per line, comments after #, ; or //; relative to the directory of the file that names them.",
         ),
         read: |set, item, scope| assign(&mut set.files, list(item, scope, path)),
         print: no_value,

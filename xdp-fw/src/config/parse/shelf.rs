@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::mapped;
 use crate::config::load::unreadable;
+use crate::config::model::Position;
 use crate::config::pattern::glob_directory;
 use crate::config::prefixes::Merged;
-use crate::config::problem::FirstProblems;
+use crate::config::problem::{FirstProblems, Place, Problem};
 use crate::config::set_file::SetFile;
 use crate::config::source::{FileError, Files};
 
@@ -48,7 +50,10 @@ pub(super) struct Shelf<'f, F> {
     pub(super) read: Vec<(PathBuf, Arc<SetFile>)>,
     /// What is wrong inside the files.
     pub(super) problems: FirstProblems,
-    /// Every file that is named, and the directory of every glob.
+    /// What is allowed in them but probably not meant, and what is worth knowing.
+    pub(super) warnings: FirstProblems,
+    pub(super) notes: FirstProblems,
+    /// Every file that is named, and every glob.
     pub(super) watched: BTreeSet<PathBuf>,
 }
 
@@ -61,6 +66,8 @@ impl<'f, F: Files> Shelf<'f, F> {
             named: 0,
             read: Vec::new(),
             problems: FirstProblems::default(),
+            warnings: FirstProblems::default(),
+            notes: FirstProblems::default(),
             watched: BTreeSet::new(),
         }
     }
@@ -78,10 +85,7 @@ impl<'f, F: Files> Shelf<'f, F> {
                     }
                     error => format!("{} {error}", directory.display()),
                 });
-                // An empty path is the working directory.
-                let is_here = directory.as_os_str().is_empty();
-                self.watched
-                    .insert(if is_here { ".".into() } else { directory });
+                self.watched.insert(path.to_path_buf());
                 paths?
             }
         };
@@ -100,6 +104,27 @@ impl<'f, F: Files> Shelf<'f, F> {
             Some(Err(Bad::Unreadable(why))) => Shelved::Unreadable(why),
             Some(Err(Bad::Passes(line, why))) => Shelved::Passes(*line, why),
             Some(Err(Bad::Reported)) | None => Shelved::Faulty,
+        }
+    }
+
+    /// Says which lines are read as another family than their notation.
+    fn note(&mut self, path: &Path, file: &SetFile) {
+        let file_of = path.to_path_buf();
+        if file.mapped.count > 0 {
+            self.notes.push(Problem {
+                place: Place::File(file_of.clone()),
+                message: mapped::note_of_many(file.mapped.count),
+            });
+        }
+        if let Some(line) = file.mapped.whole {
+            self.warnings.push(Problem {
+                place: Place::At(Position {
+                    file: file_of,
+                    line,
+                    column: 1,
+                }),
+                message: mapped::WHOLE.into(),
+            });
         }
     }
 
@@ -126,6 +151,7 @@ impl<'f, F: Files> Shelf<'f, F> {
         };
         self.read.push((path.to_path_buf(), Arc::clone(&file)));
         self.problems.extend(file.problems.iter().cloned());
+        self.note(path, &file);
         if file.problems.is_empty() {
             Ok(file)
         } else {

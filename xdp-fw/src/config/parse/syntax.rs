@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use toml::de::Error;
 
 use super::report::Report;
+use super::stranger::Syntax;
 use super::words::quoted;
 use crate::config::defaults::MAX_PROBLEMS_PER_FILE;
 
@@ -45,12 +46,19 @@ const HARMLESS: &[&str] = &[
 
 /// Reports the syntax errors, in the order of the text, up to the first that breaks its
 /// structure: the parser's guesses after that one would send the operator astray.
-pub(super) fn report(text: &str, mut errors: Vec<Error>, report: &mut Report<'_>) {
+pub(super) fn report(text: &str, mut errors: Vec<Error>, said: Syntax, report: &mut Report<'_>) {
+    if said == Syntax::Settled {
+        return;
+    }
     errors.sort_by_key(offset);
     for (count, error) in errors.iter().enumerate() {
         let breaks = !starts_with(error, BAD_VALUE) && !starts_with(error, HARMLESS);
         let last = count + 1 == MAX_PROBLEMS_PER_FILE;
         let (offset, message) = worded(text, error);
+        let message = match said {
+            Syntax::Unquoted => unquoted(error, message),
+            Syntax::Quoted | Syntax::Settled => message,
+        };
         report.syntax(offset, breaks || last, message);
         if breaks || last {
             break;
@@ -66,6 +74,17 @@ fn starts_with(error: &Error, prefixes: &[&str]) -> bool {
     prefixes
         .iter()
         .any(|prefix| error.message().starts_with(prefix))
+}
+
+/// The same without what the file says.
+fn unquoted(error: &Error, message: String) -> String {
+    if starts_with(error, BAD_VALUE) {
+        return "this is not a value; expected text in quotes, a number, true or false".into();
+    }
+    match error.message() {
+        "duplicate key" => "a key is written twice; expected it once".into(),
+        _ => message,
+    }
 }
 
 /// Where the error is and what it says.

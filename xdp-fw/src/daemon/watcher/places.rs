@@ -14,6 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{Event, EventKind};
 
+use crate::config::pattern::{glob_directory, matches_path};
+
 /// As many links as the kernel follows.
 const LINKS_MAX: usize = 40;
 
@@ -24,8 +26,8 @@ const CLOCK_STEP: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Places {
     names: BTreeMap<PathBuf, bool>,
-    /// Directories in which any name matters: those of globs, which a new file may match.
-    whole: BTreeSet<PathBuf>,
+    /// Globs by the real directory that a new file may be in, as paths in it.
+    globs: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
     /// Names on the way to files that nobody reads until their owner or mode is another.
     closed: BTreeSet<PathBuf>,
 }
@@ -42,29 +44,43 @@ impl Places {
 
     /// Has a change of the owner or mode of these count.
     pub(super) fn closed<'a>(mut self, files: impl Iterator<Item = &'a PathBuf>) -> Self {
-        self.closed = Self::of(files).names.into_keys().collect();
+        for file in files {
+            self.closed
+                .extend(Self::of([file].into_iter()).names.into_keys());
+            // Its name by the kernel: `/` and what lies right below it are on no way.
+            self.closed.extend(fs::canonicalize(file));
+        }
         self
     }
 
     /// Whether there is an event that counts and did not count before.
     pub(super) fn adds_to(&self, before: &Self) -> bool {
         let known = |name| before.names.contains_key(name);
+        let is_known = |(real, globs): (&PathBuf, &BTreeSet<PathBuf>)| {
+            before
+                .globs
+                .get(real)
+                .is_some_and(|others| globs.is_subset(others))
+        };
         !self.names.keys().all(known)
-            || !self.whole.is_subset(&before.whole)
+            || !self.globs.iter().all(is_known)
             || !self.closed.is_subset(&before.closed)
     }
 
     /// The directories to watch.
     pub(super) fn directories(&self) -> BTreeSet<PathBuf> {
         let parents = self.names.keys().filter_map(|name| name.parent());
-        let whole = self.whole.iter().map(PathBuf::as_path);
-        parents.chain(whole).map(Path::to_owned).collect()
+        let globs = self.globs.keys().map(PathBuf::as_path);
+        // The mode of a directory that is closed changes without a word to the one above it.
+        let closed = self.closed.iter().filter(|path| path.is_dir());
+        let all = parents.chain(globs).map(Path::to_owned);
+        all.chain(closed.cloned()).collect()
     }
 
     /// Whether one of the names was made, replaced or written after that moment.
     pub(super) fn changed_since(&self, moment: SystemTime) -> bool {
         let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.names.keys().chain(&self.whole).any(|name| {
+        self.names.keys().chain(self.globs.keys()).any(|name| {
             fs::symlink_metadata(name).is_ok_and(|meta| {
                 let seconds = u64::try_from(meta.ctime()).unwrap_or(0);
                 let nanoseconds = u32::try_from(meta.ctime_nsec()).unwrap_or(0);
@@ -77,7 +93,10 @@ impl Places {
         let Ok(file) = std::path::absolute(file) else {
             return;
         };
-        let mut way: VecDeque<OsString> = steps(&file);
+        let pattern = file;
+        let glob = glob_directory(&pattern);
+        let file = glob.as_ref().unwrap_or(&pattern);
+        let mut way: VecDeque<OsString> = steps(file);
         let mut here = PathBuf::from("/");
         let mut links = 0;
         while let Some(step) = way.pop_front() {
@@ -107,7 +126,12 @@ impl Places {
             }
         }
         // The way ends at a directory.
-        self.whole.insert(here);
+        if glob.is_some()
+            && let Some(name) = pattern.file_name()
+        {
+            let pattern = here.join(name);
+            self.globs.entry(here).or_default().insert(pattern);
+        }
     }
 
     /// Whether an event means that a file may have new content, completely written.
@@ -119,11 +143,11 @@ impl Places {
             let link = self.names.get(path);
             let link = link.is_some_and(|link| is_change(event.kind, path, *link));
             // A file that goes from there is a change, too.
-            let whole = path
-                .parent()
-                .is_some_and(|parent| self.whole.contains(parent));
+            let globs = path.parent().and_then(|parent| self.globs.get(parent));
+            let is_matched =
+                globs.is_some_and(|globs| globs.iter().any(|pattern| matches_path(pattern, path)));
             let opened = is_metadata(event.kind) && self.closed.contains(path);
-            link || opened || whole && is_change(event.kind, path, true)
+            link || opened || is_matched && is_change(event.kind, path, true)
         })
     }
 }

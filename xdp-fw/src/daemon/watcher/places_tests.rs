@@ -147,6 +147,41 @@ fn a_loop_of_links_ends() {
 }
 
 #[test]
+fn a_glob_is_changed_by_what_it_stands_for() {
+    let directory = Directory::new();
+    let file = directory.write("real/a.txt");
+    symlink("real", directory.path("lists")).unwrap();
+    let pattern = directory.path("lists/*.txt");
+    let glob = places(&pattern);
+    assert!(glob.directories().contains(&directory.path("real")));
+    for name in ["a.txt", "new.txt"] {
+        assert!(glob.concern(&event(CLOSED, &directory.path("real").join(name))));
+        assert!(glob.concern(&event(REMOVED, &directory.path("real").join(name))));
+    }
+    for name in ["a.txt~", ".a.txt.swp", "#a.txt#", "a.txt.dpkg-new", "a.csv"] {
+        let path = directory.path("real").join(name);
+        assert!(!glob.concern(&event(CLOSED, &path)), "{name}");
+        assert!(!glob.concern(&event(MOVED_TO, &path)), "{name}");
+    }
+    // One that asks for them has them.
+    let asked = places(&directory.path("lists/*~"));
+    assert!(asked.concern(&event(CLOSED, &directory.path("real/a.txt~"))));
+    assert!(asked.adds_to(&glob) && !glob.adds_to(&places(&pattern)));
+    drop(file);
+}
+
+#[test]
+fn a_directory_that_is_closed_is_watched_itself() {
+    let directory = Directory::new();
+    let file = directory.write("a/b/fw.toml");
+    let closed = [directory.path("a")];
+    let places = Places::of([file].iter()).closed(closed.iter());
+    assert!(places.directories().contains(&directory.path("a")));
+    let mode = EventKind::Modify(ModifyKind::Metadata(notify::event::MetadataKind::Any));
+    assert!(places.concern(&event(mode, &directory.path("a"))));
+}
+
+#[test]
 fn a_lost_event_counts_as_a_change() {
     let lost = Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
     assert!(Places::default().concern(&lost));
