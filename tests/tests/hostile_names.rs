@@ -296,3 +296,52 @@ fn a_set_file_cannot_forge_a_line_of_the_log() {
     assert!(is_harmless(log.as_bytes()), "{log}");
     assert!(log.lines().all(|line| !line.starts_with("<0>")), "{log}");
 }
+
+#[test]
+fn udev_names_an_interface_by_its_environment() {
+    let hosts = Hosts::new("udev-quotes");
+    let _cables = cables(&hosts, &[SHELL]);
+    let mut daemon = Daemon::start(&hosts.edge, &config("\"eth9\"", &deny()));
+    daemon.stop();
+    daemon.write_config(&config(r#"'\$\(id\)\x27\"\;'"#, &deny()));
+    // udev takes the quotation marks off what it puts into a rule's command.
+    let attach = hosts
+        .edge
+        .command(daemon.binary())
+        .env("SUBSYSTEM", "net")
+        .env("INTERFACE", OsStr::from_bytes(SHELL))
+        .args(["attach", "--configured"])
+        .arg("--config")
+        .arg(daemon.config_path())
+        .arg("--pin-dir")
+        .arg(daemon.pin_dir())
+        .arg("--run-dir")
+        .arg(daemon.run_dir())
+        .arg("--state-dir")
+        .arg(daemon.state_dir())
+        .args(["--", "$(id);"])
+        .output()
+        .unwrap();
+    assert!(attach.status.success(), "{attach:?}");
+    assert!(link(&hosts.edge, SHELL).contains("prog/xdp"));
+}
+
+#[test]
+fn a_set_file_whose_name_is_not_text_breaks_no_status() {
+    let hosts = Hosts::new("set-bytes");
+    let _cable = hosts.cable(1_500);
+    let on_edge = |rest: &str| config(&format!("\"{EDGE_DEVICE}\""), rest);
+    let mut daemon = Daemon::start(&hosts.edge, &on_edge(&deny()));
+    let directory = daemon.config_path().parent().unwrap().join("lists");
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join(OsStr::from_bytes(b"\xff.txt")), "nonsense\n").unwrap();
+    let sets = "[[rule]]\nname = \"s\"\naction = \"drop\"\nsource = [\"@s\"]\n[set.s]\nfiles = [\"lists/*\"]\n";
+    daemon.edit(&on_edge(sets));
+    let status = daemon.status();
+    let file = status.pointer("/last_reload/problems/0/file").unwrap();
+    assert!(
+        file.as_str().unwrap().ends_with(r"/lists/\xff.txt"),
+        "{file}"
+    );
+    assert_eq!(daemon.cli(&["status"]).status.code(), Some(0));
+}

@@ -110,7 +110,7 @@ pub(super) fn build(
     let mut ids = reuse::identify(&maps)?;
     if !reuse::are_as_found(&reused, &ids) {
         let shown = directory.display();
-        tracing::warn!("{shown}: pins were changed meanwhile; every table is built again");
+        tracing::warn!("{shown}: pins were changed meanwhile; every table is built anew");
         reuse::clear(&directory)?;
         reused = reuse::NOTHING;
         (ebpf, maps) = fill::create(loader, kernel, tables, &reused)?;

@@ -148,7 +148,7 @@ fn take_table(
 ) -> Result<bool, Error> {
     for (map, id) in table.maps().into_iter().zip(record.maps) {
         if let Err(error) = take_map(loader, from, to, map, id) {
-            tracing::warn!("{error}; the table is built again");
+            tracing::warn!("{error}; the table is built anew");
             remove_table(to, table)?;
             return Ok(false);
         }
@@ -188,7 +188,7 @@ pub(super) fn record(
         let close = || match close(directory, table, *ids) {
             Ok(()) => *content,
             Err(error) => {
-                tracing::warn!("{error}; the table is built again with the next reload");
+                tracing::warn!("{error}; the table is built anew with the next reload");
                 UNKNOWN
             }
         };
@@ -230,7 +230,7 @@ pub(super) fn pin_again(from: &Path, to: &Path) {
         let pinned = MapData::from_pin(&path).map(|map| map.pin(to.join(name)));
         if !matches!(pinned, Ok(Ok(()))) {
             tracing::warn!(
-                "{}: cannot be kept; its table is built again",
+                "{}: cannot be kept; its table is built anew",
                 path.display()
             );
         }
@@ -245,7 +245,7 @@ fn read(generation: &Path) -> Vec<Record> {
     }
     let entries = u32::try_from(TABLES.len()).unwrap_or(u32::MAX);
     read_array(&path, Some(entries)).unwrap_or_else(|error| {
-        tracing::warn!("{error}; its tables are built again");
+        tracing::warn!("{error}; its tables are built anew");
         Vec::new()
     })
 }
