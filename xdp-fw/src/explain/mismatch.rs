@@ -265,7 +265,8 @@ fn entries(written: &str) -> Vec<String> {
         .and_then(|it| it.strip_suffix(']'));
     let entries = list.map_or_else(|| vec![written], |list| list.split(", ").collect());
     let bare = |entry: &str| {
-        let entry = entry.trim_matches('"');
+        // TOML takes apostrophes for what has a backslash.
+        let entry = entry.trim_matches(['"', '\'']);
         // A single address, as people write it.
         let address = if entry.contains(':') {
             entry.strip_suffix("/128")
