@@ -1,6 +1,10 @@
 //! Who connects, and then does nothing, keeps the daemon from nothing.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -145,11 +149,8 @@ fn a_request_that_drips_is_closed_after_its_time() {
     std::thread::scope(|scope| {
         // As fast as it is taken: what counts is when the request began.
         scope.spawn(move || {
-            while drip.write_all(b"x").is_ok() && drip.flush().is_ok() {
+            while drip.write_all(b"x").is_ok() {
                 std::thread::yield_now();
-                if drip.peer_addr().is_err() {
-                    break;
-                }
             }
         });
         await_close(&mut slow);
@@ -306,14 +307,9 @@ fn a_confirm_after_the_deadline_is_too_late_however_busy_the_daemon_was() {
     await_deadline();
     daemon.forget_messages();
     kill(pid(&daemon), Signal::SIGCONT).unwrap();
-    let mut answer = Vec::new();
-    control
-        .set_read_timeout(Some(std::time::Duration::from_secs(20)))
-        .unwrap();
     let mut chunk = [0; 4_096];
     let length = control.read(&mut chunk).unwrap();
-    answer.extend_from_slice(&chunk[..length]);
-    let answer = String::from_utf8(answer).unwrap();
+    let answer = String::from_utf8_lossy(&chunk[..length]);
     assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
     drop(control);
     reload.wait_with_output().unwrap();
@@ -339,10 +335,8 @@ fn a_confirm_whose_client_died_is_not_done() {
     let log = daemon.log();
     assert!(!log.contains("confirmed generation"), "{log}");
     let mut wire = hosts.wire();
-    assert_eq!(
-        said(&daemon.cli(&["confirm"])).contains("nobody confirmed it in time"),
-        true
-    );
+    let late = said(&daemon.cli(&["confirm"]));
+    assert!(late.contains("nobody confirmed it in time"), "{late}");
     assert!(is_denied(&mut wire, 1));
 }
 
