@@ -233,6 +233,3 @@ async fn line<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         let _ = connection.await;
     }
 }
-
-#[cfg(test)]
-mod tests;
