@@ -51,7 +51,7 @@ const SIGNS: &[Sign] = &[
     (
         is_nft,
         "a ruleset of nftables",
-        "`nft -j list set FAMILY TABLE SET | jq -r '.nftables[].set?.elem[]? | .elem.val? // . | \
+        "`nft -j list set FAMILY TABLE SET | jq -r '.nftables[].set?.elem[]? | .elem?.val? // . | \
          if type == \"string\" then . elif .prefix then \"\\(.prefix.addr)/\\(.prefix.len)\" else \
          .range | join(\"-\") end' > NEW`",
     ),
@@ -308,7 +308,7 @@ fn worded(lines: &[&str]) -> Option<Format> {
             words.clone().filter(|word| is_word(word)).count(),
             words.count(),
         );
-        words >= 3 && words * 2 > all
+        words >= 2 && words * 2 > all
     };
     most(is_prose).then(|| Format::new("prose", ONE_PER_LINE))
 }

@@ -235,7 +235,7 @@ fn zero_led(text: &str) -> Option<Odd> {
         .map_or((text, None), |(address, length)| (address, Some(length)));
     let parts: Vec<&str> = address.split('.').collect();
     let is_led = |part: &&str| part.len() > 1 && part.starts_with('0');
-    if parts.len() != 4 || !parts.iter().any(|part| is_led(part)) {
+    if parts.len() != 4 || !parts.iter().any(is_led) {
         return None;
     }
     let octets: [u8; 4] = octets(address)?.try_into().ok()?;

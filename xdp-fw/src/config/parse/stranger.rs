@@ -46,7 +46,7 @@ pub(super) fn report(
         _ => "[set.NAME], [[rule]] or [[expect]]",
     };
     let first = document.keys().map(|key| key.span().start).min();
-    if let Some(format) = foreign::of_lines(lines.take(LINES)).filter(|it| it.is_sure()) {
+    if let Some(format) = foreign::of_lines(lines.take(LINES)).filter(foreign::Format::is_sure) {
         let message = format!("this is {}; expected {expected}", format.name());
         report.syntax(first.unwrap_or(0), true, message);
         return Syntax::Settled;

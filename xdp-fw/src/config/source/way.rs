@@ -42,12 +42,12 @@ pub(super) struct Found {
 impl Found {
     /// Follows the way to a file, for user `user`.
     pub(super) fn file(path: &Path, user: u32) -> Result<Self, FileError> {
-        Walk::along(path, user)?.to_the_end(false)
+        Walk::along(path, user)?.reach(false)
     }
 
     /// Follows the way to a directory.
     pub(super) fn directory(path: &Path, user: u32) -> Result<Self, FileError> {
-        Walk::along(path, user)?.to_the_end(true)
+        Walk::along(path, user)?.reach(true)
     }
 
     /// Opens what was found for reading; `None` if something else is there in the meantime.
@@ -107,7 +107,7 @@ impl Walk {
         }
     }
 
-    fn to_the_end(mut self, to_directory: bool) -> Result<Found, FileError> {
+    fn reach(mut self, to_directory: bool) -> Result<Found, FileError> {
         while let Some(step) = self.rest.pop() {
             if !self.rest.is_empty() || to_directory || step == ".." {
                 match self.enter(&step)? {
