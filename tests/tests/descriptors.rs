@@ -128,7 +128,7 @@ fn a_start_without_descriptors_leaves_pins_and_the_base_as_they_are() {
     let mut wire = hosts.wire();
     let mut failed = 0;
     for number in (12..60).step_by(2) {
-        daemon.limit_descriptors(Some(number));
+        daemon.limit_descriptors(number, number);
         match daemon.try_restart() {
             Ok(()) => {
                 daemon.kill9();
@@ -151,7 +151,7 @@ fn a_start_without_descriptors_leaves_pins_and_the_base_as_they_are() {
         assert!(!passes(&mut wire, &denied()), "{number}");
     }
     assert!(failed > 0, "the first ones have too few");
-    daemon.limit_descriptors(None);
+    daemon.unlimit_descriptors();
     daemon.restart();
     assert!(!passes(&mut wire, &denied()), "one of the two is in force");
 }

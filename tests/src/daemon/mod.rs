@@ -26,7 +26,6 @@ pub use self::notify::Message;
 use self::places::Places;
 pub use self::places::binary;
 use self::process::Process;
-use crate::descriptors::limit_command;
 use crate::netns::Netns;
 
 /// How long a start or a reload may take: loading and verifying are seconds on a slow machine.
@@ -59,8 +58,6 @@ pub struct Daemon<'a> {
     arguments: Vec<String>,
     /// Whether its standard error passes for the journal's.
     journal: bool,
-    /// How many descriptors it may have.
-    descriptors: Option<usize>,
     /// What the last process wrote that has ended.
     last_log: String,
     /// The fault that the next one is to meet.
@@ -109,7 +106,6 @@ impl<'a> Daemon<'a> {
             descriptors: None,
             arguments: Vec::new(),
             journal: false,
-            descriptors: None,
             last_log: String::new(),
             fault: None,
         }
@@ -153,9 +149,6 @@ impl<'a> Daemon<'a> {
                 .arg(&self.places.binary);
         }
         command.arg("run").args(self.places.arguments());
-        if let Some(number) = self.descriptors {
-            limit_command(&mut command, number);
-        }
         command.args(&self.arguments);
         if let Some(files) = &self.host_files {
             files.show(&mut command);
@@ -231,9 +224,9 @@ impl<'a> Daemon<'a> {
         self.journal = true;
     }
 
-    /// From its next start on it may have so many descriptors; `None` takes the limit away.
-    pub fn limit_descriptors(&mut self, number: Option<usize>) {
-        self.descriptors = number;
+    /// From its next start on it may have as many descriptors as this process.
+    pub fn unlimit_descriptors(&mut self) {
+        self.descriptors = None;
     }
 
     /// Its process id.
