@@ -55,6 +55,7 @@ pub fn sets<'a>(sets: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeMap<
 pub fn set(prefixes: impl IntoIterator<Item = IpNetwork>) -> Set {
     Set {
         prefixes: Arc::new(prefixes.into_iter().collect()),
+        inline: Arc::default(),
         files: Vec::new(),
         position: nowhere(),
     }

@@ -91,7 +91,14 @@ fn deny_client() -> String {
     rule("deny", "drop", "source = \"192.0.2.2\"")
 }
 
-/// A daemon with an empty `/etc` and `/run`, running.
+/// Who tests are logged in as, by logind's list.
+const LOGGED_IN: [&str; 4] = ["192.0.2.2", "2001:db8::2", "fe80::2%e0", "198.51.100.2"];
+
+fn login(host: &str) -> String {
+    format!("REMOTE=1\nREMOTE_HOST={host}\nSERVICE=sshd\nCLASS=user\nSTATE=active\n")
+}
+
+/// A daemon with nothing but logins in its `/etc` and `/run`, running.
 fn start<'a>(hosts: &'a Hosts, config: &str) -> Daemon<'a> {
     let mut daemon = prepare(hosts, config);
     daemon.restart();
@@ -101,7 +108,14 @@ fn start<'a>(hosts: &'a Hosts, config: &str) -> Daemon<'a> {
 fn prepare<'a>(hosts: &'a Hosts, config: &str) -> Daemon<'a> {
     let mut daemon = Daemon::prepare(&hosts.edge, config);
     daemon.host_file("etc/hostname", "edge\n");
+    for (number, host) in LOGGED_IN.iter().enumerate() {
+        daemon.host_file(&session_file(number), login(host));
+    }
     daemon
+}
+
+fn session_file(number: usize) -> String {
+    format!("run/systemd/sessions/c{number}")
 }
 
 /// Writes a configuration, and gives why it was refused; panics if it was not.
@@ -371,11 +385,9 @@ fn a_ban_of_someone_who_only_tries_passwords_goes_into_force() {
     let _cable = cable(&hosts);
     let mut daemon = start(&hosts, &config(""));
     let _session = Session::open(&hosts, EDGE, 22);
-    let login = |host: &str| format!("REMOTE=1\nREMOTE_HOST={host}\nSERVICE=sshd\n");
-    daemon.host_file("run/systemd/sessions/1", &login("192.0.2.2"));
     refused(&mut daemon, &config(&deny_client()));
     // Somebody else is logged in; this one is just connected.
-    daemon.host_file("run/systemd/sessions/1", &login("192.0.2.3"));
+    daemon.host_file(&session_file(0), login("192.0.2.3"));
     accepted(&mut daemon, &config(&deny_client()).replace("deny", "ban"));
 }
 

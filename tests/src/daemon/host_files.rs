@@ -29,16 +29,25 @@ impl HostFiles {
     }
 
     /// Writes a file, `etc/…` or `run/…`, with the directories above it.
-    pub(super) fn write(&self, path: &str, text: &str) {
+    pub(super) fn write(&self, path: &str, bytes: &[u8]) {
+        let path = self.path(path);
+        let directory = path.parent().expect("a file is in a directory");
+        fs::create_dir_all(directory)
+            .and_then(|()| fs::write(&path, bytes))
+            .expect("a directory of one's own can be written to");
+    }
+
+    /// Removes a file that is there.
+    pub(super) fn remove(&self, path: &str) {
+        fs::remove_file(self.path(path)).expect("it was written before");
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
         assert!(
             REPLACED.iter().any(|it| Path::new(path).starts_with(it)),
             "{path}: only these are replaced: {REPLACED:?}"
         );
-        let path = self.root.join(path);
-        let directory = path.parent().expect("a file is in a directory");
-        fs::create_dir_all(directory)
-            .and_then(|()| fs::write(&path, text))
-            .expect("a directory of one's own can be written to");
+        self.root.join(path)
     }
 
     /// Has the command see them.

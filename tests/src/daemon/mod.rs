@@ -54,6 +54,7 @@ pub struct Daemon<'a> {
     confined: bool,
     /// Soft and hard limit on descriptors.
     descriptors: Option<(u64, u64)>,
+    hides_processes: bool,
     /// Arguments of `run` beside the places.
     arguments: Vec<String>,
     /// Whether its standard error passes for the journal's.
@@ -104,6 +105,7 @@ impl<'a> Daemon<'a> {
             watches: true,
             confined: false,
             descriptors: None,
+            hides_processes: false,
             arguments: Vec::new(),
             journal: false,
             last_log: String::new(),
@@ -159,6 +161,9 @@ impl<'a> Daemon<'a> {
         if !self.watches {
             denied::deny_inotify(&mut command);
         }
+        if self.hides_processes {
+            unit::hide_processes(&mut command);
+        }
         if self.confined {
             unit::confine(&mut command);
         }
@@ -191,11 +196,22 @@ impl<'a> Daemon<'a> {
 
     /// From its next start on it sees an `/etc` and a `/run` with nothing in them but such files:
     /// `host_file("etc/resolv.conf", …)`.
-    pub fn host_file(&mut self, path: &str, text: &str) {
+    pub fn host_file(&mut self, path: &str, content: impl AsRef<[u8]>) {
         let root = self.places.directory().join("host");
         self.host_files
             .get_or_insert_with(|| HostFiles::new(root))
-            .write(path, text);
+            .write(path, content.as_ref());
+    }
+
+    /// Removes such a file.
+    pub fn remove_host_file(&self, path: &str) {
+        let files = self.host_files.as_ref();
+        files.expect("a file was written").remove(path);
+    }
+
+    /// From its next start on it sees no process but its own in `/proc`, as under the unit.
+    pub fn hide_processes(&mut self) {
+        self.hides_processes = true;
     }
 
     /// From its next start on it gets no netlink socket of this family: `EPERM`.

@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
 
 /// `CapabilityBoundingSet=` of the unit by number: CAP_NET_ADMIN, CAP_SYS_RESOURCE, CAP_PERFMON and
@@ -14,6 +16,22 @@ use nix::sys::resource::{Resource, setrlimit};
 const KEPT: [libc::c_ulong; 4] = [12, 24, 38, 39];
 /// More than there are.
 const END: libc::c_ulong = 64;
+
+/// `ProtectProc=invisible`: has the command see no other process in a `/proc` of its own.
+pub(super) fn hide_processes(command: &mut Command) {
+    let hide = || {
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        let options = Some("hidepid=invisible");
+        mount(Some("proc"), "/proc", Some("proc"), flags, options)?;
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes system calls on constants; it neither
+    // allocates nor takes a lock.
+    unsafe { command.pre_exec(hide) };
+}
 
 /// Has the command run with the unit's capabilities and no other.
 pub(super) fn confine(command: &mut Command) {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use crate::daemon::control::client;
-use crate::daemon::{self, Interface, LastReload, Source, State, Trial, counted};
+use crate::daemon::{self, GuardRefusal, Interface, LastReload, Source, State, Trial, counted};
 use crate::datapath::Table;
 use crate::timestamp::Timestamp;
 
@@ -21,8 +21,8 @@ const MARGIN: usize = 15;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Asks the daemon; with the daemon stopped the exit code is 4, and `xdp-fw stats` still reads the \
-counters. The exit code is 1 while the daemon is starting, or an interface that is \
-configured is not filtered.
+counters. The exit code is 1 while the daemon is starting, an interface that is configured is not filtered, \
+or the lock-out guard refuses what the file says.
 
 Examples:
   xdp-fw status
@@ -73,6 +73,9 @@ fn text(status: &daemon::Status, now: Timestamp, audience: Audience) -> String {
             line(label, &value);
         }
     }
+    if let Some(refusal) = &status.guard_refusal {
+        line("lock-out guard", &guard_refusal(refusal, now));
+    }
     line("metrics", &metrics(status));
     for (index, interface) in status.interfaces.iter().enumerate() {
         line(
@@ -82,6 +85,9 @@ fn text(status: &daemon::Status, now: Timestamp, audience: Audience) -> String {
     }
     for warning in &status.warnings {
         line("warning", warning);
+    }
+    for left_out in &status.left_out {
+        line("warning", &left_out.to_string());
     }
     for error in &status.errors {
         line("error", error);
@@ -142,6 +148,19 @@ fn last_reload(reload: &LastReload, now: Timestamp) -> Vec<(&'static str, String
     let error = reload.error.as_deref().unwrap_or_default();
     lines.extend(error.lines().map(|line| ("", line.to_owned())));
     lines
+}
+
+fn guard_refusal(refusal: &GuardRefusal, now: Timestamp) -> String {
+    let since = refusal.since.age(now);
+    match refusal.next_attempt {
+        Some(at) => {
+            let next = now.age(at);
+            format!("REFUSES what the file says since {since}; asked again in {next}")
+        }
+        None => {
+            format!("REFUSES what the file says since {since}; asked again by `xdp-fw reload` only")
+        }
+    }
 }
 
 fn metrics(status: &daemon::Status) -> String {

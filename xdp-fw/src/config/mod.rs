@@ -27,6 +27,7 @@ mod set_file;
 mod size;
 pub mod snapshot;
 mod source;
+mod without;
 
 pub use cache::{Cache, Reads};
 pub use confirm::{bound_confirm, parse_confirm};

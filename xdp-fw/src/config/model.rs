@@ -151,6 +151,8 @@ pub enum OnStop {
 pub struct Set {
     /// Every prefix; none lies inside another. Shared with whoever compiles them.
     pub prefixes: Arc<Prefixes>,
+    /// Those of them that stand in the configuration itself, here or in a set in it.
+    pub inline: Arc<Prefixes>,
     /// Its own files, globs resolved.
     pub files: Vec<PathBuf>,
     /// Where the set is defined.

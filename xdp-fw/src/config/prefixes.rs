@@ -16,8 +16,8 @@ use super::meter::Amount;
 /// A million of IPv4 weigh 5 MB, and as many of IPv6 17 MB; an [`IpNetwork`] of either is 18 bytes.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Prefixes {
-    v4: Vec<(Ipv4Addr, u8)>,
-    v6: Vec<(Ipv6Addr, u8)>,
+    pub(super) v4: Vec<(Ipv4Addr, u8)>,
+    pub(super) v6: Vec<(Ipv6Addr, u8)>,
 }
 
 impl Prefixes {
@@ -173,7 +173,7 @@ impl Repeated {
 }
 
 /// An address of either family.
-trait Address: Copy + Eq {
+pub(super) trait Address: Copy + Eq {
     type Key: Ord;
 
     /// A number for each prefix that orders it behind those that contain it.
@@ -181,6 +181,9 @@ trait Address: Copy + Eq {
 
     /// The first address that shares the first `length` bits.
     fn first(self, length: u8) -> Self;
+
+    /// The first address of the second half of a prefix of this length, of which it is the first.
+    fn second_half(self, length: u8) -> Self;
 
     /// How many bits it has.
     const BITS: u8;
@@ -198,6 +201,11 @@ impl Address for Ipv4Addr {
         Self::from_bits(self.to_bits() & !host)
     }
 
+    fn second_half(self, length: u8) -> Self {
+        let bit = 1_u32.rotate_right(u32::from(length) + 1);
+        Self::from_bits(self.to_bits() | bit)
+    }
+
     const BITS: u8 = 32;
 }
 
@@ -213,11 +221,16 @@ impl Address for Ipv6Addr {
         Self::from_bits(self.to_bits() & !host)
     }
 
+    fn second_half(self, length: u8) -> Self {
+        let bit = 1_u128.rotate_right(u32::from(length) + 1);
+        Self::from_bits(self.to_bits() | bit)
+    }
+
     const BITS: u8 = 128;
 }
 
 /// Lists that are sorted in parts, as those of several files, are merged in one go.
-fn sort<A: Address>(prefixes: &mut [(A, u8)]) {
+pub(super) fn sort<A: Address>(prefixes: &mut [(A, u8)]) {
     let key = |&(address, length): &(A, u8)| address.key(length);
     if !prefixes.is_sorted_by_key(key) {
         prefixes.sort_by_key(key);
@@ -241,11 +254,13 @@ fn merged<A: Address>(mut prefixes: Vec<(A, u8)>, repeated: &mut Repeated) -> Ve
 }
 
 fn any_contains<A: Address>(prefixes: &[(A, u8)], address: A) -> bool {
-    (0..=A::BITS).any(|length| {
-        let wanted = address.first(length).key(length);
-        let key = |&(address, length): &(A, u8)| address.key(length);
-        prefixes.binary_search_by_key(&wanted, key).is_ok()
-    })
+    (0..=A::BITS).any(|length| position(prefixes, (address.first(length), length)).is_some())
+}
+
+/// Where a prefix stands among others.
+pub(super) fn position<A: Address>(prefixes: &[(A, u8)], prefix: (A, u8)) -> Option<usize> {
+    let key = |&(address, length): &(A, u8)| address.key(length);
+    prefixes.binary_search_by_key(&key(&prefix), key).ok()
 }
 
 #[cfg(test)]

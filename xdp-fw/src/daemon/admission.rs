@@ -10,9 +10,9 @@ use xdp_fw_common::{Ingress, Verdict, decide};
 
 use crate::config::Config;
 use crate::datapath::{Datapath, Error, Prepared, Probe};
-use crate::guard::{self, Cause, CutOff, Fate, Witness};
+use crate::guard::{self, Cause, CutOff, Fate, Logins, Witness};
 use crate::interfaces;
-use crate::policy::{HostTables, Memo, Tables};
+use crate::policy::{HostTables, LeftOut, Memo, Tables};
 
 use super::candidate;
 use super::kernel::blocking;
@@ -78,6 +78,7 @@ impl Owner {
         config: &Config,
         hash: [u8; 32],
         guarding: Guarding,
+        logins: &Logins,
     ) -> Result<Option<Questions>, KernelError> {
         if guarding == Guarding::Off || !config.guard {
             return Ok(None);
@@ -93,7 +94,7 @@ impl Owner {
                 None => Today::Nothing,
             },
         };
-        let surroundings = guard::look(&guard::logins().await).await;
+        let surroundings = guard::look(logins).await;
         let is_filtered = |name: &str| {
             let mut patterns = config.interfaces.iter();
             patterns.any(|pattern| interfaces::matches(pattern, name))
@@ -125,7 +126,14 @@ impl Owner {
             .map(|it| (it.index, it.name.into()))
             .collect();
         let fallback = move || {
-            let tables = candidate::tables(&path, &loaded.config, &names, &Memo::default()).ok()?;
+            let tables = candidate::tables(
+                &path,
+                &loaded.config,
+                &LeftOut::default(),
+                &names,
+                &Memo::default(),
+            )
+            .ok()?;
             Some(Fallback::Other(Box::new(tables)))
         };
         blocking(fallback).await

@@ -12,7 +12,7 @@ use tracing::debug;
 use crate::config::snapshot::{Content, Stored};
 use crate::config::{self, Cache, Config, FileError, Loaded};
 use crate::fault::{self, Point};
-use crate::policy::{Memo, Policy, Tables, compile_after};
+use crate::policy::{LeftOut, Memo, Policy, Tables, compile_after};
 
 use super::attempt::Attempt;
 use super::refusal::Refusal;
@@ -63,17 +63,25 @@ pub(super) fn read_stored(state_dir: &Path, content: &Content) -> Result<Loaded,
     Ok(config::load(stored.main(), &stored)?)
 }
 
-/// Compiles a configuration for the interfaces that there are, by index and name, after another one.
+/// Compiles a configuration, of whose sets something is left out, for the interfaces that there are,
+/// by index and name, after another one.
 pub(super) fn tables(
     path: &Path,
     config: &Config,
+    left_out: &LeftOut,
     interfaces: &[(u32, String)],
     before: &Memo,
 ) -> Result<Tables, Refusal> {
     if let Err(fault) = fault::point(Point::Compiling) {
         debug!("{fault}");
     }
-    let policy = Policy::from_config(config);
+    let policy = if left_out.is_empty() {
+        Policy::from_config(config)
+    } else {
+        let mut config = config.clone();
+        left_out.apply(&mut config.sets);
+        Policy::from_config(&config)
+    };
     compile_after(before, &policy, interfaces).map_err(|source| Refusal::Policy {
         path: path.to_owned(),
         source,

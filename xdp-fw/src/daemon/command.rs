@@ -98,6 +98,15 @@ pub(super) enum Cause {
     Signal,
     /// `xdp-fw reload`.
     Control,
+    /// What the lock-out guard refused is asked again.
+    Guard,
+}
+
+impl Cause {
+    /// Whether an operator asks, who may have changed something that no file shows.
+    pub(super) fn is_operator(self) -> bool {
+        matches!(self, Self::Signal | Self::Control)
+    }
 }
 
 /// How a reload is wanted. As JSON, every key may be left out.

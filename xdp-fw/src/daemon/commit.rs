@@ -16,6 +16,8 @@ use crate::policy::Tables;
 
 use super::admission::{Guarding, Questions, Unseen};
 use super::expectations::{self, Unmet};
+use super::left_out::Spared;
+use super::left_out_record::Record;
 use super::refusal::{KernelError, Refusal};
 
 /// How long a configuration is on trial.
@@ -43,6 +45,11 @@ pub(super) struct Step {
     pub(super) guarding: Guarding,
     /// The configuration's.
     pub(super) hash: [u8; 32],
+    /// What is left out of its sets.
+    pub(super) spared: Spared,
+    /// What is left out of generations so far, and where that is kept.
+    pub(super) record: Record,
+    pub(super) state_dir: PathBuf,
     /// What is asked before.
     pub(super) questions: Option<Questions>,
     /// What is written down before, if it is on trial.
@@ -52,6 +59,9 @@ pub(super) struct Step {
 /// What a commit came to.
 pub(super) struct Committed {
     pub(super) generation: Generation,
+    /// What is left out of it, and of others.
+    pub(super) spared: Spared,
+    pub(super) record: Record,
     pub(super) unseen: Unseen,
     pub(super) unmet: Unmet,
     /// What is written in the state directory by now, if it is on trial.
@@ -78,13 +88,23 @@ impl Step {
         let prepared = datapath.prepare(tables, self.hash);
         let prepared = prepared.map_err(KernelError::from)?;
         log_work_of_verifier(&prepared);
-        let unmet =
-            expectations::check(&prepared, tables, config, &self.interfaces, self.guarding)?;
+        let expected = expectations::without(config, &self.spared.left_out);
+        let unmet = expectations::check(
+            &prepared,
+            tables,
+            &expected,
+            &self.interfaces,
+            self.guarding,
+        )?;
         let unseen = match self.questions {
             Some(questions) => questions.ask(datapath, &prepared, tables, config)?,
             None => Unseen::default(),
         };
         let generation = prepared.generation().clone();
+        let more = self.record.with(generation.number, self.spared.clone());
+        if let Some(record) = &more {
+            record.write_or_warn(&self.state_dir);
+        }
         let index = match self.trial {
             Some(trial) => Some(commit_on_trial(datapath, prepared, trial)?),
             None => {
@@ -94,6 +114,8 @@ impl Step {
         };
         Ok(Committed {
             generation,
+            spared: self.spared,
+            record: more.unwrap_or(self.record),
             unseen,
             unmet,
             index,

@@ -4,6 +4,7 @@
 //! decides which configuration it is to be, or what is told of it: that is `reload`'s and `start`'s.
 
 use std::collections::HashSet;
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -202,9 +203,12 @@ impl Owner {
         let path = self.settings.config.clone();
         let names = with_named(&named, named_interfaces(&config));
         let compiled = self.compiled.clone();
+        let logins = self.logins(&config).await;
+        let spared = self.spare(&config, hash, guarding, &logins).await?;
+        let left_out = spared.left_out.clone();
         let noted = Noted(self.memory.notes.compiling(hash));
         let compile = move || {
-            let tables = candidate::tables(&path, &config, &names, &compiled);
+            let tables = candidate::tables(&path, &config, &left_out, &names, &compiled);
             (config, names, tables)
         };
         let (config, names, tables) = abandonable(&self.memory.stop, compile).await?;
@@ -216,14 +220,19 @@ impl Owner {
             interfaces: names,
             guarding,
             hash,
-            questions: self.questions(&config, hash, guarding).await?,
+            spared,
+            record: self.record.clone(),
+            state_dir: self.memory.state_dir.clone(),
+            questions: self.questions(&config, hash, guarding, &logins).await?,
             trial,
         };
         let work = move |datapath: &mut Datapath| {
             let committed = step.commit(datapath, &config)?;
             Ok::<_, Refusal>((config, committed))
         };
-        let (config, committed) = self.kernel.run(work).await??;
+        let (config, mut committed) = self.kernel.run(work).await??;
+        self.record = mem::take(&mut committed.record);
+        self.note_spared(&config, mem::take(&mut committed.spared));
         self.tell_unmet(&committed.unmet);
         self.tell(&committed.unseen);
         self.named = named;
@@ -231,7 +240,7 @@ impl Owner {
         Ok((config, committed))
     }
 
-    fn announce(&self, generation: &Generation, loaded: &Loaded, source: Source) {
+    pub(super) fn announce(&self, generation: &Generation, loaded: &Loaded, source: Source) {
         self.status.send_modify(|status| {
             status.in_force(generation, source, self.kernel.pins());
             status.warnings = loaded.warnings.iter().map(ToString::to_string).collect();

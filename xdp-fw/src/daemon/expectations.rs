@@ -3,10 +3,12 @@
 //! Owns what an unmet expectation means: a refusal, but for rules that have been in force before.
 //! There a filter beats none, and it is told.
 
+use std::borrow::Cow;
+
 use crate::config::{Config, Problem, Problems};
 use crate::datapath::{Error, Prepared};
-use crate::explain::{Judge, unmet};
-use crate::policy::Tables;
+use crate::explain::{Judge, Subject, unmet};
+use crate::policy::{LeftOut, Tables};
 
 use super::admission::Guarding;
 use super::owner::Owner;
@@ -47,6 +49,21 @@ pub(super) fn check(
         Err(error) if has_been_in_force => Ok(Unmet(Some(chain(&error)))),
         Err(error) => Err(KernelError::from(error).into()),
     }
+}
+
+/// The configuration without what it expects of addresses that are left out of its sets: whoever is
+/// expected to be dropped, and is logged in, is not dropped for a while.
+pub(super) fn without<'a>(config: &'a Config, left_out: &LeftOut) -> Cow<'a, Config> {
+    if left_out.is_empty() || config.expectations.is_empty() {
+        return Cow::Borrowed(config);
+    }
+    let mut config = config.clone();
+    config.expectations.retain(|expectation| {
+        let addresses = Subject::of(&expectation.packet.frame, None).addresses();
+        let is_spared = |(source, to)| left_out.names(source) || left_out.names(to);
+        !addresses.is_some_and(is_spared)
+    });
+    Cow::Owned(config)
 }
 
 fn run(

@@ -7,7 +7,7 @@ use std::fmt;
 use xdp_fw_common::Reason;
 
 use crate::config::{Config, Position};
-use crate::guard::{Cause, CutOff};
+use crate::guard::{Cause, CutOff, Role};
 
 /// Most that are named one by one.
 const MOST: usize = 10;
@@ -70,6 +70,12 @@ impl LockOut {
         self
     }
 
+    /// For whom the packets stand.
+    pub(super) fn roles(&self) -> Vec<Role> {
+        let roles = self.cut_off.iter().map(|cut| cut.by.witness.role);
+        roles.collect()
+    }
+
     /// Who, by what, and which packet: a line for everyone.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
         let lines = self.cut_off.iter().take(MOST).map(ToString::to_string);
@@ -128,7 +134,7 @@ mod tests {
     use super::*;
     use crate::config::{Action, Rule};
     use crate::daemon::testing::config;
-    use crate::guard::{Role, Witness};
+    use crate::guard::Witness;
 
     fn lock_out(causes: Vec<(Role, &'static str, Cause)>) -> LockOut {
         let mut config = config(&["eth0"]);

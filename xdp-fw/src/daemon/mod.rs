@@ -9,7 +9,8 @@
 //! - `announcement`: what the log says of it
 //! - `attempt`: what is read or compiled just now, for the next start if this process dies of it
 //! - `expectations`, `admission`: what it must pass before it is committed; `lockout`: whom it would
-//!   cut off
+//!   cut off; `left_out`, `left_out_record`: whom sets do not cut off; `again`: when that is looked at
+//!   again
 //! - `trial`, `alarm`, `resume`: in force until it is confirmed; `memory`, `outlook`: over restarts, too
 //! - `plan`, `attachments`, `actions`: which interfaces the program is on; `vlan`: which of them
 //!   hide tags from rules
@@ -21,6 +22,7 @@
 
 mod actions;
 mod admission;
+mod again;
 mod alarm;
 mod announcement;
 mod attachments;
@@ -36,6 +38,8 @@ mod expectations;
 mod failures;
 mod heap;
 mod kernel;
+mod left_out;
+mod left_out_record;
 mod links;
 mod listener;
 pub mod lock;
@@ -77,6 +81,7 @@ use alarm::Alarm;
 use attachments::Attachments;
 use control::Control;
 use kernel::Kernel;
+use left_out_record::Record;
 use links::Links;
 use lock::Lock;
 use memory::Memory;
@@ -92,11 +97,14 @@ pub(crate) use listener::descriptors::raise_limit as raise_descriptor_limit;
 
 pub use command::{Confirmed, Refused, ReloadOptions, Reloaded, RolledBack, Unloaded};
 pub use error::Error;
+pub(crate) use left_out_record::left_out;
 pub use lockout::LockOut;
 pub(crate) use refusal::chain;
 pub use refusal::{KernelError, ProblemReport, Refusal};
-pub use status::{Interface, LastReload, Listener, Source, State, Status, Trial};
 pub(crate) use status::{counted, few};
+pub use status::{
+    GuardRefusal, Interface, LastReload, LeftOut, Listener, Source, State, Status, Trial,
+};
 pub(crate) use systemd::runs_the_host;
 pub(crate) use vlan::rules_on_tags;
 
@@ -146,6 +154,8 @@ impl Settings {
         let lock = Lock::acquire(&self.run_dir)?;
         let kernel = Kernel::open(self.pin_dir.clone()).await?;
         let memory = Memory::read(self.state_dir.clone()).await?;
+        let state_dir = self.state_dir.clone();
+        let record = kernel::blocking(move || Record::read(&state_dir)).await?;
         let alarm = Alarm::new().map_err(|source| Error::Events {
             what: "the end of a trial",
             source,
@@ -185,6 +195,9 @@ impl Settings {
                 alarm,
                 named: Vec::new(),
                 compiled: crate::policy::Memo::default(),
+                spared: left_out::Spared::default(),
+                record,
+                before: None,
                 troubles: std::collections::BTreeMap::new(),
             },
         })

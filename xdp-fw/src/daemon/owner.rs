@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -20,6 +20,8 @@ use super::attachments::Attachments;
 use super::command::Command;
 use super::error::Error;
 use super::kernel::Kernel;
+use super::left_out::{Before, Spared};
+use super::left_out_record::Record;
 use super::memory::Memory;
 use super::metrics::Exporter;
 use super::refusal::Refusal;
@@ -61,6 +63,11 @@ pub(super) struct Owner {
     pub(super) named: Vec<(u32, String)>,
     /// What the compiler need not work out again.
     pub(super) compiled: Memo,
+    /// What is left out of the sets in force, and of those of earlier generations.
+    pub(super) spared: Spared,
+    pub(super) record: Record,
+    /// The sets in force as their text has them; `None` until this process has put some into force.
+    pub(super) before: Option<Before>,
     /// What keeps parts of the daemon from their work.
     pub(super) troubles: BTreeMap<&'static str, String>,
 }
@@ -77,13 +84,8 @@ impl Owner {
             started => started?,
         };
         loop {
-            let attempt = service.next_attempt();
-            let due = async {
-                match attempt {
-                    Some(due) => sleep_until(due).await,
-                    None => pending().await,
-                }
-            };
+            let due = until(service.next_attempt());
+            let look_due = until(service.again.due());
             tokio::select! {
                 () = stop.cancelled() => {
                     return match service.owner.asked.is_cancelled() {
@@ -97,12 +99,21 @@ impl Owner {
                     }
                 }
                 () = due => service.try_again().await,
+                () = look_due => service.look_again().await,
                 () = service.owner.alarm.rings() => service.expire().await,
             }
             if let Some(lost) = service.owner.kernel.lost() {
                 return Err(lost.into());
             }
         }
+    }
+}
+
+/// Never, if there is no such moment.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => pending().await,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::config::{Loaded, bound_confirm};
 use super::admission::Guarding;
 use super::announcement::Former;
 use super::command::{Cause, ReloadOptions, Reloaded};
-use super::commit::{Committed, Until};
+use super::commit::Until;
 use super::entry::{Entry, LAST_GOOD, interfaces_for};
 use super::heap;
 use super::refusal::{KernelError, Refusal};
@@ -32,6 +32,8 @@ impl Service {
         info!("reloading: {}", self.why(cause, options));
         self.begin_reload();
         let result = self.replace(cause, options).await;
+        // What is to be on trial waits for who asked for that.
+        self.note_refusal(result.as_ref().err(), options.confirm.is_none());
         if let Err(refusal) = &result {
             log_refusal(
                 "reload refused, the former configuration stays in force",
@@ -53,6 +55,7 @@ impl Service {
             Cause::File => format!("{file} changed"),
             Cause::Signal => "SIGHUP".to_owned(),
             Cause::Control => format!("`xdp-fw reload{forced}`"),
+            Cause::Guard => format!("{file}, which the lock-out guard refused"),
         }
     }
 
@@ -76,15 +79,16 @@ impl Service {
         if let Some(time) = options.confirm {
             bound_confirm(time).map_err(Refusal::ConfirmTime)?;
         }
-        if cause != Cause::File {
+        if cause.is_operator() {
             // Whoever asks may know of a change that no time of a file tells.
             self.owner.cache.doubt();
         }
-        let loaded = match cause {
-            Cause::File => self.owner.read_unless_fatal().await?,
-            _ => self.owner.read().await?,
+        let loaded = if cause.is_operator() {
+            self.owner.read().await?
+        } else {
+            self.owner.read_unless_fatal().await?
         };
-        if cause == Cause::File && self.owner.memory.index.refused == Some(loaded.hash()) {
+        if !cause.is_operator() && self.owner.memory.index.refused == Some(loaded.hash()) {
             return Err(self.rolled_back());
         }
         let changed = loaded.hash() != self.hash;
@@ -104,10 +108,10 @@ impl Service {
                 return Err(refusal);
             }
         }
-        if changed || cause != Cause::File {
+        if changed || cause.is_operator() {
             // An operator who says `reload` has mended something, perhaps not in the file. Not for
             // every edit, though: to try another mode opens the interface for a moment.
-            if cause != Cause::File {
+            if cause.is_operator() {
                 self.owner.attachments.retry_now();
             }
             self.listen().await;
@@ -121,7 +125,7 @@ impl Service {
     fn until(&self, cause: Cause, options: ReloadOptions, loaded: &Loaded) -> Option<Until> {
         let running = self.trial.as_ref().map(|trial| trial.until.clone());
         let configured =
-            (loaded.config.confirm.or(self.config.confirm)).filter(|_| cause == Cause::File);
+            (loaded.config.confirm.or(self.config.confirm)).filter(|_| !cause.is_operator());
         match (options.confirm, running) {
             (Some(time), _) => Some(Until::After(time)),
             (None, Some(deadline)) => Some(Until::Then(deadline)),
@@ -131,7 +135,15 @@ impl Service {
 
     /// What the files say is in force already.
     async fn stay(&mut self, loaded: Loaded, options: ReloadOptions) -> Result<(), Refusal> {
-        info!("unchanged: what the files say is in force already");
+        if options.force && !self.owner.spared.left_out.is_empty() {
+            let config = self.config.clone();
+            let commit = self.owner.commit(config, self.hash, Guarding::Forced, None);
+            let (_, committed) = commit.await?;
+            self.owner
+                .announce(&committed.generation, &loaded, Source::File);
+        } else {
+            info!("unchanged: what the files say is in force already");
+        }
         self.owner.forget_deaths().await?;
         self.owner
             .status
@@ -214,21 +226,9 @@ impl Service {
             Ok(named) if named == self.owner.named => self.owner.trouble("interface rules", None),
             Ok(_) => {
                 // The same rules for other numbers: that must not wait for an operator.
-                let config = self.config.clone();
-                let commit = self.owner.commit(config, self.hash, Guarding::Off, None);
-                let result = commit.await;
-                let error = result.as_ref().err().map(ToString::to_string);
-                if let Ok((_, Committed { generation, .. })) = result {
-                    info!(
-                        "in force: generation {} (interfaces have changed)",
-                        generation.number
-                    );
-                    let source = self.owner.status.borrow().config_source;
-                    let owner = &self.owner;
-                    owner.status.send_modify(|status| {
-                        status.in_force(&generation, source, owner.kernel.pins());
-                    });
-                }
+                let error = self.recommit("interfaces have changed").await.err();
+                let error = error.map(|error| error.to_string());
+                self.watch_sessions();
                 self.retry_if(error.is_some());
                 self.owner.trouble("interface rules", error);
             }
@@ -269,12 +269,13 @@ pub(super) fn log_refusal(what: &str, refusal: &Refusal) {
 }
 
 fn reloaded(status: &Status, changed: bool) -> Reloaded {
+    let left_out = status.left_out.iter().map(ToString::to_string);
     Reloaded {
         changed,
         generation: status.generation,
         rules: status.rules,
         prefixes: status.prefixes,
-        warnings: status.warnings.clone(),
+        warnings: status.warnings.iter().cloned().chain(left_out).collect(),
         trial: status.trial.clone().map(status::Trial::now),
     }
 }

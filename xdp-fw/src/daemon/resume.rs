@@ -177,6 +177,12 @@ async fn fail(owner: &mut Owner, refused: [u8; 32], in_force: bool) -> Result<()
 
 /// There is no trial any more. `in_force` is whether the base has to come back first.
 async fn end(owner: &mut Owner, in_force: bool) -> Result<(), KernelError> {
+    let base = owner
+        .kernel
+        .run(|datapath| datapath.base().map(|base| base.number));
+    if let Some(base) = base.await?.filter(|_| in_force) {
+        owner.spared = owner.record.of(base);
+    }
     let done = owner.kernel.run(move |datapath| {
         if in_force {
             datapath.revert().map(drop)

@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{Config, OnStop};
 
+use super::again::Again;
 use super::attachments::Outcome;
 use super::command::Unloaded;
 use super::error::Error;
@@ -31,6 +32,10 @@ pub(super) struct Service {
     pub(super) trial: Option<Trial>,
     /// When to try the metrics port and netlink again.
     pub(super) due: Option<Instant>,
+    /// What the lock-out guard looks at again.
+    pub(super) again: Again,
+    /// Whether something that is configured is not filtered.
+    pub(super) is_unfiltered: bool,
 }
 
 impl Service {
@@ -77,14 +82,15 @@ impl Service {
         }
     }
 
-    fn tell_interfaces(&self, outcome: Outcome) {
+    fn tell_interfaces(&mut self, outcome: Outcome) {
+        self.is_unfiltered = outcome.degraded;
         self.owner.status.send_if_modified(|status| {
             let new = Outcome {
                 interfaces: std::mem::take(&mut status.interfaces),
-                degraded: status.degraded,
+                degraded: status.degraded && status.guard_refusal.is_none(),
             } != outcome;
             status.interfaces = outcome.interfaces;
-            status.degraded = outcome.degraded;
+            status.degraded = outcome.degraded || status.guard_refusal.is_some();
             new
         });
     }

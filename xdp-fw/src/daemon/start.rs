@@ -6,6 +6,7 @@ use tracing::{error, warn};
 use crate::config::Loaded;
 
 use super::admission::Guarding;
+use super::again::Again;
 use super::entry::Entry;
 use super::error::Error;
 use super::heap;
@@ -33,6 +34,7 @@ pub(super) async fn start(mut owner: Owner) -> Result<Service, Error> {
     if let Some(damage) = &owner.memory.damage {
         error!("{damage}");
     }
+    owner.recall_left_out().await?;
     let started = match resume::resume(&mut owner).await? {
         Some(started) => started,
         None => from_file(&mut owner).await?,
@@ -43,10 +45,13 @@ pub(super) async fn start(mut owner: Owner) -> Result<Service, Error> {
         config: started.loaded.config,
         trial: started.trial,
         due: None,
+        again: Again::default(),
+        is_unfiltered: false,
     };
     service.tell_trial();
     service.listen().await;
     service.reconcile().await;
+    service.note_refusal(started.refusal.as_ref(), true);
     let last = last_reload(started.refusal.as_ref());
     service
         .owner

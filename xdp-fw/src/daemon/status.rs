@@ -3,13 +3,16 @@
 //! Owns its shape, which is that of `xdp-fw status --json`: adding keys is compatible, anything
 //! else is not. Never asks the kernel.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::datapath;
 use crate::deadline::Deadline;
+use crate::guard::LoginSource;
 use crate::timestamp::Timestamp;
 
 use super::refusal::ProblemReport;
@@ -45,6 +48,15 @@ pub struct Status {
     pub config_source: Source,
     /// What is allowed in it but probably not meant, as `file:line:column: …`.
     pub warnings: Vec<String>,
+    /// Addresses that are left out of its sets while they are logged in.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+    /// Which list says who is logged in: `logind`, `utmp` or `none`.
+    #[serde(default)]
+    pub logins: LoginSource,
+    /// What the lock-out guard refuses; `None` if it refuses nothing.
+    #[serde(default)]
+    pub guard_refusal: Option<GuardRefusal>,
     /// Until when what is in force can be confirmed; `None` if it stays.
     pub trial: Option<Trial>,
     /// How the last reload went; the start counts as one.
@@ -57,6 +69,41 @@ pub struct Status {
     pub metrics: Listener,
     /// Why edits are not noticed or the interfaces not known, and the like.
     pub errors: Vec<String>,
+}
+
+/// An address that is left out of a set while it is logged in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The set.
+    pub set: String,
+    /// The address.
+    pub address: IpAddr,
+    /// Which list says that it is logged in.
+    pub source: LoginSource,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            set,
+            address,
+            source,
+        } = self;
+        write!(
+            f,
+            "set {set}: {address} is left out while it is logged in over SSH ({source}); `xdp-fw \
+             reload --force` bans it now"
+        )
+    }
+}
+
+/// The file says what the lock-out guard refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardRefusal {
+    /// Since when.
+    pub since: Timestamp,
+    /// When the guard is asked again; `None` if only `xdp-fw reload` asks it.
+    pub next_attempt: Option<Timestamp>,
 }
 
 /// What is in force is on trial.
@@ -167,6 +214,9 @@ impl Status {
             config_hash: String::new(),
             config_source: Source::File,
             warnings: Vec::new(),
+            left_out: Vec::new(),
+            logins: LoginSource::None,
+            guard_refusal: None,
             trial: None,
             last_reload: None,
             last_success: None,
@@ -217,6 +267,15 @@ impl Status {
             "not on "
         };
         parts.extend(list(word, &failing, |i| i.name.clone()));
+        if self.guard_refusal.is_some() {
+            parts.push("degraded: the lock-out guard refuses what the file says".to_owned());
+        }
+        if !self.left_out.is_empty() {
+            let addresses: BTreeSet<IpAddr> = self.left_out.iter().map(|it| it.address).collect();
+            let count = addresses.len();
+            let noun = if count == 1 { "address" } else { "addresses" };
+            parts.push(format!("{count} logged-in {noun} left out of sets"));
+        }
         if let Some(trial) = &self.trial {
             parts.push(format!("ON TRIAL until {}: `xdp-fw confirm`", trial.until));
         }

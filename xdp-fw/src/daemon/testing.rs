@@ -8,6 +8,8 @@ use xdp_fw_common::{Reason, Verdict};
 use crate::config::{Action, Config, Limits, Metrics, Mode, OnStop};
 use crate::datapath::{Count, Generation, ReasonCount, RuleCount, Snapshot, Table};
 
+use crate::guard::LoginSource;
+
 use super::status::{Interface, LastReload, Listener, Source, State, Status, Trial};
 
 /// The moment at which every test looks.
@@ -81,6 +83,9 @@ pub(crate) fn status() -> Status {
         config_hash: "5a".repeat(32),
         config_source: Source::File,
         warnings: Vec::new(),
+        left_out: Vec::new(),
+        logins: LoginSource::Logind,
+        guard_refusal: None,
         trial: None,
         last_reload: Some(LastReload {
             ok: true,

@@ -155,6 +155,7 @@ impl Service {
             status.in_force(&generation, source, owner.kernel.pins());
             status.warnings = Vec::new();
         });
+        self.watch_sessions();
         self.tell_trial();
         let index = self.owner.memory.index.clone().without_trial();
         self.owner.remember(index).await?;
@@ -198,6 +199,7 @@ impl Service {
             ..index
         };
         self.owner.remember(index).await?;
+        self.watch_sessions();
         self.listen().await;
         self.reconcile().await;
         Ok(())
@@ -258,6 +260,7 @@ impl super::owner::Owner {
         match reverted {
             Ok(generation) => {
                 self.named.clone_from(&trial.named);
+                self.note_came_back(trial.base, generation.number, &trial.config);
                 Ok(generation)
             }
             Err(error) => {

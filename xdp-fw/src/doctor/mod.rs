@@ -6,6 +6,7 @@
 mod bpffs;
 mod configuration;
 mod directories;
+mod guard;
 mod interfaces;
 mod kernel;
 mod rights;
@@ -64,6 +65,8 @@ pub async fn examine(settings: &Settings) -> Report {
     let config = configuration.config.as_ref();
     let interfaces = interfaces::look(config, &listing, &settings.pin_dir);
     findings.extend(interfaces::check(&interfaces));
+    let guard = guard::look(daemon.as_ref().ok(), config).await;
+    findings.extend(guard::check(&guard));
     let service = service::look(daemon, config, &settings.pin_dir);
     findings.extend(service::check(&service));
     for (what, path) in [("state", &settings.state_dir), ("run", &settings.run_dir)] {

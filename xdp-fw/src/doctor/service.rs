@@ -153,7 +153,20 @@ fn daemon(status: &Status) -> Vec<Finding> {
         )
     }));
     findings.extend(status.trial.as_ref().map(on_trial));
-    if status.degraded {
+    findings.extend(status.guard_refusal.as_ref().map(|refusal| {
+        let when = refusal.next_attempt.map(|at| format!(", next at {at}"));
+        GROUP.problem(
+            format!(
+                "degraded: the lock-out guard refuses what the file says since {}",
+                refusal.since
+            ),
+            format!(
+                "edit it, or `xdp-fw reload --force`; the guard is asked again{}",
+                when.as_deref().unwrap_or(" by `xdp-fw reload` only")
+            ),
+        )
+    }));
+    if status.interfaces.iter().any(|it| it.error.is_some()) && status.degraded {
         let failing = status.interfaces.iter().filter(|it| it.error.is_some());
         let names: Vec<&str> = failing.map(|it| it.name.as_str()).collect();
         findings.push(GROUP.problem(

@@ -56,7 +56,7 @@ impl<'a> Subject<'a> {
         (!unread).then_some(self.packet.vlan)
     }
 
-    pub(super) fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
+    pub(crate) fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
         addresses(&self.packet)
     }
 

@@ -101,8 +101,12 @@ pub struct Logins {
     pub source: LoginSource,
     /// At most [`MOST_ADDRESSES`], without scope, IPv4 as IPv4.
     pub addresses: BTreeSet<IpAddr>,
+    /// Those beyond that number.
+    pub beyond: BTreeSet<IpAddr>,
     /// Why some are not among them, a sentence each.
     pub unseen: Vec<String>,
+    /// Whether there may be more than are known.
+    pub is_incomplete: bool,
 }
 
 impl Logins {
@@ -110,7 +114,8 @@ impl Logins {
     /// still counts as logged in.
     #[must_use]
     pub fn have_ended(&self, address: IpAddr) -> bool {
-        self.unseen.is_empty() && !self.addresses.contains(&address)
+        let is_listed = self.addresses.contains(&address) || self.beyond.contains(&address);
+        !is_listed && !self.is_incomplete
     }
 }
 
@@ -120,6 +125,7 @@ pub async fn logins() -> Logins {
         Ok((source, listing)) => resolved(source, listing).await,
         Err(error) => Logins {
             unseen: vec![format!("who is logged in is not known: {error}")],
+            is_incomplete: true,
             ..Logins::default()
         },
     }
@@ -164,25 +170,32 @@ async fn resolved(source: LoginSource, listing: Listing) -> Logins {
             "{more} names of hosts are not resolved: {MOST_NAMES} are"
         ));
     }
-    let mut addresses = BTreeSet::new();
-    let mut others = BTreeSet::new();
-    for address in found {
-        if addresses.len() < MOST_ADDRESSES {
-            addresses.insert(address);
-        } else if !addresses.contains(&address) {
-            others.insert(address);
-        }
-    }
-    if !others.is_empty() {
-        unseen.push(format!(
-            "users are logged in from {} addresses; the first {MOST_ADDRESSES} are protected",
-            addresses.len() + others.len()
-        ));
-    }
     Logins {
         source,
-        addresses,
+        is_incomplete: !unseen.is_empty(),
         unseen,
+        ..Logins::default()
+    }
+    .of(&found)
+}
+
+impl Logins {
+    /// With these addresses, the first of which are protected.
+    fn of(mut self, found: &[IpAddr]) -> Self {
+        for address in found {
+            if self.addresses.len() < MOST_ADDRESSES {
+                self.addresses.insert(*address);
+            } else if !self.addresses.contains(address) {
+                self.beyond.insert(*address);
+            }
+        }
+        if !self.beyond.is_empty() {
+            let all = self.addresses.len() + self.beyond.len();
+            self.unseen.push(format!(
+                "users are logged in from {all} addresses; the first {MOST_ADDRESSES} are protected"
+            ));
+        }
+        self
     }
 }
 

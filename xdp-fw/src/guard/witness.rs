@@ -82,6 +82,12 @@ pub struct Witness {
 }
 
 impl Surroundings {
+    /// Whether they are there.
+    #[must_use]
+    pub fn has(&self, role: &Role) -> bool {
+        self.peers.iter().any(|peer| peer.role == *role)
+    }
+
     /// What comes next from everyone, by the interfaces whose names are filtered. Rules on Ethernet
     /// addresses (`by_mac`) cannot be asked about a neighbour whose address is not known: such a
     /// one stands for nothing then.

@@ -5,6 +5,7 @@
 //! [`xdp_fw_common::decide()`] judge by them without a kernel.
 //!
 //! - `model`: rules in force, address lists, groups of prefixes
+//! - `left_out`: addresses that are in no set for a while
 //! - `rule`, `values`: criteria as sets of what the core reads from a packet
 //! - `ranges`: sets of numbers
 //! - `criteria`: the distinct lists of a dimension, and the rows of its classes
@@ -25,6 +26,7 @@ mod family;
 mod host;
 mod intern;
 mod keys;
+mod left_out;
 mod lpm;
 mod model;
 mod nodes;
@@ -42,6 +44,7 @@ pub use compile::{CompileError, compile, compile_after, compile_with};
 pub use content::Content;
 pub use family::{LpmAddress, Prefix};
 pub use host::HostTables;
+pub use left_out::{LeftOut, only_dropped};
 pub use lpm::{Leaves, Lpm, Shape, Shapes, Unfit};
 pub use model::{AddressList, List, Policy};
 pub use ranges::Ranges;

@@ -1,9 +1,11 @@
 //! Who judges, by what, and over which interface a packet comes in.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::cli::{Failure, Places, in_force};
 use crate::config::Config;
+use crate::daemon;
 use crate::datapath;
 use crate::explain::{Judge, Judgement};
 use crate::interfaces;
@@ -16,6 +18,8 @@ pub(super) struct Court<'a> {
     pub(super) by: By,
     /// The configuration that it was compiled from, or why that is not known.
     pub(super) config: Result<Config, String>,
+    /// What is left out of the sets of what is in force, a sentence each, by address.
+    left_out: Vec<(IpAddr, String)>,
     /// By index and name.
     interfaces: Vec<(u32, String)>,
     first: Option<u32>,
@@ -69,6 +73,7 @@ impl<'a> Court<'a> {
             by,
             first: configured(&config, &basis.interfaces),
             interfaces: basis.interfaces.clone(),
+            left_out: Vec::new(),
             config: Ok(config),
         })
     }
@@ -76,7 +81,17 @@ impl<'a> Court<'a> {
     fn in_force(places: &Places) -> Result<Self, Failure> {
         let in_force = datapath::probe_in_force(&places.pin_dir)?;
         let config = in_force::configuration(places, in_force.generation.config);
-        let config = config.map(|loaded| loaded.config);
+        let (left_out, source) = daemon::left_out(&places.state_dir, in_force.generation.number);
+        let config = config.map(|loaded| {
+            let mut config = loaded.config;
+            left_out.apply(&mut config.sets);
+            config
+        });
+        let left_out = left_out.iter().map(|(set, address)| {
+            let text = format!("{address} of set {set}, while it is logged in ({source})");
+            (address, text)
+        });
+        let left_out = left_out.collect();
         let interfaces: Vec<_> = list()?
             .into_iter()
             .map(|it| (it.index, it.name.into()))
@@ -92,6 +107,7 @@ impl<'a> Court<'a> {
             judge: Judge::Kernel(in_force.probe, in_force.rules),
             by: By::InForce(in_force.generation.number),
             first: first.or(configured),
+            left_out,
             interfaces,
             config: config.map_err(|unknown| unknown.to_string()),
         })
@@ -131,6 +147,13 @@ impl<'a> Court<'a> {
                 known: false,
             },
         }
+    }
+
+    /// What is left out of sets of these addresses.
+    pub(super) fn left_out(&self, addresses: &[IpAddr]) -> Vec<String> {
+        let of = self.left_out.iter();
+        let of = of.filter(|(address, _)| addresses.contains(address));
+        of.map(|(_, text)| text.clone()).collect()
     }
 
     /// Whether an interface of this name is known.

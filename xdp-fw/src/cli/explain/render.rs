@@ -25,6 +25,9 @@ pub(super) fn text(report: &Report, audience: Audience) -> String {
     }
     line(&mut text, width, "interface", &interface(&report.interface));
     line(&mut text, width, "judged by", &judged_by(&report.judged_by));
+    for left_out in &report.left_out {
+        line(&mut text, width, "left out", left_out);
+    }
     match (&report.rules, &report.unknown) {
         (_, Some(unknown)) => {
             let note = format!("which ones were asked is not known: {unknown}");

@@ -30,6 +30,8 @@ pub(super) struct Report {
     pub(super) rules: Option<Vec<Asked>>,
     /// Why the configuration is not known.
     pub(super) unknown: Option<String>,
+    /// What is left out of sets, and concerns this packet.
+    pub(super) left_out: Vec<String>,
 }
 
 /// The packet as rules see it.
@@ -102,6 +104,9 @@ impl Report {
         let judgement = court.judge(frame, ingress.index)?;
         let name = ingress.name.as_deref().filter(|_| ingress.known);
         let subject = Subject::of(frame, name);
+        let addresses = subject.addresses();
+        let addresses = addresses.map(|(source, to)| vec![source, to]);
+        let left_out = court.left_out(&addresses.unwrap_or_default());
         let config = court.config.as_ref();
         let rules = config.map(|config| {
             let steps = steps(config, &subject, &judgement).into_iter();
@@ -132,6 +137,7 @@ impl Report {
             meaning: judgement.reason.map(xdp_fw_common::Reason::description),
             rule: judgement.rule.map(|name| find(config.ok(), name)),
             unknown: config.err().cloned(),
+            left_out,
             rules: rules.ok(),
         })
     }

@@ -32,6 +32,8 @@ struct Filling {
     position: Position,
     /// What it lists itself and what its files list; `None` when some could not be read.
     parts: Option<Vec<Merged>>,
+    /// What it lists itself.
+    inline: Merged,
     files: Vec<PathBuf>,
     members: Vec<Spanned<String>>,
 }
@@ -39,6 +41,8 @@ struct Filling {
 type Fillings = BTreeMap<String, Filling>;
 /// The sets that are filled; `None` for one that cannot be.
 type Full = BTreeMap<String, Option<Arc<Prefixes>>>;
+/// What stands in the configuration itself, of the same.
+type Inline = BTreeMap<String, Merged>;
 
 /// Every set of all documents. One that cannot be filled completely comes out empty, so that the
 /// checks of the rules that use it claim nothing.
@@ -57,8 +61,10 @@ pub(super) fn sets<F: Files>(
         }
     }
     let mut full = Full::new();
+    let mut inline = Inline::new();
     for name in in_order(&fillings) {
         if let Some(filling) = fillings.get_mut(&name) {
+            inline.insert(name.clone(), filling.inline(&inline));
             let prefixes = filling.finish(&name, &full, documents, &mut shelf.meter);
             full.insert(name, prefixes);
         }
@@ -69,8 +75,10 @@ pub(super) fn sets<F: Files>(
         let Filling {
             files, position, ..
         } = filling;
+        let inline = inline.remove(&name).unwrap_or_default();
         let set = Set {
             prefixes,
+            inline: inline.prefixes,
             files,
             position,
         };
@@ -155,6 +163,13 @@ impl Filling {
         self.members.iter().map(|member| member.get_ref().as_str())
     }
 
+    /// What it and its members, which are all in `inline`, list themselves.
+    fn inline(&self, inline: &Inline) -> Merged {
+        let members = self.members().filter_map(|member| inline.get(member));
+        let parts: Vec<Merged> = members.chain([&self.inline]).cloned().collect();
+        Merged::union(&parts)
+    }
+
     /// Adds the members, which are all in `full`, and merges what is there twice.
     fn finish(
         &mut self,
@@ -224,11 +239,13 @@ impl SetDraft {
         shelf: &mut Shelf<'_, F>,
         report: &mut Report<'_>,
     ) -> Filling {
+        let parts = self.prefixes.map(listed);
         let mut filling = Filling {
             document,
             offset: self.offset,
             position: report.position(self.offset),
-            parts: self.prefixes.map(listed),
+            inline: Merged::union(parts.as_deref().unwrap_or_default()),
+            parts,
             files: Vec::new(),
             members: self.members,
         };

@@ -128,6 +128,10 @@ fn state(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot, status: &Stat
     let deadline = status.trial.as_ref().map(|trial| trial.until);
     let deadline = deadline.map_or(0.0, Timestamp::unix_seconds);
     gauge(encoder, &names::TRIAL_DEADLINE, &deadline)?;
+    let refuses = u32::from(status.guard_refusal.is_some());
+    gauge(encoder, &names::GUARD_REFUSES, &refuses)?;
+    let left_out = u32::try_from(status.left_out.len()).unwrap_or(u32::MAX);
+    gauge(encoder, &names::LEFT_OUT, &left_out)?;
     gauge(encoder, &names::RULES, &snapshot.generation.rules)?;
     gauge(encoder, &names::PREFIXES, &snapshot.generation.prefixes)?;
     let Metric { name, help } = names::BUILD;

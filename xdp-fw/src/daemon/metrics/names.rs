@@ -77,6 +77,18 @@ pub(super) const LAST_RELOAD_SUCCESS: Metric = Metric {
     help: "When a reload last succeeded, in seconds since 1970",
 };
 
+/// `xdp_fw_guard_refuses`
+pub(super) const GUARD_REFUSES: Metric = Metric {
+    name: "guard_refuses",
+    help: "Whether the lock-out guard keeps the file's configuration out of force",
+};
+
+/// `xdp_fw_left_out_addresses`
+pub(super) const LEFT_OUT: Metric = Metric {
+    name: "left_out_addresses",
+    help: "Addresses that are left out of sets while they are logged in, once for each set",
+};
+
 /// `xdp_fw_rules`
 pub(super) const RULES: Metric = Metric {
     name: "rules",

@@ -6,6 +6,7 @@
 mod criteria;
 mod frame;
 mod generate;
+mod left_out;
 mod oracle;
 mod promises;
 mod properties;
@@ -57,6 +58,7 @@ fn config(rules: Vec<Rule>) -> Config {
 fn with_set(mut config: Config, name: &str, prefixes: &[&str]) -> Config {
     let set = Set {
         prefixes: Arc::new(prefixes.iter().map(|p| p.parse().unwrap()).collect()),
+        inline: Arc::default(),
         files: Vec::new(),
         position: position(),
     };

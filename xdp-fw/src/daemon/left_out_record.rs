@@ -1,0 +1,194 @@
+//! What is left out of which generation, on the disk.
+//!
+//! Owns `<state-dir>/left-out.json`. A filter without its daemon goes on leaving addresses out: a
+//! start has to know, and `explain` as well. Written before the commit, like all that a start must know.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use nix::unistd::Uid;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use crate::guard::LoginSource;
+use crate::policy::LeftOut;
+
+use super::left_out::Spared;
+
+const FILE: &str = "left-out.json";
+const UNFINISHED: &str = "left-out.new";
+
+/// Most generations that are kept: the one in force, the rollback target, and some that failed to be
+/// committed.
+const MOST: usize = 8;
+/// Largest file in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// The generations that something is left out of, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Record(Vec<Entry>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    generation: u64,
+    source: LoginSource,
+    sets: LeftOut,
+}
+
+/// What is left out of the generation of this number; nothing if that is not known. Blocks.
+pub(crate) fn left_out(state_dir: &Path, generation: u64) -> (LeftOut, LoginSource) {
+    let Spared { left_out, source } = Record::read(state_dir).of(generation);
+    (left_out, source)
+}
+
+impl Record {
+    /// Reads it; what cannot be read, or is not this user's, is as if it were not there.
+    pub(super) fn read(state_dir: &Path) -> Self {
+        let path = state_dir.join(FILE);
+        match read(&path) {
+            Ok(record) => record,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    warn!("{}: {error}; it is not used", path.display());
+                }
+                Self::default()
+            }
+        }
+    }
+
+    pub(super) fn of(&self, generation: u64) -> Spared {
+        let entry = self.0.iter().rfind(|entry| entry.generation == generation);
+        let spared = entry.map(|entry| Spared {
+            left_out: entry.sets.clone(),
+            source: entry.source,
+        });
+        spared.unwrap_or_default()
+    }
+
+    /// The record with one more generation; `None` if that adds nothing.
+    pub(super) fn with(&self, generation: u64, spared: Spared) -> Option<Self> {
+        let has_number = self.0.iter().any(|entry| entry.generation == generation);
+        if spared.left_out.is_empty() && !has_number {
+            return None;
+        }
+        let mut entries = self.0.clone();
+        entries.retain(|entry| entry.generation != generation);
+        if !spared.left_out.is_empty() {
+            entries.push(Entry {
+                generation,
+                source: spared.source,
+                sets: spared.left_out,
+            });
+        }
+        let more = entries.len().saturating_sub(MOST);
+        entries.drain(..more);
+        Some(Self(entries))
+    }
+
+    /// A filter that works is worth more than the record of it. Blocks.
+    pub(super) fn write_or_warn(&self, state_dir: &Path) {
+        if let Err(error) = self.write(state_dir) {
+            let path = state_dir.join(FILE);
+            warn!(
+                "cannot write {}: {error}; the next start bans who is left out of sets now",
+                path.display()
+            );
+        }
+    }
+
+    fn write(&self, state_dir: &Path) -> io::Result<()> {
+        let mut directory = DirBuilder::new();
+        directory.mode(0o700).recursive(true).create(state_dir)?;
+        let unfinished = state_dir.join(UNFINISHED);
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&unfinished)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.sync_all()?;
+        fs::rename(unfinished, state_dir.join(FILE))
+    }
+}
+
+fn read(path: &Path) -> io::Result<Record> {
+    let mut options = OpenOptions::new();
+    let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
+    let file: File = options.read(true).custom_flags(flags).open(path)?;
+    let meta = file.metadata()?;
+    let is_ours = meta.uid() == Uid::effective().as_raw() && meta.mode() & 0o022 == 0;
+    if !meta.is_file() || !is_ours {
+        let why = "not a file that only this user can write";
+        return Err(io::Error::other(why));
+    }
+    let mut text = Vec::new();
+    file.take(LARGEST).read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn spared(set: &str) -> Spared {
+        let mut left_out = LeftOut::default();
+        left_out.insert(set, "192.0.2.7".parse().unwrap());
+        Spared {
+            left_out,
+            source: LoginSource::Logind,
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_written_is_read_again() {
+        let state = tempfile::tempdir().unwrap();
+        let directory = state.path().join("new");
+        assert_eq!(Record::read(&directory), Record::default());
+        let record = Record::default().with(7, spared("feed")).unwrap();
+        record.write(&directory).unwrap();
+        record.write(&directory).unwrap();
+        assert_eq!(Record::read(&directory), record);
+        let text = fs::read_to_string(directory.join(FILE)).unwrap();
+        let expected = r#"[{"generation":7,"source":"logind","sets":{"feed":["192.0.2.7"]}}]"#;
+        assert_eq!(text, expected);
+        let (left_out, source) = left_out(&directory, 7);
+        assert!(left_out.contains("feed", "192.0.2.7".parse().unwrap()));
+        assert_eq!(source, LoginSource::Logind);
+        assert!(super::left_out(&directory, 8).0.is_empty());
+    }
+
+    #[test]
+    fn a_record_that_others_can_write_is_not_used() {
+        let state = tempfile::tempdir().unwrap();
+        let record = Record::default().with(7, spared("feed")).unwrap();
+        record.write(state.path()).unwrap();
+        let path = state.path().join(FILE);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(Record::read(state.path()), Record::default());
+        fs::write(&path, "[{").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(Record::read(state.path()), Record::default());
+    }
+
+    #[test]
+    fn the_last_generations_are_kept() {
+        let record = (0..20).fold(Record::default(), |record, number| {
+            record.with(number, spared("feed")).unwrap()
+        });
+        assert_eq!(record.0.len(), MOST);
+        assert!(!record.of(19).left_out.is_empty());
+        assert!(record.with(20, Spared::default()).is_none());
+        let without = record.with(19, Spared::default()).unwrap();
+        assert!(without.of(19).left_out.is_empty());
+    }
+}
