@@ -15,12 +15,15 @@ use anyhow::{Context as _, Result, bail};
 use crate::{command, privilege::Privilege, workspace::Workspace};
 
 /// Programs that it takes, and where Debian has them.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("/lib/systemd/systemd", "systemd"),
     ("/usr/bin/nsenter", "util-linux"),
     ("/usr/bin/setpriv", "util-linux"),
     ("/usr/sbin/ip", "iproute2"),
     ("/usr/bin/ping", "iputils-ping"),
+    ("/usr/bin/dbus-daemon", "dbus"),
+    ("/usr/bin/login", "login"),
+    ("/usr/bin/script", "bsdutils"),
 ];
 
 /// Longer than this and it hangs.

@@ -193,8 +193,11 @@ fn interface_line(interface: &Interface, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::daemon::testing::{now, status, trial};
+    use crate::guard::LoginSource;
 
     #[test]
     fn all_is_well() {
@@ -210,6 +213,38 @@ mod tests {
         insta::assert_snapshot!(
             line.unwrap(),
             @"ON TRIAL       until 2027-01-15T08:01:00Z (60s left), then generation 6 comes back; `xdp-fw confirm` keeps it"
+        );
+    }
+
+    #[test]
+    fn left_out_addresses_and_a_refusal_have_lines() {
+        let mut status = status();
+        status.left_out = vec![daemon::LeftOut {
+            set: "spamhaus".to_owned(),
+            address: [192, 0, 2, 7].into(),
+            source: LoginSource::Logind,
+        }];
+        status.degraded = true;
+        status.guard_refusal = Some(GuardRefusal {
+            since: (now() - Duration::from_secs(60)).into(),
+            next_attempt: Some((now() + Duration::from_secs(5)).into()),
+        });
+        let shown = text(&status, now().into(), Audience::Pipe);
+        let lines = shown.lines();
+        let lines =
+            lines.filter(|line| line.starts_with("warning") || line.starts_with("lock-out"));
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
+        lock-out guard REFUSES what the file says since 60s; asked again in 5s
+        warning        set spamhaus: 192.0.2.7 is left out while it is logged in over SSH (logind); `xdp-fw reload --force` bans it now
+        ");
+        status.guard_refusal = Some(GuardRefusal {
+            since: now().into(),
+            next_attempt: None,
+        });
+        let shown = text(&status, now().into(), Audience::Pipe);
+        assert!(
+            shown.contains("asked again by `xdp-fw reload` only"),
+            "{shown}"
         );
     }
 

@@ -105,13 +105,19 @@ impl Step {
         if let Some(record) = &more {
             record.write_or_warn(&self.state_dir);
         }
-        let index = match self.trial {
-            Some(trial) => Some(commit_on_trial(datapath, prepared, trial)?),
+        let committed = match self.trial {
+            Some(trial) => commit_on_trial(datapath, prepared, trial).map(Some),
             None => {
-                datapath.commit(prepared).map_err(KernelError::from)?;
-                None
+                let committed = datapath.commit(prepared);
+                committed
+                    .map(|()| None)
+                    .map_err(|error| KernelError::from(error).into())
             }
         };
+        if committed.is_err() && more.is_some() {
+            self.record.write_or_warn(&self.state_dir);
+        }
+        let index = committed?;
         Ok(Committed {
             generation,
             spared: self.spared,

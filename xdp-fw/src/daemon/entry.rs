@@ -15,6 +15,7 @@ use crate::config::snapshot::{self, Content, Index, SnapshotError};
 use crate::config::{Config, Loaded};
 use crate::datapath::{Datapath, Generation};
 use crate::explain::{named_interfaces, with_named};
+use crate::guard::{self, Logins};
 use crate::interfaces;
 
 use super::admission::Guarding;
@@ -203,7 +204,10 @@ impl Owner {
         let path = self.settings.config.clone();
         let names = with_named(&named, named_interfaces(&config));
         let compiled = self.compiled.clone();
-        let logins = self.logins(&config).await;
+        let logins = match config.guard {
+            true => guard::logins().await,
+            false => Logins::default(),
+        };
         let spared = self.spare(&config, hash, guarding, &logins).await?;
         let left_out = spared.left_out.clone();
         let noted = Noted(self.memory.notes.compiling(hash));

@@ -90,20 +90,6 @@ impl Owner {
         Ok(())
     }
 
-    /// Who is logged in, if the configuration wants that to matter; the status says who knows.
-    pub(super) async fn logins(&self, config: &Config) -> Logins {
-        if !config.guard {
-            return Logins::default();
-        }
-        let logins = guard::logins().await;
-        self.status.send_if_modified(|status| {
-            let is_new = status.logins != logins.source;
-            status.logins = logins.source;
-            is_new
-        });
-        logins
-    }
-
     /// Who is left out of a configuration that is about to be put into force.
     pub(super) async fn spare(
         &mut self,

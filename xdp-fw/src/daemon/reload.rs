@@ -92,6 +92,7 @@ impl Service {
             return Err(self.rolled_back());
         }
         let changed = loaded.hash() != self.hash;
+        let generation = self.owner.status.borrow().generation;
         let until = self.until(cause, options, &loaded);
         let is_base = |trial: &Trial| trial.hash == loaded.hash();
         if !changed {
@@ -117,7 +118,12 @@ impl Service {
             self.listen().await;
             self.reconcile().await;
         }
-        Ok(reloaded(&self.owner.status.borrow(), changed))
+        let status = self.owner.status.borrow();
+        // What was left out may be in the same sets again.
+        Ok(reloaded(
+            &status,
+            changed || status.generation != generation,
+        ))
     }
 
     /// How long it is on trial. What comes into force during a trial is on trial, too. An edit that

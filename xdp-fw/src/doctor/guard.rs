@@ -19,10 +19,10 @@ pub(super) struct Guard {
     pub(super) left_out: Vec<String>,
 }
 
-pub(super) async fn look(daemon: Option<&Status>, config: Option<&Config>) -> Guard {
+pub(super) fn look(daemon: Option<&Status>, config: Option<&Config>) -> Guard {
     let source = match daemon {
         Some(status) => status.logins,
-        None => guard::logins().await.source,
+        None => guard::login_source(),
     };
     let left_out = daemon.iter().flat_map(|status| &status.left_out);
     Guard {

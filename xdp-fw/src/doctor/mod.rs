@@ -65,7 +65,7 @@ pub async fn examine(settings: &Settings) -> Report {
     let config = configuration.config.as_ref();
     let interfaces = interfaces::look(config, &listing, &settings.pin_dir);
     findings.extend(interfaces::check(&interfaces));
-    let guard = guard::look(daemon.as_ref().ok(), config).await;
+    let guard = guard::look(daemon.as_ref().ok(), config);
     findings.extend(guard::check(&guard));
     let service = service::look(daemon, config, &settings.pin_dir);
     findings.extend(service::check(&service));

@@ -9,6 +9,7 @@ use crate::daemon::control::client;
 use crate::daemon::testing::{status, trial};
 use crate::daemon::{LastReload, Source};
 use crate::datapath::{Error, Feature, Foreign};
+use crate::guard::LoginSource;
 use crate::interfaces::{Channels, Device, Interface, XdpFeatures, XdpMode};
 
 fn told(findings: &[Finding]) -> String {
@@ -414,4 +415,42 @@ fn a_host_is_ready_if_all_was_looked_at_and_nothing_is_wrong() {
     let ready = [Level::Ok, Level::Warning, Level::Unknown, Level::Problem]
         .map(|level| report(level).ready);
     assert_eq!(ready, [true, true, false, false]);
+}
+
+fn guard_of(source: LoginSource) -> guard::Guard {
+    guard::Guard {
+        is_on: true,
+        source,
+        is_of_daemon: true,
+        left_out: Vec::new(),
+    }
+}
+
+#[test]
+fn the_list_of_logins_is_named_with_what_it_means() {
+    let found = |guard: &guard::Guard| told(&guard::check(guard));
+    let mut spared = guard_of(LoginSource::Logind);
+    spared.left_out = vec!["set feed: 192.0.2.7 is left out; `xdp-fw reload --force`".to_owned()];
+    let off = guard::Guard {
+        is_on: false,
+        ..guard_of(LoginSource::None)
+    };
+    let all = [
+        found(&spared),
+        found(&guard_of(LoginSource::Utmp)),
+        found(&guard_of(LoginSource::None)),
+        found(&off),
+    ];
+    insta::assert_snapshot!(all.concat(), @r"
+    Ok: the daemon sees in logind's list who is logged in from where: they are not locked out
+      -
+    Warning: set feed: 192.0.2.7 is left out
+      `xdp-fw reload --force`
+    Ok: the daemon sees in utmp who is logged in from where, as logind does not run: they are not locked out
+      -
+    Warning: the daemon finds neither logind nor utmp (login source: none): no SSH session is protected from being locked out
+      run systemd-logind with pam_systemd; or try each edit with `xdp-fw reload --confirm 60s`
+    Ok: the lock-out guard is off (`guard = false`): no session is protected
+      -
+    ");
 }

@@ -32,6 +32,9 @@ const LARGEST: u64 = 1 << 14;
 
 /// The sessions with a remote host; none is an answer. `None` where logind does not run.
 pub(super) fn read(root: &Path) -> Option<Listing> {
+    if has_stopped(root) {
+        return None;
+    }
     let mut listing = Listing::default();
     let entries = match fs::read_dir(root.join(SESSIONS)) {
         Ok(entries) => entries,
@@ -64,15 +67,31 @@ pub(super) fn read(root: &Path) -> Option<Listing> {
         }
         is_empty = false;
     }
-    (!is_empty || is_running(root)).then_some(listing)
+    (!is_empty || root.join(SEAT).exists()).then_some(listing)
 }
 
-/// Whether an empty list is logind's word.
-fn is_running(root: &Path) -> bool {
+/// Whether there is a list, be it empty.
+pub(super) fn is_here(root: &Path) -> bool {
+    if has_stopped(root) {
+        return false;
+    }
+    let entries = fs::read_dir(root.join(SESSIONS));
+    let is_session = |entry: io::Result<DirEntry>| {
+        let kind = entry.and_then(|entry| entry.file_type());
+        kind.is_ok_and(|kind| kind.is_file())
+    };
+    match entries {
+        Ok(mut entries) => entries.any(is_session) || root.join(SEAT).exists(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+/// Whether systemd has no such service running: what logind wrote is left over then.
+fn has_stopped(root: &Path) -> bool {
     let mut slices = SLICES.iter().map(|slice| root.join(slice));
     let slice = slices.find(|slice| slice.exists());
     let has_group = |slice: &Path| UNITS.iter().any(|unit| slice.join(unit).exists());
-    root.join(SEAT).exists() && slice.is_none_or(|slice| has_group(&slice))
+    slice.is_some_and(|slice| !has_group(&slice))
 }
 
 /// The login of a session file, if it is one from another host; `None` for what is no session.
@@ -188,12 +207,20 @@ mod tests {
         fs::create_dir_all(seat.parent().unwrap()).unwrap();
         fs::write(seat, "").unwrap();
         assert_eq!(hosts(root.path()), Some(Vec::new()));
-        // systemd has no such service running.
+        // What a logind wrote that has been stopped is left over.
         let slice = root.path().join("sys/fs/cgroup/system.slice");
         fs::create_dir_all(slice.join("ssh.service")).unwrap();
         assert_eq!(hosts(root.path()), None);
+        fs::write(
+            root.path().join(SESSIONS).join("1"),
+            session("REMOTE_HOST=192.0.2.2"),
+        )
+        .unwrap();
+        assert_eq!(hosts(root.path()), None);
+        assert!(!is_here(root.path()));
         fs::create_dir(slice.join("systemd-logind.service")).unwrap();
-        assert_eq!(hosts(root.path()), Some(Vec::new()));
+        assert_eq!(hosts(root.path()).unwrap(), ["192.0.2.2"]);
+        assert!(is_here(root.path()));
     }
 
     #[test]

@@ -131,6 +131,22 @@ pub async fn logins() -> Logins {
     }
 }
 
+/// Which list this host has; reads none. Blocks.
+#[must_use]
+pub fn login_source() -> LoginSource {
+    source(Path::new("/"))
+}
+
+fn source(root: &Path) -> LoginSource {
+    if logind::is_here(root) {
+        LoginSource::Logind
+    } else if utmp::is_here(root) {
+        LoginSource::Utmp
+    } else {
+        LoginSource::None
+    }
+}
+
 /// `root` is `/` except in tests.
 fn read(root: &Path) -> (LoginSource, Listing) {
     if let Some(listing) = logind::read(root) {

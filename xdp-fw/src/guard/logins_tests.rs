@@ -22,14 +22,18 @@ fn write(root: &Path, path: &str, bytes: &[u8]) {
 #[test]
 fn logind_is_believed_first_then_utmp_then_nobody() {
     let root = tempfile::tempdir().unwrap();
-    let source = || read(root.path());
-    assert_eq!(source(), (LoginSource::None, Listing::default()));
+    let list = || {
+        let read = read(root.path());
+        assert_eq!(source(root.path()), read.0);
+        read
+    };
+    assert_eq!(list(), (LoginSource::None, Listing::default()));
     write(root.path(), "run/utmp", b"");
-    assert_eq!(source(), (LoginSource::Utmp, Listing::default()));
+    assert_eq!(list(), (LoginSource::Utmp, Listing::default()));
     // Nobody is logged in from afar, whatever utmp says.
     let local = b"REMOTE=0\nCLASS=user\n";
     write(root.path(), "run/systemd/sessions/1", local);
-    assert_eq!(source(), (LoginSource::Logind, Listing::default()));
+    assert_eq!(list(), (LoginSource::Logind, Listing::default()));
 }
 
 #[tokio::test]

@@ -26,6 +26,6 @@ mod utmp;
 mod witness;
 
 pub use judge::{Cause, CutOff, Fate, cut_off};
-pub use logins::{LoginSource, Logins, MOST_ADDRESSES, logins};
+pub use logins::{LoginSource, Logins, MOST_ADDRESSES, login_source, logins};
 pub use look::look;
 pub use witness::{Role, Surroundings, Witness};

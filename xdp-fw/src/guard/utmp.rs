@@ -62,6 +62,11 @@ pub(super) fn read(root: &Path) -> Option<Listing> {
     (!listing.unseen.is_empty()).then_some(listing)
 }
 
+/// Whether there is such a file.
+pub(super) fn is_here(root: &Path) -> bool {
+    FILES.iter().any(|path| root.join(path).exists())
+}
+
 fn records(file: File) -> io::Result<Listing> {
     let mut listing = Listing::default();
     let mut file = BufReader::new(file);

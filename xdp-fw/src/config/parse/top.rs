@@ -197,7 +197,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "true",
             Shape::Flag,
             "true or false",
-            "Whether a configuration is refused that would cut off a live SSH session, a new login from its address, the default gateway or a resolver.",
+            "Whether a configuration is refused that would cut off a live SSH session, a new login from its address, the default gateway or a resolver. Addresses that a set file bans while they are logged in are left out of the set instead.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.guard, flag(item, scope)),
         print: |config| Some(config.guard.to_string()),
