@@ -155,10 +155,10 @@ fn guard_refusal(refusal: &GuardRefusal, now: Timestamp) -> String {
     match refusal.next_attempt {
         Some(at) => {
             let next = now.age(at);
-            format!("REFUSES what the file says since {since}; asked again in {next}")
+            format!("REFUSES what the file says, for {since}; asked again in {next}")
         }
         None => {
-            format!("REFUSES what the file says since {since}; asked again by `xdp-fw reload` only")
+            format!("REFUSES what the file says, for {since}; asked again by `xdp-fw reload` only")
         }
     }
 }
@@ -234,7 +234,7 @@ mod tests {
         let lines =
             lines.filter(|line| line.starts_with("warning") || line.starts_with("lock-out"));
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
-        lock-out guard REFUSES what the file says since 60s; asked again in 5s
+        lock-out guard REFUSES what the file says, for 1m; asked again in 5s
         warning        set spamhaus: 192.0.2.7 is left out while it is logged in over SSH (logind); `xdp-fw reload --force` bans it now
         ");
         status.guard_refusal = Some(GuardRefusal {
@@ -277,7 +277,7 @@ mod tests {
             attached: false,
             error: Some("eth0: cannot attach: no native XDP".to_owned()),
             failures: 4,
-            next_attempt: Some((now() + std::time::Duration::from_secs(8)).into()),
+            next_attempt: Some((now() + Duration::from_secs(8)).into()),
             ..status.interfaces[0].clone()
         };
         status.interfaces[1] = Interface {
