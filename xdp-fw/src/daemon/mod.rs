@@ -101,10 +101,10 @@ pub(crate) use left_out_record::left_out;
 pub use lockout::LockOut;
 pub(crate) use refusal::chain;
 pub use refusal::{KernelError, ProblemReport, Refusal};
-pub(crate) use status::{counted, few};
 pub use status::{
     GuardRefusal, Interface, LastReload, LeftOut, Listener, Source, State, Status, Trial,
 };
+pub(crate) use status::{counted, few};
 pub(crate) use systemd::runs_the_host;
 pub(crate) use vlan::rules_on_tags;
 
