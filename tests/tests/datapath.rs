@@ -194,6 +194,7 @@ fn the_probe_tells_rule_and_reason_and_counts_nothing() {
     let mut frame = [0u8; 64];
     frame[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
     frame[17] = 50;
+    frame[26] = 192;
     let probed = probe.run(&frame, None, 0).unwrap();
     assert_eq!(probed.verdict, Verdict::Drop);
     assert_eq!(probed.reason, Some(Reason::Rule));
@@ -226,6 +227,7 @@ fn a_frame_whose_first_buffer_is_nearly_empty_is_read_across_buffers() {
     let mut frame = vec![0u8; 9000];
     frame[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
     frame[16..18].copy_from_slice(&8986u16.to_be_bytes());
+    frame[26] = 192;
     for first_buffer in [14, 20, 33, 34, 35, 3000] {
         let probed = probe.run(&frame, Some(first_buffer), 0).unwrap();
         assert_eq!(probed.reason, Some(Reason::Rule), "{first_buffer}");

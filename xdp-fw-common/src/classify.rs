@@ -279,7 +279,7 @@ fn mac<T: Tables>(tables: &T, dimension: Dimension, address: Mac) -> u32 {
 /// Whether the packet has the number that `dimension` classifies, and the number.
 #[inline(always)]
 fn number(packet: &Packet, dimension: Dimension) -> (bool, u32) {
-    let whole = packet.malformed.is_none();
+    let whole = packet.is_read;
     let ports = packet.transport == Transport::Ports;
     match dimension {
         Dimension::Protocol => (

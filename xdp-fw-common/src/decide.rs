@@ -62,12 +62,7 @@ fn judge<F: Frame + ?Sized, T: Tables>(
     tables: &T,
 ) -> Decision {
     match packet.malformed {
-        // Under any policy. The stack takes off any number of tags with VLAN id 0, so more of them
-        // than we walk would carry any address past the rules.
-        Some(flaw @ (Reason::Internal | Reason::VlanDepth)) => {
-            return Decision::because(flaw, Verdict::Drop);
-        }
-        Some(flaw) if tables.malformed() == Verdict::Drop => {
+        Some(flaw) if tables.malformed() == Verdict::Drop || !packet.can_be_judged(flaw) => {
             return Decision::because(flaw, Verdict::Drop);
         }
         Some(_) => {}

@@ -5,6 +5,7 @@
 
 mod ipv4;
 mod ipv6;
+mod martian;
 mod transport;
 
 use bytemuck::{Pod, Zeroable};
@@ -68,7 +69,8 @@ pub mod fragment {
     pub const LATER: u8 = 4;
 }
 
-/// What is known of a frame. Where `malformed` is set, everything behind the flaw is absent.
+/// What is known of a frame. Where `malformed` is set, everything behind the flaw is absent; but a
+/// tiny fragment that shows all that rules ask for is read like a sound packet.
 ///
 /// Flat, and every field always set: an enum's unused payload is undefined to LLVM, which may
 /// then copy a register that was never written, and the verifier refuses that.
@@ -110,6 +112,11 @@ pub struct Packet {
     pub transport_at: usize,
     /// Flags of TCP, once [`Packet::read_tcp_flags`] was asked for them.
     pub tcp_flags: u8,
+    /// Not zero where a first fragment has only as much of the transport header as rules ask for.
+    pub tiny: usize,
+    /// Whether IP and transport header were read as far as rules ask: TTL, ports and the like are what
+    /// the stack would see. So they are in every sound packet, and in some tiny fragments.
+    pub is_read: bool,
 }
 
 impl Packet {
@@ -135,6 +142,8 @@ impl Packet {
             destination_port: 0,
             transport_at: 0,
             tcp_flags: 0,
+            tiny: 0,
+            is_read: true,
         }
     }
 
@@ -159,10 +168,15 @@ impl Packet {
     #[inline(always)]
     pub fn parse<F: Frame + ?Sized>(frame: &F, length: usize) -> Self {
         let mut packet = Self::unread(length);
-        if let Err(flaw) = packet.read(frame, length) {
-            packet.malformed = Some(flaw);
-            packet.protocol = protocol::UNKNOWN;
-            packet.transport = Transport::Absent;
+        match packet.read(frame, length) {
+            Ok(()) if packet.tiny == 0 => {}
+            Ok(()) => packet.malformed = Some(Reason::TinyFragment),
+            Err(flaw) => {
+                packet.malformed = Some(flaw);
+                packet.protocol = protocol::UNKNOWN;
+                packet.transport = Transport::Absent;
+                packet.is_read = false;
+            }
         }
         packet.without_path(length)
     }
@@ -176,6 +190,7 @@ impl Packet {
         self.transport = forget_byte(self.transport, length);
         self.protocol = forget(usize::from(self.protocol), length) as u16;
         self.extended = forget_byte(self.extended, length);
+        self.is_read = forget_byte(self.is_read, length);
         self.fragment = forget_byte(self.fragment, length);
         self.source_port = forget(usize::from(self.source_port), length) as u16;
         self.destination_port = forget(usize::from(self.destination_port), length) as u16;
@@ -238,6 +253,13 @@ impl Packet {
         )
     }
 
+    /// Whether rules may decide over the packet though it has this flaw: the stack delivers nothing
+    /// that they could not see (ADR 24).
+    #[inline(always)]
+    pub(crate) const fn can_be_judged(&self, flaw: Reason) -> bool {
+        self.is_read || !(flaw.always_drops() || matches!(flaw, Reason::TinyFragment))
+    }
+
     /// Reads the Ethernet addresses, for those who ask for them.
     #[inline(always)]
     pub fn read_macs<F: Frame + ?Sized>(&mut self, frame: &F) {
@@ -269,6 +291,16 @@ struct Macs {
     destination_low: u16,
     source_high: u16,
     source_low: u32,
+}
+
+/// All ones for a packet that is too long for its length field, which is then zero: what BIG TCP
+/// sends and segmentation offload has not cut yet. Zero for any other. `room` is what its frame has.
+#[inline(always)]
+const fn big(length_field: u16, room: usize) -> usize {
+    // Each borrows into the top bit: from a zero, and for more room than a field can say.
+    let is_zero = (length_field as usize).wrapping_sub(1);
+    let is_more = (u16::MAX as usize).wrapping_sub(room);
+    ((is_zero & is_more) as isize >> (usize::BITS - 1)) as usize
 }
 
 #[inline(always)]

@@ -85,7 +85,7 @@ reasons! {
     TruncatedEthernet = 5, "truncated_ethernet";
     /// The frame ends inside a VLAN tag.
     TruncatedVlan = 6, "truncated_vlan";
-    /// More than two VLAN tags.
+    /// More than two VLAN tags: always dropped.
     VlanDepth = 7, "vlan_depth";
     /// The frame ends inside the IP header.
     TruncatedIp = 8, "truncated_ip";
@@ -95,10 +95,12 @@ reasons! {
     IpHeaderLength = 10, "ip_header_length";
     /// An IP length beyond the frame or below the header.
     IpLength = 11, "ip_length";
-    /// An IPv6 extension header beyond the packet, or more than eight of them.
+    /// An IPv6 extension header beyond the packet, or more than eight of them: always dropped.
     ExtensionHeaders = 12, "extension_headers";
     /// A fragment that hides transport header fields (RFC 1858, RFC 3128).
     TinyFragment = 13, "tiny_fragment";
+    /// A source or destination that cannot be on a wire, such as IPv4-mapped IPv6: always dropped.
+    Martian = 14, "martian";
 }
 
 impl Reason {
@@ -106,6 +108,17 @@ impl Reason {
     #[must_use]
     pub const fn is_malformed(self) -> bool {
         self as u8 >= Self::TruncatedEthernet as u8 && self as u8 <= Self::TinyFragment as u8
+    }
+
+    /// Whether its packets drop under any policy. Linux delivers such packets, and rules cannot see
+    /// in them what Linux does.
+    #[must_use]
+    #[inline(always)]
+    pub const fn always_drops(self) -> bool {
+        matches!(
+            self,
+            Self::Internal | Self::VlanDepth | Self::ExtensionHeaders | Self::Martian
+        )
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Disguise {
     pub packet: Packet,
     /// The reason under which it is malformed, if it is. Its addresses can still be read.
     pub flaw: Option<&'static str>,
+    /// Whether rules see it, if malformed packets may pass.
+    pub is_judged: bool,
 }
 
 impl Disguise {
@@ -34,13 +36,23 @@ impl Disguise {
             name: name.into(),
             packet: packet.into(),
             flaw: None,
+            is_judged: true,
         }
     }
 
     fn flawed(self, reason: &'static str) -> Self {
         Self {
             flaw: Some(reason),
+            is_judged: !["extension_headers", "tiny_fragment"].contains(&reason),
             ..self
+        }
+    }
+
+    /// A tiny fragment; what rules ask for lies in the whole units of 8 bytes of its header.
+    fn tiny(self, shown: usize, size: usize) -> Self {
+        Self {
+            is_judged: shown >= size - size % 8,
+            ..self.flawed("tiny_fragment")
         }
     }
 }
@@ -79,6 +91,7 @@ fn behind_every_link(disguises: &[Disguise]) -> Vec<Disguise> {
         name: format!("{name}: {}", disguise.name),
         packet: link.clone() / disguise.packet.clone(),
         flaw: disguise.flaw,
+        is_judged: disguise.is_judged,
     };
     links()
         .iter()
@@ -87,7 +100,7 @@ fn behind_every_link(disguises: &[Disguise]) -> Vec<Disguise> {
 }
 
 /// Transport headers of which the first `length` bytes are there, from none to all but one.
-fn short_transports() -> impl Iterator<Item = (String, Packet)> {
+fn short_transports() -> impl Iterator<Item = (String, Packet, usize, usize)> {
     use crate::packet::{icmp, icmpv6, protocol, sctp, tcp, udp};
 
     let headers = [
@@ -106,6 +119,8 @@ fn short_transports() -> impl Iterator<Item = (String, Packet)> {
                 (
                     format!("{length} bytes of {name}"),
                     protocol(number) / crate::packet::payload_bytes(kept),
+                    length,
+                    size,
                 )
             })
         })

@@ -83,7 +83,7 @@ fn fragments() -> Vec<Disguise> {
 
 fn short() -> Vec<Disguise> {
     short_transports()
-        .map(|(name, upper)| Disguise::new(name, ip() / upper))
+        .map(|(name, upper, ..)| Disguise::new(name, ip() / upper))
         .collect()
 }
 
@@ -96,9 +96,9 @@ pub(super) fn flawed() -> Vec<Disguise> {
         let packet = ip().total_length(length) / web();
         Disguise::new(format!("total length {length}"), packet).flawed("ip_length")
     });
-    let tiny = short_transports().map(|(name, upper)| {
+    let tiny = short_transports().map(|(name, upper, shown, size)| {
         let packet = ip().fragment(0, true) / upper;
-        Disguise::new(format!("first fragment with {name}"), packet).flawed("tiny_fragment")
+        Disguise::new(format!("first fragment with {name}"), packet).tiny(shown, size)
     });
     let overwriting = [false, true].map(|more| {
         let packet = ip().fragment(1, more).protocol(6) / payload(100);

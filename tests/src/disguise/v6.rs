@@ -140,7 +140,7 @@ fn later_udp() -> crate::packet::Fragment {
 
 fn short() -> Vec<Disguise> {
     short_transports()
-        .map(|(name, upper)| Disguise::new(name, ip() / upper))
+        .map(|(name, upper, ..)| Disguise::new(name, ip() / upper))
         .collect()
 }
 
@@ -152,9 +152,9 @@ pub(super) fn flawed() -> Vec<Disguise> {
         packet / destination_options()
     });
     let long = |declared| ip() / destination_options().declared(declared) / web();
-    let tiny = short_transports().map(|(name, upper)| {
+    let tiny = short_transports().map(|(name, upper, shown, size)| {
         let packet = ip() / fragment6(0, true, 1) / upper;
-        Disguise::new(format!("first fragment with {name}"), packet).flawed("tiny_fragment")
+        Disguise::new(format!("first fragment with {name}"), packet).tiny(shown, size)
     });
     let overwriting = ip() / fragment6(1, false, 1).next_header(6) / payload(100);
     let mut disguises = vec![

@@ -67,6 +67,11 @@ const V6: [&str; 11] = [
     "::",
 ];
 
+/// Addresses that cannot be on a wire, as a source or at all.
+const MARTIANS_V4: [[u8; 4]; 2] = [[127, 0, 0, 1], [0, 0, 0, 0]];
+
+const MARTIANS_V6: [&str; 3] = ["::ffff:192.0.2.66", "::192.0.2.66", "::1"];
+
 /// Edges of the number space, of the ranges that rules use, and DHCP.
 const PORTS: [u16; 17] = [
     0, 1, 22, 67, 68, 80, 442, 443, 444, 546, 547, 7999, 8000, 8099, 8100, 65534, 65535,
@@ -112,18 +117,20 @@ const TCP_FLAGS: [u8; 9] = [0x02, 0x12, 0x10, 0x11, 0x04, 0x18, 0, 0xff, 0x29];
 
 pub(super) fn v4_address() -> impl Strategy<Value = Ipv4Addr> {
     prop_oneof![
-        8 => select(&V4[..]).prop_map(Ipv4Addr::from),
-        1 => any::<u8>().prop_map(|host| Ipv4Addr::new(192, 0, 2, host)),
-        1 => any::<u8>().prop_map(|host| Ipv4Addr::new(198, 51, 100, host)),
+        40 => select(&V4[..]).prop_map(Ipv4Addr::from),
+        1 => select(&MARTIANS_V4[..]).prop_map(Ipv4Addr::from),
+        5 => any::<u8>().prop_map(|host| Ipv4Addr::new(192, 0, 2, host)),
+        5 => any::<u8>().prop_map(|host| Ipv4Addr::new(198, 51, 100, host)),
     ]
 }
 
 pub(super) fn v6_address() -> impl Strategy<Value = Ipv6Addr> {
     let base = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0).to_bits();
     prop_oneof![
-        8 => select(&V6[..]).prop_map(parsed),
-        1 => any::<u16>().prop_map(move |host| Ipv6Addr::from_bits(base | u128::from(host))),
-        1 => any::<u128>().prop_map(move |host| Ipv6Addr::from_bits(base | host >> 32)),
+        40 => select(&V6[..]).prop_map(parsed),
+        1 => select(&MARTIANS_V6[..]).prop_map(parsed),
+        5 => any::<u16>().prop_map(move |host| Ipv6Addr::from_bits(base | u128::from(host))),
+        5 => any::<u128>().prop_map(move |host| Ipv6Addr::from_bits(base | host >> 32)),
     ]
 }
 

@@ -37,7 +37,7 @@ fn frames_meet_every_reason_and_rules_decide_often() {
     assert!(share(Reason::Rule) >= 30, "{reasons:?}");
     assert!(share(Reason::Default) >= 5, "{reasons:?}");
     // Everything but `internal`, which no packet can have.
-    assert_eq!(reasons.len(), 13, "{reasons:?}");
+    assert_eq!(reasons.len(), 14, "{reasons:?}");
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub enum Reason {
     ExtensionHeaders,
     /// A fragment made to hide its transport header (RFC 1858, RFC 3128).
     TinyFragment,
+    /// An address that cannot be on a wire.
+    Martian,
     /// What cannot happen; the oracle never says so.
     Internal,
 }
@@ -69,6 +71,7 @@ impl Reason {
             Self::IpLength => "ip_length",
             Self::ExtensionHeaders => "extension_headers",
             Self::TinyFragment => "tiny_fragment",
+            Self::Martian => "martian",
             Self::Internal => "internal",
         }
     }
@@ -110,6 +113,17 @@ pub fn judge(config: &Config, interface: &str, frame: &[u8]) -> Judgement {
             };
             malformed(config, reason, &subject)
         }
+        Frame::Tiny(packet) => {
+            let subject = Subject {
+                addresses: Some(packet.addresses),
+                packet: Some(&packet),
+                ..subject
+            };
+            match config.malformed {
+                Action::Drop => by_reason(Action::Drop, Reason::TinyFragment),
+                Action::Pass => by_rules(config, &subject, Reason::TinyFragment),
+            }
+        }
         Frame::NonIp { ether_type } => {
             if config.essentials && ether_type == essential::ARP {
                 by_reason(Action::Pass, Reason::Essential)
@@ -131,11 +145,15 @@ pub fn judge(config: &Config, interface: &str, frame: &[u8]) -> Judgement {
     }
 }
 
-/// A packet that cannot be parsed: with `malformed = "pass"` what is known of it is judged; but a
-/// heap of VLAN tags, which the stack may take off one by one, never passes.
+/// A packet that cannot be parsed: with `malformed = "pass"` what is known of it is judged; but what
+/// the stack delivers all the same never passes.
 fn malformed(config: &Config, reason: Reason, subject: &Subject<'_>) -> Judgement {
+    let is_delivered = matches!(
+        reason,
+        Reason::VlanDepth | Reason::ExtensionHeaders | Reason::TinyFragment | Reason::Martian
+    );
     match config.malformed {
-        _ if reason == Reason::VlanDepth => by_reason(Action::Drop, reason),
+        _ if is_delivered => by_reason(Action::Drop, reason),
         Action::Drop => by_reason(Action::Drop, reason),
         Action::Pass => by_rules(config, subject, reason),
     }

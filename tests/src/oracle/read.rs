@@ -2,7 +2,7 @@
 //!
 //! Owns what a frame is. Has no opinion on what to do with it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use xdp_fw::config::FragmentKind;
 
@@ -33,6 +33,8 @@ pub(super) enum Frame<'a> {
         reason: Reason,
         addresses: Option<Addresses>,
     },
+    /// A tiny fragment that shows all that rules ask for.
+    Tiny(Packet<'a>),
     /// Any EtherType but the two, or an 802.3 length.
     NonIp { ether_type: u16 },
     /// A sound packet.
@@ -75,7 +77,8 @@ impl<'a> Packet<'a> {
     pub(super) fn transport(&self) -> Option<&'a [u8]> {
         match self.part {
             Part::Later(_) => None,
-            Part::Whole | Part::First => self.body.get(..transport_size(self.protocol?)?),
+            Part::Whole => self.body.get(..transport_size(self.protocol?)?),
+            Part::First => self.body.get(..least_shown(self.protocol?)?),
         }
     }
 
@@ -121,7 +124,7 @@ impl<'a> Packet<'a> {
         };
         match self.part {
             Part::Whole => false,
-            Part::First => transport_size(protocol).is_some() && self.transport().is_none(),
+            Part::First => transport_size(protocol).is_some_and(|size| self.body.len() < size),
             Part::Later(offset) => protocol == 6 && offset == 1,
         }
     }
@@ -138,6 +141,16 @@ fn transport_size(protocol: u8) -> Option<usize> {
         132 => Some(12),
         136 => Some(8),
         _ => None,
+    }
+}
+
+/// What a first fragment must show of it: fragments come in units of 8 bytes, and what is in the
+/// last, broken one of TCP, SCTP or DCCP no rule can ask for.
+fn least_shown(protocol: u8) -> Option<usize> {
+    match protocol {
+        6 => Some(16),
+        33 | 132 => Some(8),
+        _ => transport_size(protocol),
     }
 }
 
@@ -181,6 +194,9 @@ fn network(ether_type: u16, bytes: &[u8]) -> Frame<'_> {
     };
     match read {
         Err((reason, addresses)) => malformed(reason, addresses),
+        Ok(packet) if packet.is_tiny_fragment() && packet.transport().is_some() => {
+            Frame::Tiny(packet)
+        }
         Ok(packet) if packet.is_tiny_fragment() => {
             malformed(Reason::TinyFragment, Some(packet.addresses))
         }
@@ -215,6 +231,9 @@ fn ipv4(bytes: &[u8]) -> Result<Packet<'_>, Fault> {
         return Err((Reason::IpVersion, None));
     }
     let addresses = addresses::<4>(bytes, 12).ok_or((Reason::TruncatedIp, None))?;
+    if is_martian(addresses) {
+        return Err((Reason::Martian, Some(addresses)));
+    }
     let header = usize::from(first & 0x0f) * 4;
     if header < 20 {
         return Err((Reason::IpHeaderLength, Some(addresses)));
@@ -223,8 +242,12 @@ fn ipv4(bytes: &[u8]) -> Result<Packet<'_>, Fault> {
         return Err((Reason::TruncatedIp, Some(addresses)));
     }
     let length = u16::from_be_bytes([length_high, length_low]);
+    let end = match length {
+        0 if is_big(bytes) => bytes.len(),
+        _ => usize::from(length),
+    };
     let body = bytes
-        .get(header..usize::from(length))
+        .get(header..end)
         .ok_or((Reason::IpLength, Some(addresses)))?;
 
     let fragment = u16::from_be_bytes([fragment_high, fragment_low]);
@@ -234,7 +257,7 @@ fn ipv4(bytes: &[u8]) -> Result<Packet<'_>, Fault> {
         addresses,
         hop_limit,
         dscp: service >> 2,
-        length,
+        length: u16::try_from(end).unwrap_or(u16::MAX),
         protocol: Some(protocol),
         part: match (offset, more) {
             (0, false) => Part::Whole,
@@ -265,9 +288,16 @@ fn ipv6(bytes: &[u8]) -> Result<Packet<'_>, Fault> {
         return Err((Reason::IpVersion, None));
     }
     let addresses = addresses::<16>(bytes, 8).ok_or((Reason::TruncatedIp, None))?;
+    if is_martian(addresses) {
+        return Err((Reason::Martian, Some(addresses)));
+    }
     let length = u16::from_be_bytes([length_high, length_low]);
+    let end = match length {
+        0 if is_big(bytes) => bytes.len(),
+        _ => 40 + usize::from(length),
+    };
     let payload = bytes
-        .get(40..40 + usize::from(length))
+        .get(40..end)
         .ok_or((Reason::IpLength, Some(addresses)))?;
     let chain =
         Chain::walk(next_header, payload).ok_or((Reason::ExtensionHeaders, Some(addresses)))?;
@@ -276,13 +306,38 @@ fn ipv6(bytes: &[u8]) -> Result<Packet<'_>, Fault> {
         hop_limit,
         // The traffic class lies across the first two bytes.
         dscp: (first & 0x0f) << 2 | second >> 6,
-        length: length.saturating_add(40),
+        length: u16::try_from(end).unwrap_or(u16::MAX),
         protocol: chain.protocol,
         part: chain.part,
         fragmented: chain.fragmented,
         extension_headers: chain.headers,
         body: chain.rest,
     })
+}
+
+/// Whether an IP packet is longer than any length field of 16 bits can say.
+fn is_big(bytes: &[u8]) -> bool {
+    bytes.len() > 65_535
+}
+
+/// Whether a packet is from or to an address that cannot be on a wire.
+fn is_martian(addresses: Addresses) -> bool {
+    match addresses {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            source.is_loopback()
+                || destination.is_loopback()
+                || source.is_unspecified() && destination.is_unspecified()
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            !source.is_unspecified() && holds_v4(source) || holds_v4(destination)
+        }
+        _ => false,
+    }
+}
+
+/// ::/96 and ::ffff:0:0/96.
+fn holds_v4(address: Ipv6Addr) -> bool {
+    matches!(address.segments(), [0, 0, 0, 0, 0, 0 | 0xffff, _, _])
 }
 
 /// The two addresses of `N` bytes each that begin at `at`.

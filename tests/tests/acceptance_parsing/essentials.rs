@@ -144,7 +144,10 @@ fn false_listeners() -> Vec<Row> {
             "from fec0::",
             ipv6("fec0::1", "ff02::1").hop_limit(1) / alert(),
         ),
-        ("from ::1", ipv6("::1", "ff02::1").hop_limit(1) / alert()),
+        (
+            "from ::1:0:0:1",
+            ipv6("::1:0:0:1", "ff02::1").hop_limit(1) / alert(),
+        ),
         ("hop limit 2", link_local().hop_limit(2) / alert()),
         ("hop limit 255", link_local().hop_limit(255) / alert()),
         ("hop limit 0", link_local().hop_limit(0) / alert()),

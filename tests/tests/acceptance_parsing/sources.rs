@@ -55,7 +55,7 @@ fn denies(deny: Rule) -> Config {
 }
 
 /// Judges every disguise by every configuration. A flawed one is dropped as what it is, or with
-/// `malformed = "pass"` by `expected`; every other one by `expected`.
+/// `malformed = "pass"`, if rules see it, by `expected`; every other one by `expected`.
 fn every_disguise_is_judged(
     disguises: &[Disguise],
     named: &str,
@@ -71,6 +71,7 @@ fn every_disguise_is_judged(
             let row = format!("{named}, malformed = {malformed:?}: {}", disguise.name);
             let expected = match (malformed, disguise.flaw) {
                 (Action::Drop, Some(flaw)) => format!("drop by {flaw}"),
+                (Action::Pass, Some(flaw)) if !disguise.is_judged => format!("drop by {flaw}"),
                 _ => expected(disguise),
             };
             let said = court.judge(&disguise.packet.bytes(), &row);

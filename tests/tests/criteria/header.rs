@@ -20,7 +20,7 @@ fn flawed() -> Vec<Packet> {
         eth() / v4().ihl(3) / tcp(1, 2),
         eth() / v4().total_length(9) / tcp(1, 2),
         eth() / v6() / destination_options().declared(200) / tcp(1, 2),
-        eth() / v4().fragment(0, true) / tcp(1, 2).cut(19),
+        eth() / v4().fragment(0, true) / tcp(1, 2).cut(15),
         eth() / v4() / truncate(33),
     ]
 }

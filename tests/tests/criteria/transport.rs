@@ -23,7 +23,7 @@ fn headless(header: &(impl Layer + Clone + 'static), size: usize) -> Vec<Packet>
         eth() / v6() / fragment6(2, true, 1) / lookalike(),
         eth() / v4() / header.clone().cut(size - 1),
         eth() / v6() / header.clone().cut(size - 1) / pad_to(100).filled_with(1),
-        eth() / v4().fragment(0, true) / header.clone().cut(size - 1),
+        eth() / v4().fragment(0, true) / header.clone().cut((size & !7) - 1),
         eth() / v4().protocol(253) / lookalike(),
         eth() / v4() / gre() / v4() / lookalike(),
         eth() / v4() / ah() / lookalike(),

@@ -3,9 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{
-    Address, ETHERNET_HEADER, ETHERTYPE_IPV4, Network, Packet, Transport, fragment, protocol,
-    transport,
+    Address, ETHERNET_HEADER, ETHERTYPE_IPV4, Network, Packet, Transport, big, fragment, martian,
+    protocol, transport,
 };
+use crate::verifier::forget;
 use crate::{Frame, Reason};
 
 /// Bit of the flag.
@@ -40,12 +41,13 @@ impl Packet {
         let Some(header) = frame.load::<Header>(at) else {
             return Err(Reason::TruncatedIp);
         };
-        self.take_ipv4(frame, &header, at, length)
+        self.take_ipv4::<F, true>(frame, &header, at, length)
     }
 
-    /// The same for a header that was read.
+    /// The same for a header that was read. Only with `BIG` may it be that of a packet whose length
+    /// does not fit (see [`super::is_big`]).
     #[inline(always)]
-    fn take_ipv4<F: Frame + ?Sized>(
+    fn take_ipv4<F: Frame + ?Sized, const BIG: bool>(
         &mut self,
         frame: &F,
         header: &Header,
@@ -58,6 +60,9 @@ impl Packet {
         self.network = Network::V4;
         self.source = address(header.source);
         self.destination = address(header.destination);
+        if martian::is_v4(header.source, header.destination) {
+            return Err(Reason::Martian);
+        }
         self.hop_limit = header.time_to_live;
         self.dscp = header.traffic_class >> 2;
         self.length = u16::from_be(header.total_length);
@@ -69,9 +74,17 @@ impl Packet {
         if size > room {
             return Err(Reason::TruncatedIp);
         }
-        let total = usize::from(u16::from_be(header.total_length));
+        let mut total = usize::from(u16::from_be(header.total_length));
         if total < size || total > room {
-            return Err(Reason::IpLength);
+            if !BIG || big(u16::from_be(header.total_length), room) == 0 {
+                return Err(Reason::IpLength);
+            }
+            total = room;
+            self.length = u16::MAX;
+        }
+        if BIG {
+            total = forget(total, length);
+            self.length = forget(usize::from(self.length), length) as u16;
         }
 
         let flags_and_offset = u16::from_be(header.flags_and_offset);
@@ -109,7 +122,7 @@ impl Packet {
             ..header
         };
         let mut packet = Self::blank();
-        let read = packet.take_ipv4(&start, &header, ETHERNET_HEADER, length);
+        let read = packet.take_ipv4::<_, false>(&start, &header, ETHERNET_HEADER, length);
         (read.is_ok() && packet.transport == Transport::Ports).then_some(packet)
     }
 }

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Address, Network, Packet, fragment, protocol, transport};
+use super::{Address, Network, Packet, big, fragment, martian, protocol, transport};
 use crate::verifier::{differ, forget};
 use crate::{Frame, Reason};
 
@@ -52,11 +52,16 @@ impl Packet {
         self.network = Network::V6;
         self.source = header.source;
         self.destination = header.destination;
+        if martian::is_v6(&header.source, &header.destination) {
+            return Err(Reason::Martian);
+        }
         self.hop_limit = header.hop_limit;
         self.dscp = (u32::from_be(header.version_class_and_flow) >> 22 & 0x3f) as u8;
         let size = size_of::<Header>();
-        let total = size + usize::from(u16::from_be(header.payload_length));
-        if total > length.saturating_sub(at) {
+        let room = length.saturating_sub(at);
+        let payload = u16::from_be(header.payload_length);
+        let total = size + usize::from(payload) + (big(payload, room) & room.wrapping_sub(size));
+        if total > room {
             return Err(Reason::IpLength);
         }
         self.length = total.min(usize::from(u16::MAX)) as u16;

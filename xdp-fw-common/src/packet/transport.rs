@@ -69,10 +69,23 @@ const fn header_size(protocol: u8) -> usize {
     }
 }
 
+/// How much of a header of `size` bytes a first fragment need not show. Linux cuts fragments down to
+/// units of 8 bytes, and all that rules ask for lies in the whole units of each header.
+#[inline(always)]
+const fn cut_off(size: usize) -> usize {
+    size % 8
+}
+
+const _: () = {
+    let tcp = header_size(protocol::TCP);
+    let sctp = header_size(protocol::SCTP);
+    assert!(TCP_FLAGS + 2 <= tcp - cut_off(tcp) && size_of::<Start>() <= sctp - cut_off(sctp));
+};
+
 impl Packet {
     /// Reads the header at `at`; it must lie wholly before `end`, the end of the IP packet: bytes
     /// behind that are padding. A first fragment without all of it is a tiny fragment
-    /// (RFC 1858 §3).
+    /// (RFC 1858 §3). One that shows ports, and the flags of TCP, is read all the same.
     #[inline(always)]
     pub(super) fn read_transport<F: Frame + ?Sized>(
         &mut self,
@@ -85,13 +98,15 @@ impl Packet {
         if size == 0 {
             return Ok(());
         }
-        if at + size > end {
-            return if self.fragment & fragment::MORE != 0 {
+        let more = usize::from(self.fragment & fragment::MORE) / usize::from(fragment::MORE);
+        if at + size - more * cut_off(size) > end {
+            return if more != 0 {
                 Err(Reason::TinyFragment)
             } else {
                 Ok(())
             };
         }
+        self.tiny = end.wrapping_sub(at + size) >> (usize::BITS - 1);
         self.transport_at = at;
         let start = frame.load::<Start>(at).ok_or(Reason::Internal)?;
         let (first, second) = (u16::from_be(start.first), u16::from_be(start.second));

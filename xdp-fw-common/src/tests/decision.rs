@@ -3,7 +3,8 @@
 use bytemuck::Pod;
 
 use super::stack::{
-    Ipv4, Ipv6, Stack, eth, extension, icmp, ipv4, ipv4_fragment, ipv6, other, tcp, vlan,
+    Ipv4, Ipv6, Stack, eth, extension, icmp, ipv4, ipv4_fragment, ipv6, other, tcp, udp, upper,
+    vlan, with_ports,
 };
 use super::tables::{Plain, default_drop, row, rule};
 use super::{INTERFACE, decide_bytes};
@@ -161,19 +162,100 @@ fn a_malformed_packet_without_addresses_is_in_no_prefix_and_not_outside_either()
     assert_rule(decided(&ordinary(), &tables), 0, Verdict::Drop, 1000);
 }
 
-#[test]
-fn a_third_tag_drops_under_any_policy_for_the_stack_may_take_it_off() {
-    let tables = Plain {
+/// A policy under which everything passes that can.
+fn everything_passes() -> Plain {
+    Plain {
         malformed: Verdict::Pass,
         default_action: Verdict::Pass,
         ..default_drop()
-    };
+    }
+}
+
+#[test]
+fn a_third_tag_drops_under_any_policy_for_the_stack_may_take_it_off() {
     let third_tag = eth() / vlan(0) / vlan(0) / vlan(0) / ipv4() / tcp(1, 2);
     assert_because(
-        decided(&third_tag, &tables),
+        decided(&third_tag, &everything_passes()),
         Reason::VlanDepth,
         Verdict::Drop,
     );
+}
+
+#[test]
+fn extension_headers_drop_under_any_policy_for_the_stack_walks_on() {
+    let nine = (0..9).fold(eth() / ipv6(), |stack, _| stack / extension(60, 0));
+    let payload = Some(0);
+    let empty = eth() / Ipv6 { payload, ..ipv6() } / extension(0, 0);
+    for stack in [nine / udp(1, 2), empty / udp(1, 2)] {
+        assert_because(
+            decided(&stack, &everything_passes()),
+            Reason::ExtensionHeaders,
+            Verdict::Drop,
+        );
+    }
+}
+
+#[test]
+fn a_martian_drops_under_any_policy() {
+    let source = [127, 0, 0, 1].into();
+    assert_because(
+        decided(
+            &(eth() / Ipv4 { source, ..ipv4() } / udp(1, 2)),
+            &everything_passes(),
+        ),
+        Reason::Martian,
+        Verdict::Drop,
+    );
+}
+
+#[test]
+fn a_tiny_fragment_that_hides_what_rules_ask_for_drops_under_any_policy() {
+    for (offset, more, upper) in [
+        (0, true, with_ports(6, 1, 443, 15)),
+        (0, true, with_ports(132, 1, 443, 7)),
+        (0, true, upper(17, &[0, 1, 0, 2])),
+        (0, true, upper(1, &[8, 0])),
+        (1, false, with_ports(6, 1, 443, 64)),
+    ] {
+        assert_because(
+            decided(
+                &(eth() / ipv4_fragment(offset, more) / upper),
+                &everything_passes(),
+            ),
+            Reason::TinyFragment,
+            Verdict::Drop,
+        );
+    }
+}
+
+#[test]
+fn a_tiny_fragment_that_shows_what_rules_ask_for_is_judged_if_malformed_passes() {
+    let ruled = |dimension| Plain {
+        malformed: Verdict::Pass,
+        default_action: Verdict::Pass,
+        ..with_rules(&[dimension], [&[], &[], &[0]], 1)
+    };
+    for protocol_and_size in [(6, 16), (132, 8), (33, 8)] {
+        let (protocol, size) = protocol_and_size;
+        let tiny = eth() / ipv4_fragment(0, true) / with_ports(protocol, 1, 443, size);
+        for dimension in [
+            Dimension::Protocol,
+            Dimension::DestinationPort,
+            Dimension::Ttl,
+        ] {
+            assert_rule(decided(&tiny, &ruled(dimension)), 0, Verdict::Drop, 1000);
+        }
+        assert_because(
+            decided(&tiny, &everything_passes()),
+            Reason::TinyFragment,
+            Verdict::Pass,
+        );
+        let strict = Plain {
+            malformed: Verdict::Drop,
+            ..everything_passes()
+        };
+        assert_because(decided(&tiny, &strict), Reason::TinyFragment, Verdict::Drop);
+    }
 }
 
 #[test]
@@ -326,6 +408,10 @@ fn every_reason_is_met_by_some_frame() {
         ..ipv4()
     };
     let words = Ipv4 { words: 4, ..ipv4() };
+    let loopback = Ipv4 {
+        source: [127, 0, 0, 1].into(),
+        ..ipv4()
+    };
     let payload = Some(7);
     let short = Ipv6 { payload, ..ipv6() };
     let broken = Plain {
@@ -350,6 +436,7 @@ fn every_reason_is_met_by_some_frame() {
             &(eth() / ipv4_fragment(1, false) / tcp(1, 2)).bytes(),
             &tables,
         ),
+        of(&(eth() / loopback / tcp(1, 2)).bytes(), &tables),
     ];
     met.sort_unstable();
     assert_eq!(met, Reason::ALL);

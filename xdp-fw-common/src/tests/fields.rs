@@ -3,9 +3,10 @@
 use super::decide_bytes;
 use super::stack::{
     DESTINATION_MAC, Ipv4, Ipv6, Layer, SOURCE_MAC, Stack, eth, extension, fragment, icmp, icmp6,
-    ipv4, ipv4_fragment, ipv6, other, service_vlan, tcp, tcp_flags, udp, upper, vlan,
+    ipv4, ipv4_fragment, ipv6, other, service_vlan, tcp, tcp_flags, udp, upper, vlan, with_ports,
 };
 use super::tables::{Plain, default_drop, row};
+use crate::packet::fragment::{FRAGMENT, MORE};
 use crate::packet::protocol::{ICMP, ICMPV6, TCP};
 use crate::tables::{VLAN_NONE, icmp_value};
 use crate::{Dimension, Verdict};
@@ -258,11 +259,23 @@ fn a_malformed_packet_keeps_its_link_its_vlan_and_its_family() {
     assert_known(&lying_v4.bytes(), Some(7), Some(4));
     let lying_v6 = eth() / Ipv6 { payload, ..ipv6() } / icmp6(128, 0);
     assert_known(&lying_v6.bytes(), Some(VLAN_NONE), Some(6));
-    let tiny = eth() / vlan(7) / ipv4_fragment(1, false) / tcp(1, 2);
-    assert_known(&tiny.bytes(), Some(7), Some(4));
-    let (kind, bytes) = (60, vec![0, 1, 0, 0, 0, 0, 0, 0]);
-    let beyond = eth() / ipv6() / Layer::Extension { kind, bytes };
-    assert_known(&beyond.bytes(), Some(VLAN_NONE), Some(6));
+    let words = eth() / vlan(7) / Ipv4 { words: 4, ..ipv4() } / tcp(1, 2);
+    assert_known(&words.bytes(), Some(7), Some(4));
+}
+
+#[test]
+fn a_tiny_fragment_that_is_judged_has_all_fields() {
+    let tiny = eth() / vlan(7) / ipv4_fragment(0, true) / with_ports(6, 40_000, 443, 16);
+    let value = |dimension| value_of_bytes(&tiny.bytes(), dimension);
+    assert_eq!(value(Dimension::Vlan), Some(7));
+    assert_eq!(value(Dimension::Protocol), Some(6));
+    assert_eq!(value(Dimension::SourcePort), Some(40_000));
+    assert_eq!(value(Dimension::DestinationPort), Some(443));
+    assert_eq!(value(Dimension::TcpFlags), Some(0));
+    assert_eq!(value(Dimension::Length), Some(36));
+    assert_eq!(value(Dimension::Ttl), Some(64));
+    assert_eq!(value(Dimension::Dscp), Some(0));
+    assert_eq!(value(Dimension::Fragment), Some(u64::from(FRAGMENT | MORE)));
 }
 
 #[test]

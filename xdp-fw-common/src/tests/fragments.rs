@@ -69,7 +69,6 @@ fn a_first_fragment_without_its_whole_header_is_tiny() {
     for (protocol, size) in [(TCP, 20), (UDP, 8), (UDPLITE, 8), (SCTP, 12), (DCCP, 12)] {
         for packet in families(0, true, &with_ports(protocol, 1, 443, size - 1)) {
             assert_eq!(packet.malformed, Some(Reason::TinyFragment), "{protocol}");
-            assert_eq!(packet.transport, Transport::Absent);
         }
         for packet in families(0, true, &with_ports(protocol, 1, 443, size)) {
             assert_eq!(packet.malformed, None, "{protocol}");
@@ -77,6 +76,23 @@ fn a_first_fragment_without_its_whole_header_is_tiny() {
     }
     for packet in families(0, true, &upper(47, &[])) {
         assert_eq!(packet.malformed, None, "no header of GRE is read");
+    }
+}
+
+#[test]
+fn a_tiny_fragment_has_ports_once_it_shows_flags_too() {
+    for (protocol, enough) in [(TCP, 16), (SCTP, 8), (DCCP, 8)] {
+        for size in 4..enough {
+            for packet in families(0, true, &with_ports(protocol, 1, 443, size)) {
+                assert_eq!(packet.transport, Transport::Absent, "{protocol}, {size}");
+                assert_eq!(packet.protocol, UNKNOWN);
+            }
+        }
+        for packet in families(0, true, &with_ports(protocol, 1, 443, enough)) {
+            assert_eq!(packet.malformed, Some(Reason::TinyFragment), "{protocol}");
+            assert_eq!(packet.protocol, u16::from(protocol));
+            assert_eq!((packet.source_port, packet.destination_port), (1, 443));
+        }
     }
 }
 

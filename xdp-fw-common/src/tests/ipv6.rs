@@ -155,8 +155,8 @@ fn an_extension_header_beyond_the_packet_is_malformed() {
 }
 
 #[test]
-fn a_jumbogram_is_malformed() {
-    // RFC 2675: payload length 0 and hop-by-hop options; no link below 64 KiB carries one.
+fn a_jumbogram_in_a_frame_that_needs_none_is_malformed() {
+    // RFC 2675: payload length 0 and hop-by-hop options. Linux delivers it to the frame's end.
     let packet = parse(&(eth() / lying(0) / extension(HOP_BY_HOP, 0) / udp(1, 2)));
     assert_addresses_only(&packet, Reason::ExtensionHeaders);
 }

@@ -3,6 +3,7 @@
 //! Frames are built by [`stack`], which shares no code with the parser; tables are [`tables`],
 //! as sound or as corrupt as a test wants them.
 
+mod big;
 mod decision;
 mod essentials;
 mod ethernet;
@@ -10,6 +11,7 @@ mod fields;
 mod fragments;
 mod ipv4;
 mod ipv6;
+mod martian;
 mod properties;
 mod shadows;
 mod stack;

@@ -92,7 +92,9 @@ fn setting(cause: &Cause, config: &Config) -> &'static str {
             "`non_ip` (with `essentials = false`)"
         }
         Cause::Reason(Some(Reason::NonIp)) => "`non_ip`",
-        Cause::Reason(Some(reason)) if reason.is_malformed() => "`malformed`",
+        Cause::Reason(Some(reason)) if reason.is_malformed() && !reason.always_drops() => {
+            "`malformed`"
+        }
         _ => "the filter",
     }
 }

@@ -6,7 +6,7 @@ use xdp_fw_common::Reason;
 use super::judge::Judgement;
 use super::mismatch::{Mismatch, mismatch};
 use super::subject::Subject;
-use crate::config::{Config, Rule};
+use crate::config::{Action, Config, Rule};
 
 /// A rule on the way.
 #[derive(Debug, Clone)]
@@ -42,13 +42,10 @@ pub fn steps<'a>(
     subject: &Subject<'_>,
     judgement: &Judgement,
 ) -> Vec<Step<'a>> {
-    let malformed_drops = judgement.reason.is_some_and(Reason::is_malformed)
-        && config.malformed == crate::config::Action::Drop;
-    let not_asked = matches!(
-        judgement.reason,
-        Some(Reason::Essential | Reason::NonIp | Reason::Internal | Reason::VlanDepth) | None
-    );
-    if malformed_drops || not_asked {
+    if !judgement
+        .reason
+        .is_some_and(|it| asks_rules(it, config, subject))
+    {
         return Vec::new();
     }
     let mut steps = Vec::new();
@@ -75,4 +72,14 @@ pub fn steps<'a>(
         }
     }
     steps
+}
+
+/// Whether a packet that met its fate for this reason was shown to the rules.
+fn asks_rules(reason: Reason, config: &Config, subject: &Subject<'_>) -> bool {
+    match reason {
+        Reason::Essential | Reason::NonIp => false,
+        _ if reason.always_drops() => false,
+        Reason::TinyFragment => config.malformed == Action::Pass && subject.is_read(),
+        _ => config.malformed == Action::Pass || !reason.is_malformed(),
+    }
 }

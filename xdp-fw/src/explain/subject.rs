@@ -31,9 +31,13 @@ impl<'a> Subject<'a> {
         self.interface
     }
 
-    /// Whether it is read to its end.
+    /// Whether it is read as far as rules ask.
+    pub(super) fn is_read(&self) -> bool {
+        self.packet.is_read
+    }
+
     fn whole<T>(&self, value: T) -> Option<T> {
-        self.packet.malformed.is_none().then_some(value)
+        self.is_read().then_some(value)
     }
 
     pub(super) fn is_v6(&self) -> bool {

@@ -6,9 +6,9 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use xdp_fw_common::Packet;
 use xdp_fw_common::packet::{Network, Transport, fragment, protocol};
 use xdp_fw_common::tables::VLAN_NONE;
+use xdp_fw_common::{Packet, Reason};
 
 use crate::config::{TCP_FLAGS, dscp_name, icmp, protocols};
 
@@ -30,8 +30,12 @@ pub fn printed(frame: &[u8]) -> Printed {
     let mut details = String::new();
     let addresses = addresses(&packet);
     let mut brief = match (packet.malformed, packet.network) {
+        (Some(flaw), _) if packet.is_read => {
+            details = header(&packet);
+            format!("{} {}", flawed(flaw), ip(&packet, addresses))
+        }
         (Some(flaw), _) => {
-            let mut text = format!("malformed ({})", flaw.name());
+            let mut text = flawed(flaw);
             if let Some((source, destination)) = addresses {
                 let _ = write!(text, " {source} > {destination}");
             }
@@ -47,7 +51,7 @@ pub fn printed(frame: &[u8]) -> Printed {
     if packet.vlan != VLAN_NONE {
         let _ = write!(brief, " vlan {}", packet.vlan);
     }
-    if packet.malformed.is_none() {
+    if packet.is_read {
         if !details.is_empty() {
             details.push(' ');
         }
@@ -55,6 +59,15 @@ pub fn printed(frame: &[u8]) -> Printed {
         let _ = write!(details, "mac {source} > {destination}");
     }
     Printed { brief, details }
+}
+
+/// What a packet is that has this flaw. A martian may well be formed as it should be.
+fn flawed(flaw: Reason) -> String {
+    if flaw.is_malformed() {
+        format!("malformed ({})", flaw.name())
+    } else {
+        flaw.name().to_owned()
+    }
 }
 
 /// Source and destination, where both were read.

@@ -235,3 +235,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_martian_is_printed_with_its_addresses() {
+    let frame = frame("udp [::ffff:198.51.100.9]:1 > [2001:db8::1]:2");
+    let printed = printed(&frame);
+    assert_eq!(printed.brief, "martian ::ffff:198.51.100.9 > 2001:db8::1");
+}
+
+#[test]
+fn a_tiny_fragment_that_is_judged_is_printed_whole() {
+    let frame = frame("tcp 192.0.2.1:1 > 198.51.100.1:22 length 36 fragment first");
+    let printed = printed(&frame);
+    let text = "malformed (tiny_fragment) tcp 192.0.2.1:1 > 198.51.100.1:22";
+    assert!(printed.brief.starts_with(text), "{}", printed.brief);
+}

@@ -249,12 +249,10 @@ fn a_malformed_packet_that_may_pass_is_judged_by_its_addresses() {
         malformed: Action::Pass,
         ..config([rule])
     };
-    let broken: [Packet; 5] = [
+    let broken: [Packet; 3] = [
         v4().ihl(3) / tcp(1, 443),
         v4().ihl(15).into(),
         v4().total_length(5000) / tcp(1, 443),
-        v4().fragment(0, true) / tcp(1, 443).cut(4),
-        v4().fragment(1, false).protocol(6) / payload(20),
     ];
     for packet in broken {
         let by = |rule| decided_by(&with(rule), eth() / packet.clone()).is_some();
@@ -265,14 +263,83 @@ fn a_malformed_packet_that_may_pass_is_judged_by_its_addresses() {
         assert!(!by(drop("r").protocol("!6")), "{packet:?}");
         assert!(!by(drop("r").destination_port("0-65535")), "{packet:?}");
     }
-    let broken: [Packet; 2] = [
-        v6().payload_length(5000) / tcp(1, 443),
-        v6() / destination_options().declared(9) / tcp(1, 443),
+    let packet = v6().payload_length(5000) / tcp(1, 443);
+    let by = |rule| decided_by(&with(rule), eth() / packet.clone()).is_some();
+    assert!(by(drop("r").destination("2001:db8:1::/48")));
+    assert!(!by(drop("r").protocol("!6")));
+}
+
+#[test]
+fn what_linux_delivers_past_the_rules_is_dropped_under_any_policy() {
+    let config = Config {
+        malformed: Action::Pass,
+        ..config([pass("everything")])
+    };
+    let nine = (0..9).fold(v6().into(), |packet: Packet, _| {
+        packet / destination_options()
+    });
+    let delivered: [(Packet, Reason); 7] = [
+        (
+            v4().fragment(0, true) / tcp(1, 443).cut(15),
+            Reason::TinyFragment,
+        ),
+        (
+            v4().fragment(1, false).protocol(6) / payload(20),
+            Reason::TinyFragment,
+        ),
+        (
+            v6() / destination_options().declared(9) / tcp(1, 443),
+            Reason::ExtensionHeaders,
+        ),
+        (nine / tcp(1, 443), Reason::ExtensionHeaders),
+        (
+            ipv4("127.0.0.1", "192.0.2.2") / tcp(1, 443),
+            Reason::Martian,
+        ),
+        (
+            ipv6("::ffff:192.0.2.1", "2001:db8::2") / tcp(1, 443),
+            Reason::Martian,
+        ),
+        (
+            ipv6("2001:db8::1", "::192.0.2.2") / tcp(1, 443),
+            Reason::Martian,
+        ),
     ];
-    for packet in broken {
-        let by = |rule| decided_by(&with(rule), eth() / packet.clone()).is_some();
-        assert!(by(drop("r").destination("2001:db8:1::/48")), "{packet:?}");
-        assert!(!by(drop("r").protocol("!6")), "{packet:?}");
+    for (packet, reason) in delivered {
+        let found = judge(&config, &(eth() / packet).bytes());
+        assert_eq!(found, judgement(Action::Drop, reason, None));
+    }
+}
+
+#[test]
+fn a_tiny_fragment_that_shows_ports_and_flags_is_judged_if_malformed_passes() {
+    let tiny = eth() / v4().fragment(0, true) / tcp(1, 443).syn().cut(16);
+    for (malformed, rule, expected) in [
+        (
+            Action::Drop,
+            drop("r"),
+            (Action::Drop, Reason::TinyFragment, None),
+        ),
+        (
+            Action::Pass,
+            drop("r")
+                .destination_port("443")
+                .tcp_flags("syn")
+                .ttl("0-255"),
+            (Action::Drop, Reason::Rule, Some("r")),
+        ),
+        (
+            Action::Pass,
+            drop("r").destination_port("444"),
+            (Action::Pass, Reason::TinyFragment, None),
+        ),
+    ] {
+        let config = Config {
+            malformed,
+            ..config([rule])
+        };
+        let found = judge(&config, &tiny.bytes());
+        assert_eq!(found, judgement(expected.0, expected.1, expected.2));
     }
 }
 

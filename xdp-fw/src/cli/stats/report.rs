@@ -134,7 +134,7 @@ fn is_told(row: &ReasonCount, in_force: &Generation) -> bool {
     let now = match row.reason {
         Reason::Rule | Reason::Default => None,
         Reason::Essential => Some(Verdict::Pass),
-        Reason::Internal => Some(Verdict::Drop),
+        reason if reason.always_drops() => Some(Verdict::Drop),
         Reason::NonIp => Some(in_force.non_ip),
         _ if in_force.malformed == Verdict::Drop => Some(Verdict::Drop),
         // Judged by addresses alone, then by the default.

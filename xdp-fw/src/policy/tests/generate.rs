@@ -94,7 +94,16 @@ fn edges(v6: bool) -> Vec<IpAddr> {
         }
     };
     let prefixes = PREFIXES.iter().map(|prefix| prefix.parse().unwrap());
-    prefixes.flat_map(next_to).collect()
+    let edges = prefixes.flat_map(next_to);
+    edges.filter(|address| is_on_a_wire(*address)).collect()
+}
+
+/// Others drop before any rule (ADR 23); `0.0.0.0` and `::` do with some addresses only.
+fn is_on_a_wire(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => !address.is_loopback() && !address.is_unspecified(),
+        IpAddr::V6(address) => !matches!(address.segments(), [0, 0, 0, 0, 0, 0 | 0xffff, _, _]),
+    }
 }
 
 fn address_list() -> impl Strategy<Value = Option<AddressList>> {
