@@ -352,3 +352,36 @@ fn a_frame_without_an_ethernet_header_is_dropped() {
         assert_eq!(said, "drop by truncated_ethernet", "{length} bytes");
     }
 }
+
+/// Kernel, oracle and host core over frames of a length, whose IP length is zero.
+#[test]
+fn an_ip_length_of_zero_is_the_frames_only_where_no_field_can_say_it() {
+    let web = || tcp(40000, 443).syn();
+    let v4 = || ipv4(DENIED_V4, HOST_V4).total_length(0);
+    let v6 = || ipv6(DENIED_V6, HOST_V6).payload_length(0);
+    let config = config([drop("long").protocol("6").length("65535")]);
+    let mut kernel = Kernel::load(&config);
+    for (name, link) in links() {
+        let head = link.bytes().len();
+        for (packet, length, expected) in [
+            (v4() / web(), IP_MAX, "drop by ip_length"),
+            (v4() / web(), IP_MAX + 1, "drop by rule long"),
+            (v4() / web(), IP_MAX + 2_000, "drop by rule long"),
+            (v6() / web(), IP_MAX, "pass by default"),
+            (v6() / web(), IP_MAX + 1, "drop by rule long"),
+            (
+                v6() / hop_by_hop() / web(),
+                IP_MAX,
+                "drop by extension_headers",
+            ),
+            (v6() / hop_by_hop() / web(), IP_MAX + 1, "drop by rule long"),
+        ] {
+            let frame = (link.clone() / packet / pad_to(head + length)).bytes();
+            let row = format!("{name}, {length} bytes: {expected}");
+            let said = kernel.judge(INGRESS, &frame);
+            assert_eq!(said.to_string(), expected, "{row}");
+            assert_eq!(said, kernel.judge_on_host(INGRESS, &frame), "{row}");
+            assert_eq!(said, Said::by_oracle(&config, INGRESS, &frame).0, "{row}");
+        }
+    }
+}

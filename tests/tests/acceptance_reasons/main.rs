@@ -1,5 +1,6 @@
 //! Every reason but a rule: by name, under every policy that has a say, and counted once.
 
+mod big_tcp;
 mod counted;
 mod delivered;
 mod malformed;
