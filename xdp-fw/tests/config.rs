@@ -398,3 +398,42 @@ fn a_main_file_with_a_byte_order_mark_or_crlf_is_read() {
         assert!(load(Path::new("fw.toml"), &Text(text)).is_ok());
     }
 }
+
+/// The warnings of a configuration with one rule, whose lines are `rule`.
+fn warnings_of(top: &str, rule: &str) -> String {
+    let text = format!("interfaces = [\"eth0\"]\n{top}\n[[rule]]\nname = \"r\"\n{rule}\n");
+    lines(&parsed(&text).unwrap().warnings)
+}
+
+#[test]
+fn malformed_pass_beside_a_drop_rule_on_more_than_addresses_is_a_warning() {
+    let warns = |rule: &str| warnings_of("malformed = \"pass\"", rule).contains("`malformed = ");
+    for criterion in [
+        "protocol = \"tcp\"",
+        "protocol = \"tcp\"\ndestination_port = 22",
+        "tcp_flags = \"syn\"",
+        "icmp_type = \"echo-request\"",
+        "ttl = 1",
+    ] {
+        let drops = format!("action = \"drop\"\n{criterion}");
+        assert!(warns(&drops), "{criterion}");
+        assert!(
+            !warnings_of("", &drops).contains("malformed"),
+            "{criterion}"
+        );
+        assert!(!warns(&format!("action = \"pass\"\n{criterion}")));
+    }
+    assert!(!warns("action = \"drop\"\nsource = \"192.0.2.0/24\""));
+}
+
+#[test]
+fn a_rule_on_length_in_generic_mode_is_a_warning() {
+    let warns = |mode: &str, rule: &str| {
+        let rule = format!("action = \"drop\"\n{rule}");
+        warnings_of(&format!("mode = \"{mode}\""), &rule).contains("GRO")
+    };
+    assert!(warns("generic", "length = \"1501-65535\""));
+    assert!(warns("auto", "length = \"1501-65535\""));
+    assert!(!warns("native", "length = \"1501-65535\""));
+    assert!(!warns("generic", "ttl = 1"));
+}

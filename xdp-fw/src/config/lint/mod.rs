@@ -9,6 +9,8 @@ mod earlier;
 mod extensions;
 mod interfaces;
 mod large;
+mod lengths;
+mod malformed;
 mod values;
 
 use std::path::Path;
@@ -38,7 +40,9 @@ pub(super) fn lint(config: &Config, default_action: Option<&Position>) -> Vec<Pr
         warnings.extend(nothing_left(seen, &values, config));
         warnings.extend(interfaces::never_attached(seen.rule, &config.interfaces));
         warnings.extend(extensions::in_ipv4_only(seen, &mut values));
+        warnings.extend(lengths::of_joined_packets(seen.rule, config));
     }
+    warnings.extend(malformed::past_rules(&rules, config));
     let order = Order::of(&rules.iter().map(|seen| &seen.criteria).collect::<Vec<_>>());
     warnings.extend(out_of_reach(&rules, &order, &mut values));
     warnings.extend(no_way_in(

@@ -1,0 +1,51 @@
+//! `malformed = "pass"` beside rules that malformed packets pass by.
+//!
+//! Owns the warning.
+
+use super::{Seen, warning};
+use crate::config::model::{Action, Config, Rule};
+use crate::config::problem::Problem;
+
+/// Warns once of drop rules that ask for what a malformed packet does not have.
+pub(super) fn past_rules(rules: &[Seen<'_>], config: &Config) -> Option<Problem> {
+    if config.malformed == Action::Drop {
+        return None;
+    }
+    let drops = rules
+        .iter()
+        .map(|seen| seen.rule)
+        .filter(|rule| rule.action == Action::Drop && !rule.shadow);
+    let mut blind = drops.filter_map(|rule| Some((rule, asks_for(rule)?)));
+    let (first, keys) = blind.next()?;
+    let others = match blind.count() {
+        0 => String::new(),
+        1 => ", nor by one more rule like it".to_owned(),
+        more => format!(", nor by {more} more rules like it"),
+    };
+    let message = format!(
+        "`malformed = \"pass\"` lets packets through that rule `{}` does not see: a malformed packet \
+         has no {keys}, so it is not dropped by it{others}; expected `malformed = \"drop\"`, or drop \
+         rules on addresses alone",
+        first.name
+    );
+    Some(warning(&first.position, message))
+}
+
+/// The keys of a rule that no malformed packet matches.
+fn asks_for(rule: &Rule) -> Option<String> {
+    let keys = [
+        ("protocol", rule.protocol.is_some()),
+        ("source_port", rule.source_port.is_some()),
+        ("destination_port", rule.destination_port.is_some()),
+        ("icmp_type", rule.icmp_type.is_some()),
+        ("icmp_code", rule.icmp_code.is_some()),
+        ("tcp_flags", rule.tcp_flags.is_some()),
+        ("fragment", rule.fragment.is_some()),
+        ("length", rule.length.is_some()),
+        ("ttl", rule.ttl.is_some()),
+        ("dscp", rule.dscp.is_some()),
+    ];
+    let used = keys.iter().filter(|(_, is_used)| *is_used);
+    let named: Vec<String> = used.map(|(key, _)| format!("`{key}`")).collect();
+    (!named.is_empty()).then(|| named.join(" or "))
+}
