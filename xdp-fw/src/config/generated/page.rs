@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use xdp_fw_common::Reason;
+
 use crate::config::{Key, Packets, Presence, Section, icmp, protocols, reference};
 
 const HEAD: &str = "\
@@ -33,6 +35,23 @@ ending itself. Nobody but root and the user who runs `xdp-fw` may be able to cha
 or a link on the way to it: see [files](files.md).
 ";
 
+const REASONS: &str = "
+## Reasons
+
+Each packet is counted under one reason. `xdp-fw stats`, `xdp-fw explain` and the metrics show it.
+
+- A first fragment needs the whole fixed header of TCP (20 bytes), UDP, UDP-Lite, ICMP (8), SCTP or
+  DCCP (12), else it is a `tiny_fragment`. With `malformed = \"pass\"` one that shows the ports and
+  the flags (16 bytes of TCP, 8 of SCTP or DCCP) is judged like any packet. Any other is dropped, and
+  so is a TCP fragment at offset 8.
+- Up to two VLAN tags and eight IPv6 extension headers are read. A packet with more of them is dropped.
+- A packet without an IP length (BIG TCP) is judged by the length of its frame, if that leaves more
+  than 65,535 bytes.
+
+| reason | what it says | decided by |
+|---|---|---|
+";
+
 /// The page, as Markdown.
 #[must_use]
 pub fn page() -> String {
@@ -43,8 +62,34 @@ pub fn page() -> String {
             page += INCLUDED;
         }
     }
+    write_reasons(&mut page);
     write_names(&mut page);
     page
+}
+
+fn write_reasons(page: &mut String) {
+    *page += REASONS;
+    for reason in Reason::ALL {
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} |",
+            reason.name(),
+            cell(reason.description()),
+            decided_by(reason)
+        );
+    }
+}
+
+/// What decides over packets of a reason.
+fn decided_by(reason: Reason) -> &'static str {
+    match reason {
+        _ if reason.always_drops() => "nothing: always dropped",
+        Reason::Rule => "the rule's `action`",
+        Reason::Default => "`default_action`",
+        Reason::Essential => "nothing: always passed",
+        Reason::NonIp => "`non_ip`",
+        _ => "`malformed`",
+    }
 }
 
 fn write_section(page: &mut String, section: &Section) {
@@ -137,5 +182,19 @@ fn write_codes(page: &mut String) {
             "| `{name}` | `{}` | {v4} | {v6} |",
             kind.unwrap_or_default()
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_row_in_the_reference() {
+        let page = page();
+        for reason in Reason::ALL {
+            let row = format!("\n| `{}` | {} |", reason.name(), reason.description());
+            assert_eq!(page.matches(&row).count(), 1, "{}", reason.name());
+        }
     }
 }

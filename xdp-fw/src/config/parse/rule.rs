@@ -243,7 +243,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             Packets::Ip,
             number(65535),
             "a length from 0 to 65535 or a range such as \"1400-1500\"",
-            "Lengths of the IP packet in bytes, header included.",
+            "Lengths of the IP packet in bytes, header included. In generic mode, packets that offloads have joined (GRO, GSO) are seen as one, of up to 64 KiB; a longer one (BIG TCP) has 65535.",
         ),
         read: |draft, item, scope| draft.rule.length = lengths(item, scope),
         print: |rule| print::numbers(rule.length.as_ref()),

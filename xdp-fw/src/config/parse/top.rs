@@ -153,7 +153,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "\"drop\"",
             ACTION_WORDS,
             ACTIONS,
-            "What happens to a packet that cannot be parsed; \"pass\" judges it by its addresses alone.",
+            "What happens to a packet that cannot be parsed; \"pass\" judges it by its addresses alone. What Linux would deliver past the rules is dropped all the same: see the reasons below.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.malformed, action(item, scope)),
         print: |config| Some(print::action(config.malformed)),
