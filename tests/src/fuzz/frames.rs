@@ -18,7 +18,8 @@ use crate::ruleset::{self, Criteria as _, drop, pass};
 /// criterion make of it is what the oracle says.
 pub fn parser(frame: &[u8]) {
     let packet = Packet::parse(frame, frame.len());
-    if packet.malformed.is_none() {
+    // A longer frame may be that of a packet without a length (BIG TCP).
+    if packet.malformed.is_none() && frame.len() < 65_000 {
         let padded = [frame, &[0xa5; 64]].concat();
         let same = Packet::parse(&padded[..], padded.len());
         assert_eq!(same, packet, "bytes behind the IP packet were read");
