@@ -7,7 +7,7 @@ use std::fmt;
 
 use xdp_fw::config::{Action, Config};
 use xdp_fw::policy::{HostTables, Leaves, Policy, Tables, compile_with};
-use xdp_fw_common::{Ingress, Reason, Verdict, decide};
+use xdp_fw_common::{Essential, Ingress, Reason, Verdict, decide};
 
 use crate::generate::INTERFACES;
 use crate::oracle;
@@ -25,6 +25,8 @@ pub struct Said {
     pub verdict: &'static str,
     /// Why.
     pub reason: &'static str,
+    /// The kind, of an essential.
+    pub essential: Option<&'static str>,
     /// The rule's name, if one decided.
     pub rule: Option<String>,
 }
@@ -127,9 +129,12 @@ impl Host<'_> {
             length: frame.len(),
         };
         let decision = decide(frame, &ingress, &self.tables);
-        let said = Said::of(decision.verdict, Some(decision.reason), || {
-            self.compiled.rule(decision.rule?)
-        });
+        let said = Said {
+            essential: Essential::from_slot(decision.slot).map(Essential::name),
+            ..Said::of(decision.verdict, Some(decision.reason), || {
+                self.compiled.rule(decision.rule?)
+            })
+        };
         let counted = self.shadows.iter().filter(|(rule, before)| {
             let now = self.tables.shadowed(*rule);
             before.replace(now) != now
@@ -148,6 +153,7 @@ impl Said {
         Self {
             verdict: verdict.name(),
             reason: reason.map_or("unknown", Reason::name),
+            essential: None,
             rule: rule(),
         }
     }
@@ -163,6 +169,7 @@ impl Said {
         let said = Self {
             verdict: verdict.name(),
             reason: judgement.reason.name(),
+            essential: judgement.essential.map(Essential::name),
             rule: judgement.rule,
         };
         (said, judgement.shadows)

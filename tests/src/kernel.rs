@@ -16,7 +16,7 @@ use xdp_fw::config::Config;
 use xdp_fw::datapath::{self, Datapath, Prepared, Probe};
 
 use crate::compiled::{Compiled, INGRESS, Said, index_of};
-use xdp_fw_common::{Dimension, Verdict};
+use xdp_fw_common::{Dimension, Essential, Verdict};
 
 /// A pin directory of one test, unloaded and removed at its end.
 pub struct PinDirectory(PathBuf);
@@ -156,9 +156,12 @@ impl Kernel {
             frame.len() as u64,
             "the whole frame is counted"
         );
-        Said::of(probed.verdict, probed.reason, || {
-            self.compiled.rule(probed.rule?)
-        })
+        Said {
+            essential: probed.essential.map(Essential::name),
+            ..Said::of(probed.verdict, probed.reason, || {
+                self.compiled.rule(probed.rule?)
+            })
+        }
     }
 
     /// What the filter itself returns for a frame of at least 14 bytes, of which `first_buffer` are

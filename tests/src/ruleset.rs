@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
-use xdp_fw::config::{Action, Config, Limits, Metrics, Mode, OnStop, Position, Rule, Set};
+use xdp_fw::config::{
+    Action, Config, Essentials, Limits, Metrics, Mode, OnStop, Position, Rule, Set,
+};
 
 pub use self::lists::{FRAGMENT_KINDS, ICMP_TYPES, TCP_FLAGS, VLAN_NONE};
 use self::lists::{
@@ -20,7 +22,7 @@ use self::lists::{
 };
 
 /// Every default of the configuration, metrics off, and these rules. Fields are public: set
-/// another one by `Config { essentials: false, ..config([]) }`.
+/// another one by `Config { essentials: Essentials::NONE, ..config([]) }`.
 pub fn config(rules: impl IntoIterator<Item = Rule>) -> Config {
     Config {
         interfaces: vec!["test0".to_owned()],
@@ -29,7 +31,7 @@ pub fn config(rules: impl IntoIterator<Item = Rule>) -> Config {
         default_action: Action::Pass,
         malformed: Action::Drop,
         non_ip: Action::Pass,
-        essentials: true,
+        essentials: Essentials::ALL,
         on_stop: OnStop::Keep,
         guard: true,
         confirm: None,

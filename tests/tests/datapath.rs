@@ -11,7 +11,7 @@ use bytemuck::Zeroable as _;
 use xdp_fw::datapath::{self, AttachMode, Datapath, Error};
 use xdp_fw::policy::{AddressTable, Leaves, NamedRule, Tables};
 use xdp_fw_common::wire::Settings;
-use xdp_fw_common::{Reason, Verdict};
+use xdp_fw_common::{Essentials, Reason, Verdict};
 use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts};
 use xdp_fw_tests::kernel::PinDirectory;
 use xdp_fw_tests::packet::*;
@@ -22,7 +22,7 @@ fn tables(names: &[&str]) -> Tables {
         settings: Settings {
             rules: names.len() as u32,
             malformed: Verdict::Drop as u32,
-            essentials: 1,
+            essentials: Essentials::ALL.bits(),
             ..Settings::zeroed()
         },
         rules: names

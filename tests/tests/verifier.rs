@@ -10,7 +10,7 @@ use std::{env, fs};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
-use xdp_fw::config::{self, Action, Config, Rule};
+use xdp_fw::config::{self, Action, Config, Essentials, Rule};
 use xdp_fw_tests::compiled::Compiled;
 use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::ruleset::{Criteria as _, config, drop};
@@ -98,7 +98,11 @@ impl Used {
         });
         Config {
             malformed: self.malformed,
-            essentials: self.essentials,
+            essentials: if self.essentials {
+                Essentials::ALL
+            } else {
+                Essentials::NONE
+            },
             ..config(each.chain([all]))
         }
     }

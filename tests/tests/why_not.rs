@@ -20,6 +20,7 @@ fn judgement(said: &Said) -> xdp_fw::explain::Judgement {
             Verdict::Pass
         },
         reason,
+        essential: None,
         rule: said.rule.clone(),
     }
 }

@@ -3,7 +3,7 @@
 //! Owns the order of DESIGN §3 and nothing else: parse, essentials, non-IP, rules, default.
 
 use crate::classify::{Match, first_match};
-use crate::essentials::is_essential;
+use crate::essentials::{Essential, essential};
 use crate::packet::Network;
 use crate::wire::reason_slot;
 use crate::{Dimension, Frame, Packet, Reason, Tables, Verdict};
@@ -29,6 +29,15 @@ impl Decision {
             reason,
             rule: None,
             slot: reason_slot(reason, verdict),
+        }
+    }
+
+    /// The slot says which kind it is.
+    #[inline(always)]
+    fn essential(kind: Essential) -> Self {
+        Self {
+            slot: kind.slot(),
+            ..Self::because(Reason::Essential, Verdict::Pass)
         }
     }
 }
@@ -67,8 +76,11 @@ fn judge<F: Frame + ?Sized, T: Tables>(
         }
         Some(_) => {}
         None => {
-            if tables.essentials() && is_essential(&packet) {
-                return Decision::because(Reason::Essential, Verdict::Pass);
+            let wanted = tables.essentials();
+            if !wanted.is_empty()
+                && let Some(kind) = essential(&packet, frame, wanted)
+            {
+                return Decision::essential(kind);
             }
             if matches!(packet.network, Network::Arp | Network::Other) {
                 return Decision::because(Reason::NonIp, tables.non_ip());

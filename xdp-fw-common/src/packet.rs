@@ -108,8 +108,11 @@ pub struct Packet {
     pub source_port: u16,
     /// Destination port of [`Transport::Ports`], code of [`Transport::Icmp`].
     pub destination_port: u16,
-    /// Where the transport header begins, bytes from the start of the frame.
+    /// Where what follows the IP headers begins, bytes from the start of the frame; not set of a later
+    /// fragment.
     pub transport_at: usize,
+    /// How many bytes of the IP packet are there and behind it, likewise.
+    pub upper_length: usize,
     /// Flags of TCP, once [`Packet::read_tcp_flags`] was asked for them.
     pub tcp_flags: u8,
     /// Not zero where a first fragment has only as much of the transport header as rules ask for.
@@ -141,6 +144,7 @@ impl Packet {
             source_port: 0,
             destination_port: 0,
             transport_at: 0,
+            upper_length: 0,
             tcp_flags: 0,
             tiny: 0,
             is_read: true,
@@ -160,6 +164,7 @@ impl Packet {
             source_port: zero,
             destination_port: zero,
             transport_at: usize::from(zero),
+            upper_length: usize::from(zero),
             ..Self::blank()
         }
     }

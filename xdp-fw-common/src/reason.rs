@@ -75,7 +75,7 @@ reasons! {
     Rule = 0, "rule";
     /// No rule matched: `default_action`.
     Default = 1, "default";
-    /// ARP, neighbour discovery, MLD, path MTU or a DHCP reply: see `essentials`.
+    /// ARP, neighbour discovery, MLD, IGMP, path MTU or a DHCP reply: see `essentials`.
     Essential = 2, "essential";
     /// Neither IPv4 nor IPv6: see `non_ip`.
     NonIp = 3, "non_ip";

@@ -7,6 +7,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::Verdict;
+use crate::essentials::Essentials;
 use crate::packet::Mac;
 
 /// Rules of one policy, at most.
@@ -235,8 +236,8 @@ pub trait Tables {
     fn malformed(&self) -> Verdict;
     /// What happens to a frame that is not IP.
     fn non_ip(&self) -> Verdict;
-    /// Whether the essentials pass before the rules.
-    fn essentials(&self) -> bool;
+    /// Which essentials pass before the rules.
+    fn essentials(&self) -> Essentials;
     /// Whether there is any rule.
     fn has_rules(&self) -> bool;
     /// Whether any rule is a shadow rule; then a dimension is in use, whose rows say where the

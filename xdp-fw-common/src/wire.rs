@@ -5,6 +5,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::essentials::Essential;
 use crate::lpm::V4_LENGTHS;
 use crate::{Dimension, Reason, Verdict};
 
@@ -13,18 +14,26 @@ pub const COUNTER_SLOTS: u32 = 16_384;
 /// Slots that belong to reasons; rules take the others.
 pub const REASON_SLOTS: u32 = 128;
 
+/// Of those, the first that belongs to a kind of essential: [`Essential::slot`]. What is below belongs to
+/// reasons with their verdicts.
+pub const ESSENTIAL_SLOTS: u32 = 64;
+
 /// Bytes of a rule's name, at most.
 pub const RULE_NAME_MAX: usize = 63;
 
 /// The slot under which `reason` with `verdict` is counted. No packet is ever counted under
-/// [`Reason::Rule`]: rules have slots of their own.
+/// [`Reason::Rule`]: rules have slots of their own. Nor under [`Reason::Essential`], whose kinds have;
+/// earlier versions did so, and what they counted is still part of its total.
 #[must_use]
 #[inline(always)]
 pub const fn reason_slot(reason: Reason, verdict: Verdict) -> u32 {
     (reason as u32) * 2 + verdict as u32
 }
 
-const _: () = assert!(Reason::ALL.len() * 2 <= REASON_SLOTS as usize);
+const _: () = {
+    assert!(Reason::ALL.len() * 2 <= ESSENTIAL_SLOTS as usize);
+    assert!(ESSENTIAL_SLOTS as usize + Essential::ALL.len() <= REASON_SLOTS as usize);
+};
 
 /// One CPU's count of one slot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
@@ -48,7 +57,7 @@ pub struct Settings {
     pub malformed: u32,
     /// [`Verdict`] of frames that are not IP.
     pub non_ip: u32,
-    /// 1 where essentials pass first.
+    /// [`Essentials`](crate::essentials::Essentials) that pass first.
     pub essentials: u32,
     /// Rules, 0 to 4,096.
     pub rules: u32,
@@ -132,7 +141,7 @@ pub struct GenerationInfo {
     pub malformed: u32,
     /// [`Verdict`] of frames that are not IP.
     pub non_ip: u32,
-    /// 1 where essentials pass first.
+    /// 1 where any essential passes first.
     pub essentials: u32,
     /// Zero.
     pub reserved: u32,

@@ -12,7 +12,7 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use xdp_fw_common::{
-    Dimension, Tables, Verdict,
+    Dimension, Essentials, Tables, Verdict,
     lpm::V4_LENGTHS,
     packet::Mac,
     tables::{
@@ -215,8 +215,8 @@ impl<K: Kind> Tables for Maps<K> {
     }
 
     #[inline(always)]
-    fn essentials(&self) -> bool {
-        setting!(essentials) == 1
+    fn essentials(&self) -> Essentials {
+        Essentials::from_bits(setting!(essentials))
     }
 
     #[inline(always)]

@@ -353,7 +353,7 @@ fn rules_are_counted_over_all_files() {
 /// What is said of a main file with this text.
 fn said(text: &str) -> String {
     load(Path::new("fw.toml"), &Text(text.to_owned()))
-        .expect_err(text)
+        .unwrap_err()
         .to_string()
 }
 

@@ -13,7 +13,7 @@ use xdp_fw::packet;
 use xdp_fw::policy::{self, HostTables, Policy, compile};
 use xdp_fw_common::packet::Mac;
 use xdp_fw_common::tables::{Row, Rule, Tables};
-use xdp_fw_common::{Dimension, Ingress, Verdict, decide};
+use xdp_fw_common::{Dimension, Essentials, Ingress, Verdict, decide};
 
 /// Host tables that count each look-up: of a class, of a row, of a rule.
 struct Counted<'a> {
@@ -39,7 +39,7 @@ impl Tables for Counted<'_> {
     fn non_ip(&self) -> Verdict {
         self.tables.non_ip()
     }
-    fn essentials(&self) -> bool {
+    fn essentials(&self) -> Essentials {
         self.tables.essentials()
     }
     fn has_rules(&self) -> bool {

@@ -10,7 +10,9 @@ use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::select;
-use xdp_fw::config::{Action, AddressList, Addresses, Config, NumberEntry, NumberList, Rule, Set};
+use xdp_fw::config::{
+    Action, AddressList, Addresses, Config, Essentials, NumberEntry, NumberList, Rule, Set,
+};
 
 use super::criteria::{address_list, criterion};
 use super::pool;
@@ -61,7 +63,7 @@ pub fn basic(config: Config) -> Config {
 }
 
 fn with_policies(rules: impl Strategy<Value = Vec<Rule>> + 'static) -> BoxedStrategy<Config> {
-    let policies = (action(), action(), action(), any::<bool>());
+    let policies = (action(), action(), action(), essentials());
     let sets = vec(vec(pool::prefix(), 1..6), SETS.len());
     (rules, sets, policies)
         .prop_map(|(rules, sets, policies)| {
@@ -85,6 +87,18 @@ fn with_policies(rules: impl Strategy<Value = Vec<Rule>> + 'static) -> BoxedStra
             }
         })
         .boxed()
+}
+
+/// All, none, or some.
+fn essentials() -> impl Strategy<Value = Essentials> {
+    prop_oneof![
+        2 => Just(Essentials::ALL),
+        1 => Just(Essentials::NONE),
+        2 => any::<u32>().prop_map(|bits| {
+            let kinds = Essentials::from_bits(bits);
+            kinds.iter().collect()
+        }),
+    ]
 }
 
 /// A rule of any criteria, without a name yet.

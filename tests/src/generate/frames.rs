@@ -273,20 +273,36 @@ fn nested() -> BoxedStrategy<Packet> {
 fn essential() -> BoxedStrategy<Packet> {
     let hop_limit = select(&[1_u8, 254, 255][..]);
     let source = select(&["fe80::1", "::", "2001:db8::1"][..]);
+    let destination = select(&["ff02::1", "fe80::2", "2001:db8:1::2"][..]);
     let chain = prop_oneof![
         4 => Just(Packet::default()),
         2 => Just(hop_by_hop().router_alert().into()),
         1 => Just(fragment6(0, false, 1).into()),
         1 => Just(fragment6(0, true, 1).into()),
     ];
-    let upper = prop_oneof![4 => message(icmpv6), 1 => Just(udp(547, 546).into())];
-    let v6 = (source, hop_limit, chain, upper).prop_map(|(source, hop_limit, chain, upper)| {
-        ipv6(source, "ff02::1").hop_limit(hop_limit) / chain / upper
-    });
-    let v4_upper = prop_oneof![Just(udp(67, 68).into()), Just(Packet::from(icmp(3, 4)))];
-    let v4 = (pool::v4_address(), weighted(0.2, fragment()), v4_upper).prop_map(
-        |(source, fragment, upper)| {
-            let header = ipv4(source, "198.51.100.2");
+    let upper =
+        prop_oneof![3 => message(icmpv6), 1 => lease(&[(547, 546), (40_000, 546), (547, 547)])];
+    let v6 = (source, destination, hop_limit, chain, upper).prop_map(
+        |(source, destination, hop_limit, chain, upper)| {
+            ipv6(source, destination).hop_limit(hop_limit) / chain / upper
+        },
+    );
+    let destination = select(&["198.51.100.2", "224.0.0.22", "255.255.255.255"][..]);
+    let membership = (0..12_usize).prop_map(|length| Packet::from(protocol(2)) / payload(length));
+    let upper = prop_oneof![
+        2 => lease(&[(67, 68), (68, 67), (66, 68)]),
+        1 => Just(Packet::from(icmp(3, 4))),
+        2 => membership,
+    ];
+    let header = (
+        pool::v4_address(),
+        destination,
+        select(&[1_u8, 2, 64][..]),
+        5..8_usize,
+    );
+    let v4 = (header, weighted(0.2, fragment()), upper).prop_map(
+        |((source, destination, ttl, words), fragment, upper)| {
+            let header = ipv4(source, destination).ttl(ttl).header_words(words);
             match fragment {
                 Some((offset, more)) => header.fragment(offset, more) / upper,
                 None => header / upper,
@@ -294,6 +310,21 @@ fn essential() -> BoxedStrategy<Packet> {
         },
     );
     prop_oneof![2 => v6, 1 => v4].boxed()
+}
+
+/// A message over UDP that begins with any byte, most often one that a server of leases sends; or with none.
+fn lease(ports: &'static [(u16, u16)]) -> BoxedStrategy<Packet> {
+    let first = prop_oneof![
+        6 => select(&[1_u8, 2, 3, 7, 10, 11, 12, 13][..]).prop_map(Some),
+        1 => any::<u8>().prop_map(Some),
+        1 => Just(None),
+    ];
+    (select(ports), first, 0..3_usize)
+        .prop_map(|((source, destination), first, more)| {
+            let first: Vec<u8> = first.into_iter().collect();
+            udp(source, destination) / payload_bytes(&first) / payload(more)
+        })
+        .boxed()
 }
 
 fn stacked(layers: Vec<impl Into<Packet>>) -> Packet {

@@ -14,7 +14,7 @@ mod tests;
 
 use std::fmt;
 
-use xdp_fw::config::{Action, Config};
+use xdp_fw::config::{Action, Config, Essential};
 
 use self::read::Frame;
 use self::rules::Subject;
@@ -26,7 +26,7 @@ pub enum Reason {
     Rule,
     /// No rule matched.
     Default,
-    /// ARP, neighbour discovery, MLD, path MTU or DHCP to a client.
+    /// What a host cannot live without: see [`Essential`].
     Essential,
     /// Neither IPv4 nor IPv6.
     NonIp,
@@ -90,6 +90,8 @@ pub struct Judgement {
     pub verdict: Action,
     /// What decided.
     pub reason: Reason,
+    /// The kind; only with [`Reason::Essential`].
+    pub essential: Option<Essential>,
     /// The rule that decided; only with [`Reason::Rule`].
     pub rule: Option<String>,
     /// Shadow rules that matched before the deciding one, in file order.
@@ -125,15 +127,16 @@ pub fn judge(config: &Config, interface: &str, frame: &[u8]) -> Judgement {
             }
         }
         Frame::NonIp { ether_type } => {
-            if config.essentials && ether_type == essential::ARP {
-                by_reason(Action::Pass, Reason::Essential)
+            if config.essentials.has(Essential::Arp) && ether_type == essential::ARP {
+                as_essential(Essential::Arp)
             } else {
                 by_reason(config.non_ip, Reason::NonIp)
             }
         }
         Frame::Ip(packet) => {
-            if config.essentials && essential::is_essential(&packet) {
-                return by_reason(Action::Pass, Reason::Essential);
+            let kind = essential::kind(&packet);
+            if let Some(kind) = kind.filter(|kind| config.essentials.has(*kind)) {
+                return as_essential(kind);
             }
             let subject = Subject {
                 addresses: Some(packet.addresses),
@@ -169,6 +172,7 @@ fn by_rules(config: &Config, subject: &Subject<'_>, otherwise: Reason) -> Judgem
             return Judgement {
                 verdict: rule.action,
                 reason: Reason::Rule,
+                essential: None,
                 rule: Some(rule.name.clone()),
                 shadows,
             };
@@ -184,7 +188,15 @@ fn by_reason(verdict: Action, reason: Reason) -> Judgement {
     Judgement {
         verdict,
         reason,
+        essential: None,
         rule: None,
         shadows: Vec::new(),
+    }
+}
+
+fn as_essential(kind: Essential) -> Judgement {
+    Judgement {
+        essential: Some(kind),
+        ..by_reason(Action::Pass, Reason::Essential)
     }
 }

@@ -232,12 +232,13 @@ fn essentials_survive_every_kind_of_deny_rule_behind_every_tag() {
     let listener = [130, 131, 132, 143].map(|kind| {
         ipv6("fe80::1", "ff02::1").hop_limit(1) / hop_by_hop().router_alert() / icmpv6(kind, 0)
     });
-    let others: [Packet; 5] = [
+    let others: [Packet; 6] = [
         arp("192.0.2.1", "192.0.2.2").into(),
         ipv4("192.0.2.1", "198.51.100.2") / icmp(3, 4),
         ipv6("2001:db8::1", "2001:db8:1::2") / icmpv6(2, 0),
-        ipv4("192.0.2.1", "198.51.100.2") / udp(67, 68) / payload(240),
-        ipv6("fe80::1", "fe80::2") / udp(547, 546) / payload(60),
+        ipv4("192.0.2.1", "198.51.100.2") / udp(67, 68) / payload_bytes(&[2; 240]),
+        ipv6("2001:db8::1", "fe80::2") / udp(547, 546) / payload_bytes(&[7; 60]),
+        ipv4("192.0.2.1", "224.0.0.22").ttl(1).header_words(6) / protocol(2) / payload(16),
     ];
     let essentials: Vec<Packet> = discovery.chain(listener).chain(others).collect();
     for (name, criterion, _) in KINDS {

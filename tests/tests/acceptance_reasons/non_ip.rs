@@ -1,6 +1,6 @@
 //! Frames that are neither IPv4 nor IPv6: their own policy decides, and no rule.
 
-use xdp_fw::config::{Action, Config};
+use xdp_fw::config::{Action, Config, Essentials};
 use xdp_fw_tests::court::{Court, by_default};
 use xdp_fw_tests::disguise::links;
 use xdp_fw_tests::packet::{
@@ -87,7 +87,7 @@ fn arp_is_non_ip_where_nothing_is_essential() {
     for (non_ip, verdict) in [(Action::Pass, "pass"), (Action::Drop, "drop")] {
         let mut court = Court::of(Config {
             non_ip,
-            essentials: false,
+            essentials: Essentials::NONE,
             ..config([])
         });
         for (row, link) in links() {

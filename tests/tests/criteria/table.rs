@@ -3,7 +3,7 @@
 //! Owns the list of operators and which field has which. The rows are in `link`, `header` and
 //! `transport`.
 
-use xdp_fw::config::{Action, Config, Rule};
+use xdp_fw::config::{Action, Config, Essentials, Rule};
 use xdp_fw_tests::compiled::Said;
 use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::packet::Packet;
@@ -86,7 +86,7 @@ impl Field {
     pub(crate) fn config(&self, list: &str) -> Config {
         Config {
             malformed: Action::Pass,
-            essentials: false,
+            essentials: Essentials::NONE,
             sets: sets([
                 ("lan", "192.0.2.0/25, 192.0.2.64/26, 2001:db8::/48"),
                 ("one", "192.0.2.1/32, 2001:db8::1/128"),

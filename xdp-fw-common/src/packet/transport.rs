@@ -11,6 +11,8 @@ pub mod protocol {
     pub const HOP_BY_HOP: u8 = 0;
     /// ICMP for IPv4.
     pub const ICMP: u8 = 1;
+    /// Multicast membership of IPv4.
+    pub const IGMP: u8 = 2;
     /// TCP.
     pub const TCP: u8 = 6;
     /// UDP.
@@ -94,6 +96,9 @@ impl Packet {
         at: usize,
         end: usize,
     ) -> Result<(), Reason> {
+        self.transport_at = at;
+        // Never below zero: the headers before it end within the packet.
+        self.upper_length = end.wrapping_sub(at);
         let size = header_size(protocol);
         if size == 0 {
             return Ok(());
@@ -107,7 +112,6 @@ impl Packet {
             };
         }
         self.tiny = end.wrapping_sub(at + size) >> (usize::BITS - 1);
-        self.transport_at = at;
         let start = frame.load::<Start>(at).ok_or(Reason::Internal)?;
         let (first, second) = (u16::from_be(start.first), u16::from_be(start.second));
         if matches!(protocol, protocol::ICMP | protocol::ICMPV6) {
@@ -128,6 +132,18 @@ impl Packet {
         self.protocol == u16::from(protocol) && self.transport == transport
     }
 
+    /// The first byte behind the header of UDP, where the packet has one: bytes behind its end are
+    /// padding.
+    #[inline(always)]
+    pub(crate) fn udp_payload_start<F: Frame + ?Sized>(&self, frame: &F) -> Option<u8> {
+        if self.upper_length <= UDP_HEADER {
+            return None;
+        }
+        // With the byte before it: a frame may end behind this one, and loads are of two.
+        let word = frame.load::<u16>(self.transport_at + UDP_HEADER - 1)?;
+        Some(u16::from_be(word) as u8)
+    }
+
     /// Reads the flags of TCP, for those who ask for them. False if a read failed that cannot.
     #[inline(always)]
     pub fn read_tcp_flags<F: Frame + ?Sized>(&mut self, frame: &F) -> bool {
@@ -143,6 +159,8 @@ impl Packet {
         }
     }
 }
+
+const UDP_HEADER: usize = 8;
 
 /// Offset of data offset and flags in a TCP header (RFC 9293 §3.1).
 const TCP_FLAGS: usize = 12;

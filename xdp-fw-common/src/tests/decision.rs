@@ -11,7 +11,7 @@ use super::{INTERFACE, decide_bytes};
 use crate::packet::ETHERTYPE_ARP;
 use crate::tables::{ROW_WORDS, RULES_MAX};
 use crate::wire::reason_slot;
-use crate::{Decision, Dimension, Frame, Ingress, Reason, Verdict, decide};
+use crate::{Decision, Dimension, Essential, Essentials, Frame, Ingress, Reason, Verdict, decide};
 
 fn decided(stack: &Stack, tables: &Plain) -> Decision {
     decide_bytes(&stack.bytes(), tables)
@@ -25,6 +25,18 @@ fn assert_because(decision: Decision, reason: Reason, verdict: Verdict) {
         reason,
         rule: None,
         slot: reason_slot(reason, verdict),
+    };
+    assert_eq!(decision, expected);
+}
+
+/// That it passes as an essential of this kind, and is counted there alone.
+#[track_caller]
+fn assert_essential(decision: Decision, kind: Essential) {
+    let expected = Decision {
+        verdict: Verdict::Pass,
+        reason: Reason::Essential,
+        rule: None,
+        slot: kind.slot(),
     };
     assert_eq!(decision, expected);
 }
@@ -96,8 +108,8 @@ fn what_is_not_ip_follows_its_own_policy_and_arp_is_essential_first() {
             ..with_rules(&[], [&[], &[], &[]], 1)
         };
         assert_because(decided(&wake_on_lan, &tables), Reason::NonIp, verdict);
-        assert_because(decided(&arp, &tables), Reason::Essential, Verdict::Pass);
-        tables.essentials = false;
+        assert_essential(decided(&arp, &tables), Essential::Arp);
+        tables.essentials = Essentials::NONE;
         assert_because(decided(&arp, &tables), Reason::NonIp, verdict);
     }
 }
@@ -106,12 +118,8 @@ fn what_is_not_ip_follows_its_own_policy_and_arp_is_essential_first() {
 fn essentials_pass_before_the_rules_only_if_they_are_on() {
     let path_mtu = eth() / ipv4() / icmp(3, 4);
     let mut tables = with_rules(&[Dimension::Source], [&[], &[], &[0]], 1);
-    assert_because(
-        decided(&path_mtu, &tables),
-        Reason::Essential,
-        Verdict::Pass,
-    );
-    tables.essentials = false;
+    assert_essential(decided(&path_mtu, &tables), Essential::PathMtu);
+    tables.essentials = Essentials::NONE;
     assert_rule(decided(&path_mtu, &tables), 0, Verdict::Drop, 1000);
 }
 
@@ -282,11 +290,7 @@ fn a_malformed_packet_is_never_essential() {
         Reason::IpLength,
         Verdict::Drop,
     );
-    assert_because(
-        decided(&path_mtu(None), &tables),
-        Reason::Essential,
-        Verdict::Pass,
-    );
+    assert_essential(decided(&path_mtu(None), &tables), Essential::PathMtu);
 }
 
 #[test]

@@ -9,14 +9,14 @@ use super::tables::{Plain, default_drop, row};
 use crate::packet::fragment::{FRAGMENT, MORE};
 use crate::packet::protocol::{ICMP, ICMPV6, TCP};
 use crate::tables::{VLAN_NONE, icmp_value};
-use crate::{Dimension, Verdict};
+use crate::{Dimension, Essentials, Verdict};
 
 /// What a frame has in a dimension of numbers, interfaces or Ethernet addresses; malformed packets
 /// may pass.
 fn value_of_bytes(frame: &[u8], dimension: Dimension) -> Option<u64> {
     let mut tables = Plain {
         malformed: Verdict::Pass,
-        essentials: false,
+        essentials: Essentials::NONE,
         has_rules: true,
         rows: vec![row(&[]); 2],
         ..default_drop()

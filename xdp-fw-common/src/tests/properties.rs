@@ -13,7 +13,7 @@ use super::{decide_bytes, parse_bytes};
 use crate::packet::{Network, Transport};
 use crate::tables::{Row, Rule};
 use crate::wire::reason_slot;
-use crate::{Decision, Dimension, Packet, Reason, Verdict};
+use crate::{Decision, Dimension, Essential, Essentials, Packet, Reason, Verdict};
 
 fn transport() -> impl Strategy<Value = Layer> {
     prop_oneof![
@@ -124,7 +124,7 @@ fn corrupt_tables() -> impl Strategy<Value = Plain> {
         verdict(),
         verdict(),
         verdict(),
-        any::<bool>(),
+        any::<u32>().prop_map(Essentials::from_bits),
         any::<bool>(),
         any::<bool>(),
     );
@@ -166,8 +166,12 @@ fn check(decision: &Decision, tables: &Plain) -> Result<(), TestCaseError> {
         }
         None => {
             prop_assert_ne!(decision.reason, Reason::Rule);
-            let slot = reason_slot(decision.reason, decision.verdict);
-            prop_assert_eq!(decision.slot, slot);
+            let kind = Essential::from_slot(decision.slot);
+            prop_assert_eq!(kind.is_some(), decision.reason == Reason::Essential);
+            if kind.is_none() {
+                let slot = reason_slot(decision.reason, decision.verdict);
+                prop_assert_eq!(decision.slot, slot);
+            }
         }
     }
     if decision.reason == Reason::Internal {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use crate::packet::Mac;
 use crate::tables::{Row, Rule};
-use crate::{Dimension, Tables, Verdict};
+use crate::{Dimension, Essentials, Tables, Verdict};
 
 /// Tables of one class per dimension; what the compiler would never make is possible too.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub(super) struct Plain {
     pub(super) default_action: Verdict,
     pub(super) malformed: Verdict,
     pub(super) non_ip: Verdict,
-    pub(super) essentials: bool,
+    pub(super) essentials: Essentials,
     pub(super) has_rules: bool,
     pub(super) used: [bool; Dimension::COUNT],
     /// Class of every address.
@@ -38,7 +38,7 @@ pub(super) fn default_drop() -> Plain {
         default_action: Verdict::Drop,
         malformed: Verdict::Drop,
         non_ip: Verdict::Pass,
-        essentials: true,
+        essentials: Essentials::ALL,
         has_rules: false,
         used: [false; Dimension::COUNT],
         address: 1,
@@ -93,7 +93,7 @@ impl Tables for Plain {
         self.non_ip
     }
 
-    fn essentials(&self) -> bool {
+    fn essentials(&self) -> Essentials {
         self.essentials
     }
 

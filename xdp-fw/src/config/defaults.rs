@@ -5,6 +5,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use xdp_fw_common::Essentials;
+
 use super::model::{Action, Mode, OnStop};
 
 /// `mode`: full speed, or an error that says why not; never a silent fall to the slow path.
@@ -20,7 +22,7 @@ pub const MALFORMED: Action = Action::Drop;
 pub const NON_IP: Action = Action::Pass;
 
 /// `essentials`: a default-drop host keeps its neighbours, its lease and its path MTU.
-pub const ESSENTIALS: bool = true;
+pub const ESSENTIALS: Essentials = Essentials::ALL;
 
 /// `on_stop`: stopping the daemon never opens the host.
 pub const ON_STOP: OnStop = OnStop::Keep;

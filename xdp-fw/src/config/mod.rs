@@ -45,3 +45,4 @@ pub(crate) use problem::FirstProblems;
 pub use problem::{Place, Problem, Problems};
 pub use set_file::SetFile;
 pub use source::{Disk, FileError, Files, Handed, Role};
+pub use xdp_fw_common::{Essential, Essentials};

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnetwork::IpNetwork;
+use xdp_fw_common::Essentials;
 
 use crate::packet;
 
@@ -61,8 +62,8 @@ pub struct Config {
     pub malformed: Action,
     /// What happens to frames that are neither IPv4 nor IPv6.
     pub non_ip: Action,
-    /// Whether ARP, ND, MLD, path MTU and DHCP replies pass before the rules.
-    pub essentials: bool,
+    /// What passes before the rules.
+    pub essentials: Essentials,
     /// What a stop of the daemon does to the filter.
     pub on_stop: OnStop,
     /// Whether a configuration that would cut the operator off is refused.

@@ -13,6 +13,8 @@ use super::model::{
     IcmpTypeEntry, IcmpTypeList, InterfaceList, MacList, Mode, NumberList, OnStop, Rule, Set,
     TcpFlags, VLAN_NONE,
 };
+use xdp_fw_common::{Essential, Essentials};
+
 use super::parse::{self, FRAGMENTS, TCP_FLAGS, dscp_name};
 use super::{icmp, protocols, size};
 
@@ -120,6 +122,23 @@ pub(super) fn on_stop(on_stop: OnStop) -> String {
         OnStop::Keep => "keep",
         OnStop::Detach => "detach",
     })
+}
+
+/// What passes before the rules: in as few words as say it.
+pub(super) fn essentials(essentials: Essentials) -> String {
+    if essentials == Essentials::ALL || essentials.is_empty() {
+        return (!essentials.is_empty()).to_string();
+    }
+    let (wanted, others): (Vec<_>, Vec<_>) = Essential::ALL
+        .into_iter()
+        .partition(|kind| essentials.has(*kind));
+    let (negated, kinds) = if others.len() < wanted.len() {
+        (true, others)
+    } else {
+        (false, wanted)
+    };
+    let words = kinds.iter().map(|kind| signed(negated, kind.name()));
+    format!("[{}]", words.collect::<Vec<_>>().join(", "))
 }
 
 /// How long an edit is on trial.

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use xdp_fw_common::Reason;
+use xdp_fw_common::{Essential, Reason};
 
 use crate::config::{Config, Position};
 use crate::guard::{Cause, CutOff, Role};
@@ -88,8 +88,11 @@ impl LockOut {
 fn setting(cause: &Cause, config: &Config) -> &'static str {
     match cause {
         Cause::Reason(Some(Reason::Default)) => "`default_action`",
-        Cause::Reason(Some(Reason::NonIp)) if !config.essentials => {
+        Cause::Reason(Some(Reason::NonIp)) if config.essentials.is_empty() => {
             "`non_ip` (with `essentials = false`)"
+        }
+        Cause::Reason(Some(Reason::NonIp)) if !config.essentials.has(Essential::Arp) => {
+            "`non_ip` (with no `arp` in `essentials`)"
         }
         Cause::Reason(Some(Reason::NonIp)) => "`non_ip`",
         Cause::Reason(Some(reason)) if reason.is_malformed() && !reason.always_drops() => {
@@ -134,13 +137,13 @@ impl std::error::Error for LockOut {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Action, Rule};
+    use crate::config::{Action, Essentials, Rule};
     use crate::daemon::testing::config;
     use crate::guard::Witness;
 
     fn lock_out(causes: Vec<(Role, &'static str, Cause)>) -> LockOut {
         let mut config = config(&["eth0"]);
-        config.essentials = false;
+        config.essentials = Essentials::NONE;
         let position = Position {
             file: "/etc/xdp-fw.toml".into(),
             line: 7,

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use xdp_fw_common::{Reason, Verdict};
+use xdp_fw_common::{Essential, Essentials, Reason, Verdict};
 
 use crate::config::{Action, Config, Limits, Metrics, Mode, OnStop};
-use crate::datapath::{Count, Generation, ReasonCount, RuleCount, Snapshot, Table};
+use crate::datapath::{Count, EssentialCount, Generation, ReasonCount, RuleCount, Snapshot, Table};
 
 use crate::guard::LoginSource;
 
@@ -30,7 +30,7 @@ pub(crate) fn config(interfaces: &[&str]) -> Config {
         default_action: Action::Pass,
         malformed: Action::Drop,
         non_ip: Action::Pass,
-        essentials: true,
+        essentials: Essentials::ALL,
         on_stop: OnStop::Keep,
         guard: true,
         confirm: None,
@@ -148,6 +148,7 @@ pub(crate) fn snapshot() -> Snapshot {
             rule("never-hit", Verdict::Pass, 0, 0, None),
         ],
         reasons: reasons(),
+        essentials: essentials(),
         interfaces: vec![2, 5],
         root_program: 42,
     }
@@ -165,6 +166,25 @@ fn generation() -> Generation {
         non_ip: Verdict::Pass,
         essentials: true,
     }
+}
+
+/// A hundred were counted by an earlier version.
+fn essentials() -> Vec<EssentialCount> {
+    let packets = |kind| match kind {
+        Essential::Arp => 200,
+        Essential::NeighborDiscovery => 20,
+        Essential::Igmp => 1,
+        _ => 0,
+    };
+    let row = |kind| EssentialCount {
+        kind,
+        count: Count {
+            packets: packets(kind),
+            bytes: packets(kind) * 100,
+            last_seen: (packets(kind) > 0).then(|| ago(60)),
+        },
+    };
+    Essential::ALL.map(row).to_vec()
 }
 
 fn reasons() -> Vec<ReasonCount> {

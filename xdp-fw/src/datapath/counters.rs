@@ -61,6 +61,15 @@ impl Counters {
         Ok(sum)
     }
 
+    /// Several slots as one.
+    pub(super) fn read_all(&self, slots: impl IntoIterator<Item = u32>) -> Result<Count, Error> {
+        let mut sum = Counter::default();
+        for slot in slots {
+            add(&mut sum, &self.sum(slot)?);
+        }
+        Ok(self.count(&sum))
+    }
+
     /// What rules counted that are gone, by the number of their verdict, on top of `before`. What a
     /// shadow rule counted was counted elsewhere too, and is forgotten.
     pub(super) fn retire(

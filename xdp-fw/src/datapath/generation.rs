@@ -234,7 +234,7 @@ fn info(number: u64, tables: &Tables, config: [u8; 32]) -> GenerationInfo {
         default_action: tables.settings.default_action,
         malformed: tables.settings.malformed,
         non_ip: tables.settings.non_ip,
-        essentials: tables.settings.essentials,
+        essentials: u32::from(tables.settings.essentials != 0),
         reserved: 0,
         retired: [Counter::default(); 2],
     }

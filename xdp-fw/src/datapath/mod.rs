@@ -47,7 +47,7 @@ pub use foreign::{Foreign, foreign};
 pub use owner::{Datapath, Prepared};
 pub use probe::{InForce, Probe, Probed, probe_in_force};
 pub use removal::Removed;
-pub use snapshot::{Count, Generation, ReasonCount, RuleCount, Snapshot, read};
+pub use snapshot::{Count, EssentialCount, Generation, ReasonCount, RuleCount, Snapshot, read};
 pub use weight::{Table, tables};
 
 use layout::Former;

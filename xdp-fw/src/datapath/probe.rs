@@ -10,7 +10,7 @@ use aya::programs::Xdp;
 use aya::{Ebpf, TestRun as _, TestRunOptions};
 use bytemuck::Zeroable as _;
 use xdp_fw_common::wire::{NO_RULE, ProbeResult, REASON_SLOTS};
-use xdp_fw_common::{Reason, Verdict};
+use xdp_fw_common::{Essential, Reason, Verdict};
 
 use super::description::{Slot, describe, pin};
 use super::generation::filter;
@@ -71,6 +71,9 @@ pub struct Probed {
     pub reason: Option<Reason>,
     /// The rule that decided, by index in file order.
     pub rule: Option<u32>,
+    /// The kind of essentials that it is; with [`Reason::Essential`], unless the program is of an
+    /// earlier version.
+    pub essential: Option<Essential>,
     /// The length that was seen, bytes.
     pub length: u64,
 }
@@ -321,6 +324,7 @@ impl Probe {
             verdict,
             reason: Reason::from_wire(result.reason as u8),
             rule: (result.rule != NO_RULE).then_some(result.rule),
+            essential: Essential::from_slot(result.slot),
             length: result.length,
         })
     }

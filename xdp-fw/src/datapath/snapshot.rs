@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use aya::maps::MapData;
 use aya::programs::ProgramInfo;
 use xdp_fw_common::wire::reason_slot;
-use xdp_fw_common::{Reason, Verdict};
+use xdp_fw_common::{Essential, Reason, Verdict};
 
 use super::counters::Counters;
 use super::description::{Described, describe, pin};
@@ -38,7 +38,7 @@ pub struct Generation {
     pub malformed: Verdict,
     /// What happens to frames that are not IP.
     pub non_ip: Verdict,
-    /// Whether essentials pass first.
+    /// Whether any essential passes first.
     pub essentials: bool,
 }
 
@@ -77,6 +77,16 @@ pub struct ReasonCount {
     pub count: Count,
 }
 
+/// What was counted of one kind of essentials. Packets that an earlier version counted are part of
+/// [`Reason::Essential`] alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EssentialCount {
+    /// The kind.
+    pub kind: Essential,
+    /// What was counted.
+    pub count: Count,
+}
+
 /// The generation in force and all its counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -87,6 +97,9 @@ pub struct Snapshot {
     /// Every reason with both verdicts, [`Reason::Default`] among them. Under [`Reason::Rule`]
     /// stands what rules counted that are gone, so that sums never go back.
     pub reasons: Vec<ReasonCount>,
+    /// Every kind of essentials; together with what an earlier version counted,
+    /// [`Reason::Essential`].
+    pub essentials: Vec<EssentialCount>,
     /// Interfaces with a live link of ours, by index.
     pub interfaces: Vec<u32>,
     /// Id of the root program, as netlink shows it on an attached interface.
@@ -144,6 +157,7 @@ fn read_once(pins: &Pins) -> Result<Snapshot, Error> {
     Ok(Snapshot {
         rules: rules.collect::<Result<_, Error>>()?,
         reasons: read_reasons(&counters, &described)?,
+        essentials: read_essentials(&counters)?,
         interfaces: interfaces.collect(),
         root_program: root.id(),
         generation: described.generation,
@@ -157,7 +171,7 @@ fn read_reasons(counters: &Counters, described: &Described) -> Result<Vec<Reason
         for (verdict, retired) in Verdict::ALL.into_iter().zip(&retired) {
             let count = match reason {
                 Reason::Rule => counters.count(retired),
-                _ => counters.read(reason_slot(reason, verdict))?,
+                _ => counters.read_all(slots_of(reason, verdict))?,
             };
             counts.push(ReasonCount {
                 reason,
@@ -167,6 +181,22 @@ fn read_reasons(counters: &Counters, described: &Described) -> Result<Vec<Reason
         }
     }
     Ok(counts)
+}
+
+/// Where packets of a reason were counted; those of essentials by kind, but for what an earlier
+/// version counted.
+fn slots_of(reason: Reason, verdict: Verdict) -> impl Iterator<Item = u32> {
+    let has_kinds = reason == Reason::Essential && verdict == Verdict::Pass;
+    let kinds = Essential::ALL.into_iter().filter(move |_| has_kinds);
+    std::iter::once(reason_slot(reason, verdict)).chain(kinds.map(Essential::slot))
+}
+
+fn read_essentials(counters: &Counters) -> Result<Vec<EssentialCount>, Error> {
+    let counts = Essential::ALL.into_iter().map(|kind| {
+        let count = counters.read(kind.slot())?;
+        Ok(EssentialCount { kind, count })
+    });
+    counts.collect()
 }
 
 /// The generation whose filter stands in slot 0.

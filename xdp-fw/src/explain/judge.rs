@@ -1,6 +1,6 @@
 //! Who is asked: the kernel, or the host build of the same core.
 
-use xdp_fw_common::{Ingress, Reason, Verdict, decide};
+use xdp_fw_common::{Essential, Ingress, Reason, Verdict, decide};
 
 use crate::datapath::{self, Probe};
 use crate::policy::{HostTables, Tables};
@@ -20,6 +20,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why; `None` for a reason of a newer version.
     pub reason: Option<Reason>,
+    /// The kind, of an essential.
+    pub essential: Option<Essential>,
     /// The name of the rule that decided.
     pub rule: Option<String>,
 }
@@ -61,6 +63,7 @@ impl<'a> Judge<'a> {
                 Ok(Judgement {
                     verdict: probed.verdict,
                     reason: probed.reason,
+                    essential: probed.essential,
                     rule: rule.cloned(),
                 })
             }
@@ -75,6 +78,7 @@ impl<'a> Judge<'a> {
                 Ok(Judgement {
                     verdict: decision.verdict,
                     reason: Some(decision.reason),
+                    essential: Essential::from_slot(decision.slot),
                     rule: rule.map(|rule| rule.name.clone()),
                 })
             }

@@ -14,7 +14,7 @@ use xdp_fw_common::packet::{
 };
 
 use super::description::{Content, Description, Extension, Fragment, Ip};
-use super::transport::{header_size, segment};
+use super::transport::{header_size, lease, segment};
 
 /// An IPv4 option that does nothing.
 const NO_OPERATION: u8 = 1;
@@ -104,7 +104,7 @@ fn payload(ip: &Ip, headers: usize) -> Vec<u8> {
         Some(fragment) if fragment.more => {
             (header + behind_fragment(ip)).next_multiple_of(8) - behind_fragment(ip)
         }
-        _ => header,
+        _ => header + lease(ip).map_or(0, |(_, length)| length),
     };
     let room = ip
         .length

@@ -14,6 +14,7 @@ use super::transport::{has_ports, header_size, is_icmp};
 use super::word;
 use crate::config::protocols::{self, ICMP, ICMPV6};
 use crate::config::words::{decimal, nearest, quoted};
+use xdp_fw_common::packet::protocol::IGMP;
 
 /// The source port of a packet that does not say one: the first that IANA leaves to clients.
 const CLIENT_PORT: u16 = 49_152;
@@ -121,7 +122,8 @@ fn ip(head: Word<'_>, protocol: u8, words: &mut Words<'_>) -> Result<Description
     let mut description = Description::of(Content::Ip(Ip {
         source: source.address,
         destination: destination.address,
-        ttl: 64,
+        // Nobody forwards IGMP.
+        ttl: if protocol == IGMP { 1 } else { 64 },
         dscp: 0,
         length: None,
         options: 0,

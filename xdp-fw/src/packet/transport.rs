@@ -31,7 +31,25 @@ pub(super) const fn header_size(protocol: u8) -> usize {
     }
 }
 
-/// The header with `payload` bytes of zero behind it.
+/// What a server of leases begins its message with, and how long its shortest one is: BOOTP with the
+/// cookie of DHCP, DHCPv6. It tells an essential from any other datagram to the port of a client.
+pub(super) fn lease(ip: &Ip) -> Option<(u8, usize)> {
+    let Transport::Ports {
+        source,
+        destination,
+        ..
+    } = ip.transport
+    else {
+        return None;
+    };
+    match (ip.protocol, ip.destination) {
+        (UDP, IpAddr::V4(_)) if (source, destination) == (67, 68) => Some((2, 240)),
+        (UDP, IpAddr::V6(to)) if destination == 546 && to.is_unicast_link_local() => Some((7, 4)),
+        _ => None,
+    }
+}
+
+/// The header with `payload` bytes behind it: zero, but for the first one of a lease.
 pub(super) fn segment(ip: &Ip, payload: usize) -> Vec<u8> {
     let mut bytes = match ip.transport {
         Transport::Opaque => vec![0; OPAQUE],
@@ -43,7 +61,11 @@ pub(super) fn segment(ip: &Ip, payload: usize) -> Vec<u8> {
             flags,
         } => header(ip.protocol, (source, destination), flags, payload),
     };
-    bytes.resize(bytes.len() + payload, 0);
+    let header = bytes.len();
+    bytes.resize(header + payload, 0);
+    if let Some((first, byte)) = lease(ip).zip(bytes.get_mut(header)) {
+        *byte = first.0;
+    }
     seal(ip, &mut bytes);
     bytes
 }

@@ -198,7 +198,7 @@ fn settings(policy: &Policy) -> Settings {
         default_action: policy.default_action as u32,
         malformed: policy.malformed as u32,
         non_ip: policy.non_ip as u32,
-        essentials: u32::from(policy.essentials),
+        essentials: policy.essentials.bits(),
         // At most RULES_MAX.
         rules: policy.rules.len() as u32,
         shadow: u32::from(shadow),

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use xdp_fw_common::packet::Mac;
 use xdp_fw_common::tables::{self, CLASS_OUTSIDE, Row, Rule};
 use xdp_fw_common::wire::REASON_SLOTS;
-use xdp_fw_common::{Dimension, Verdict};
+use xdp_fw_common::{Dimension, Essentials, Verdict};
 
 use super::address_table::AddressEntries;
 use super::tables::Tables;
@@ -63,8 +63,8 @@ impl tables::Tables for HostTables<'_> {
         verdict(self.tables.settings.non_ip)
     }
 
-    fn essentials(&self) -> bool {
-        self.tables.settings.essentials == 1
+    fn essentials(&self) -> Essentials {
+        Essentials::from_bits(self.tables.settings.essentials)
     }
 
     fn has_rules(&self) -> bool {

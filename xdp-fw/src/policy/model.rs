@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
-use xdp_fw_common::Verdict;
+use xdp_fw_common::{Essentials, Verdict};
 
 use super::intern::Interner;
 use super::rule::Rule;
@@ -22,8 +22,8 @@ pub struct Policy {
     pub malformed: Verdict,
     /// What happens to a frame that is not IP.
     pub non_ip: Verdict,
-    /// Whether the essentials pass before the rules.
-    pub essentials: bool,
+    /// The essentials that pass before the rules.
+    pub essentials: Essentials,
     /// The enabled rules, in file order.
     pub rules: Vec<Rule>,
     /// The address lists of those rules, each once; a rule names one by its index.

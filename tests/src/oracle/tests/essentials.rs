@@ -18,7 +18,7 @@ fn is_essential(packet: impl Into<Packet>) -> bool {
     );
 
     let without = Config {
-        essentials: false,
+        essentials: Essentials::NONE,
         ..everything_else
     };
     assert_eq!(judge(&without, &frame).verdict, Action::Drop);
@@ -42,7 +42,7 @@ fn arp_is_essential_tagged_or_not_whatever_it_says() {
 #[test]
 fn arp_is_non_ip_without_essentials() {
     let config = Config {
-        essentials: false,
+        essentials: Essentials::NONE,
         ..config([drop("everything")])
     };
     let frame = (eth() / arp("192.0.2.1", "192.0.2.2")).bytes();
@@ -145,27 +145,76 @@ fn path_mtu_may_be_a_first_fragment_but_not_a_later_or_a_short_one() {
     assert!(!is_essential(eth() / v6() / icmpv6(2, 0).cut(7)));
 }
 
-#[test]
-fn dhcp_is_essential_on_its_way_to_a_client() {
-    assert!(is_essential(eth() / v4() / udp(67, 68)));
-    assert!(is_essential(eth() / v4().dont_fragment() / udp(67, 68)));
-    assert!(!is_essential(eth() / v4() / udp(68, 67)));
-    assert!(!is_essential(eth() / v4() / udplite(67, 68)));
-    assert!(is_essential(eth() / link_local() / udp(547, 546)));
-    assert!(!is_essential(eth() / link_local() / udp(546, 547)));
-    assert!(!is_essential(eth() / v6() / udp(547, 546)));
-    assert!(!is_essential(eth() / link_local() / udp(67, 68)));
-    assert!(!is_essential(eth() / v4() / udp(547, 546)));
+/// A UDP datagram that begins with this byte.
+fn message(source: u16, destination: u16, first: u8) -> Packet {
+    udp(source, destination) / payload_bytes(&[first]) / payload(240)
+}
+
+fn to_client() -> Ipv6 {
+    ipv6("2001:db8::1", "fe80::2")
 }
 
 #[test]
-fn dhcp_is_not_fragmented_and_has_its_whole_header() {
-    assert!(!is_essential(eth() / v4().fragment(0, true) / udp(67, 68)));
-    assert!(!is_essential(eth() / v4().fragment(9, false) / udp(67, 68)));
+fn dhcp_is_a_servers_message_to_a_client() {
+    assert!(is_essential(eth() / v4() / message(67, 68, 2)));
+    assert!(is_essential(
+        eth() / v4().dont_fragment() / message(67, 68, 2)
+    ));
+    for other in [0, 1, 3, 0x82] {
+        assert!(!is_essential(eth() / v4() / message(67, 68, other)));
+    }
+    assert!(!is_essential(eth() / v4() / message(68, 67, 2)));
+    assert!(!is_essential(
+        eth() / v4() / udplite(67, 68) / payload_bytes(&[2])
+    ));
+    assert!(!is_essential(eth() / to_client() / message(67, 68, 2)));
+    assert!(!is_essential(eth() / v4() / message(547, 546, 7)));
+}
+
+#[test]
+fn dhcpv6_is_a_servers_message_to_a_link_local_address_from_any() {
+    for message_type in 0..=20 {
+        let expected = matches!(message_type, 2 | 7 | 10 | 13);
+        for source in ["fe80::1", "2001:db8::1"] {
+            let ip = || ipv6(source, "fe80::2");
+            for port in [547, 40_000] {
+                let packet = eth() / ip() / message(port, 546, message_type);
+                assert_eq!(is_essential(packet), expected, "{message_type}");
+            }
+        }
+    }
+    assert!(!is_essential(eth() / v6() / message(547, 546, 7)));
+    assert!(!is_essential(eth() / to_client() / message(546, 547, 7)));
+}
+
+#[test]
+fn a_lease_is_not_fragmented_and_has_its_first_byte() {
+    let first = v4().fragment(0, true);
+    assert!(!is_essential(eth() / first / message(67, 68, 2)));
+    let later = v4().fragment(9, false);
+    assert!(!is_essential(eth() / later / message(67, 68, 2)));
+    assert!(!is_essential(eth() / v4() / udp(67, 68)));
     assert!(!is_essential(eth() / v4() / udp(67, 68).cut(7)));
-    let v6_fragment = |more| eth() / link_local() / fragment6(0, more, 1) / udp(547, 546);
+    let v6_fragment = |more| eth() / to_client() / fragment6(0, more, 1) / message(547, 546, 7);
     assert!(!is_essential(v6_fragment(false)));
     assert!(!is_essential(v6_fragment(true)));
+    assert!(!is_essential(eth() / to_client() / udp(547, 546)));
+}
+
+#[test]
+fn igmp_goes_to_a_group_with_ttl_1() {
+    let to = |destination, ttl| ipv4("192.0.2.1", destination).ttl(ttl);
+    let report = || Packet::from(protocol(2)) / payload(8);
+    assert!(is_essential(eth() / to("224.0.0.22", 1) / report()));
+    let alert = to("224.0.0.22", 1).header_words(6);
+    assert!(is_essential(eth() / alert / report()));
+    assert!(!is_essential(eth() / to("224.0.0.22", 2) / report()));
+    assert!(!is_essential(eth() / to("198.51.100.1", 1) / report()));
+    assert!(!is_essential(eth() / to("240.0.0.1", 1) / report()));
+    let short = Packet::from(protocol(2)) / payload(7);
+    assert!(!is_essential(eth() / to("224.0.0.22", 1) / short));
+    let fragment = to("224.0.0.22", 1).fragment(0, true);
+    assert!(!is_essential(eth() / fragment / report()));
 }
 
 #[test]

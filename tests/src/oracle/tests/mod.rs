@@ -7,7 +7,7 @@ mod headers;
 mod rules;
 mod shadows;
 
-use xdp_fw::config::{Action, Config, Rule};
+use xdp_fw::config::{Action, Config, Essentials, Rule};
 
 use super::{Judgement, Reason};
 use crate::packet::{Ipv4, Ipv6, Packet, ipv4, ipv6};
@@ -61,6 +61,7 @@ fn judgement(verdict: Action, reason: Reason, rule: Option<&str>) -> Judgement {
     Judgement {
         verdict,
         reason,
+        essential: None,
         rule: rule.map(str::to_owned),
         shadows: Vec::new(),
     }

@@ -17,6 +17,8 @@ pub(super) fn text(report: &Report, audience: Audience) -> String {
     line(&mut text, width, "verdict", &verdict(report));
     let reason = report.reason.unwrap_or("unknown to this version");
     if let Some(meaning) = report.meaning.filter(|_| report.rule.is_none()) {
+        let reason = [Some(reason), report.essential].into_iter().flatten();
+        let reason = reason.collect::<Vec<_>>().join(" ");
         line(&mut text, width, "reason", &format!("{reason}: {meaning}"));
     }
     line(&mut text, width, "packet", &report.packet.text);

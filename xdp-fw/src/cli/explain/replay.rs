@@ -142,6 +142,7 @@ fn as_json(
         "interface": interface,
         "verdict": judgement.verdict.name(),
         "reason": judgement.reason.map(xdp_fw_common::Reason::name),
+        "essential": judgement.essential.map(xdp_fw_common::Essential::name),
         "rule": judgement.rule,
     })
 }

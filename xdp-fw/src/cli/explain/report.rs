@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use xdp_fw_common::{Essential, Reason};
 
 use crate::cli::Failure;
 use crate::config::{Config, Rule};
-use crate::explain::{Outcome, Subject, steps};
+use crate::explain::{Judgement, Outcome, Subject, steps};
 use crate::packet::printed;
 
 use super::court::{By, Court};
@@ -21,7 +22,9 @@ pub(super) struct Report {
     pub(super) verdict: &'static str,
     /// As in `stats`; `None` for one of a newer version.
     pub(super) reason: Option<&'static str>,
-    /// A sentence about the reason.
+    /// The kind of essentials, as in `stats`.
+    pub(super) essential: Option<&'static str>,
+    /// A sentence about the reason, or about the kind of essentials.
     pub(super) meaning: Option<&'static str>,
     /// The rule that decided.
     pub(super) rule: Option<Named>,
@@ -133,14 +136,20 @@ impl Report {
             },
             judged_by: JudgedBy::of(&court.by),
             verdict: judgement.verdict.name(),
-            reason: judgement.reason.map(xdp_fw_common::Reason::name),
-            meaning: judgement.reason.map(xdp_fw_common::Reason::description),
+            reason: judgement.reason.map(Reason::name),
+            essential: judgement.essential.map(Essential::name),
+            meaning: meaning(&judgement),
             rule: judgement.rule.map(|name| find(config.ok(), name)),
             unknown: config.err().cloned(),
             left_out,
             rules: rules.ok(),
         })
     }
+}
+
+fn meaning(judgement: &Judgement) -> Option<&'static str> {
+    let kind = judgement.essential.map(Essential::description);
+    kind.or_else(|| judgement.reason.map(Reason::description))
 }
 
 impl JudgedBy {

@@ -24,11 +24,27 @@ pub(super) fn all(report: &Report, audience: Audience, now: Timestamp) -> String
             reason.counted,
             now,
         ));
+        if reason.reason == Reason::Essential {
+            rows.extend(kinds(report, now));
+        }
     }
     let mut text = lay_out(rows, audience);
     text.push_str(&totals(report));
     text.push_str(&interfaces(report));
     text
+}
+
+/// What the essentials are made of; their sum stands above them.
+fn kinds(report: &Report, now: Timestamp) -> impl Iterator<Item = [String; 5]> {
+    let kinds = report.essentials.iter().filter(|row| row.packets > 0);
+    kinds.map(move |kind| {
+        let counted = Counted {
+            packets: kind.packets,
+            bytes: kind.bytes,
+            last_seen: kind.last_seen,
+        };
+        row(&format!("  {}", kind.kind), "pass", counted, now)
+    })
 }
 
 /// The rules alone.

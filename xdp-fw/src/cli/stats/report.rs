@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use xdp_fw_common::{Reason, Verdict};
 
-use crate::datapath::{Count, Generation, ReasonCount, Snapshot};
+use crate::datapath::{Count, EssentialCount, Generation, ReasonCount, Snapshot};
 use crate::interfaces::Interface;
 use crate::timestamp::Timestamp;
 
@@ -15,6 +15,7 @@ pub(super) struct Report {
     pub(super) rules: Vec<Rule>,
     pub(super) default: Default,
     pub(super) reasons: Vec<ReasonRow>,
+    pub(super) essentials: Vec<EssentialRow>,
     pub(super) interfaces: Vec<Attached>,
 }
 
@@ -59,6 +60,16 @@ pub(super) struct ReasonRow {
     pub(super) counted: Counted,
 }
 
+/// What was counted of one kind of essentials, which is part of the reason `essential`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct EssentialRow {
+    pub(super) kind: &'static str,
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    #[serde(skip)]
+    pub(super) last_seen: Option<Timestamp>,
+}
+
 /// What was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Counted {
@@ -94,6 +105,7 @@ impl Report {
                 .filter(|row| is_told(row, in_force))
                 .map(reason)
                 .collect(),
+            essentials: snapshot.essentials.iter().map(essential).collect(),
             interfaces: attached(snapshot, interfaces),
         }
     }
@@ -149,6 +161,15 @@ fn rule(rule: &crate::datapath::RuleCount) -> Rule {
         action: rule.verdict.name(),
         shadow: rule.shadow,
         counted: rule.count.into(),
+    }
+}
+
+fn essential(row: &EssentialCount) -> EssentialRow {
+    EssentialRow {
+        kind: row.kind.name(),
+        packets: row.count.packets,
+        bytes: row.count.bytes,
+        last_seen: row.count.last_seen.map(Into::into),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use xdp_fw_common::Reason;
+use xdp_fw_common::{Essential, Reason};
 
 use crate::config::{Key, Packets, Presence, Section, icmp, protocols, reference};
 
@@ -52,6 +52,27 @@ Each packet is counted under one reason. `xdp-fw stats`, `xdp-fw explain` and th
 |---|---|---|
 ";
 
+const ESSENTIALS: &str = "
+## Essentials
+
+What a host cannot live without passes before the rules, whatever the rules and the lists in them say:
+also from an address that a block list drops, and on a router also what is only forwarded. `essentials`
+names what passes so: `true` is all of it, `false` nothing; a list of words is these; words with `!` are
+taken away from the others, or, alone, from all. So `[\"!redirect\"]` is all but redirects, which then are a
+matter of the rules. `\"neighbour-discovery\"` is the same word as `\"neighbor-discovery\"`.
+
+| word | packets |
+|---|---|
+";
+
+const ESSENTIALS_END: &str = "
+None of them may be a fragment, but for `path-mtu`, which may be a first one. `redirect` is IPv6's: redirects of
+ICMP (type 5) are always a matter of the rules. ARP that is not essential is a matter of `non_ip`, since rules
+are about IP. `xdp-fw stats` counts each word (`essentials` with `--json`: `kind`, `packets`, `bytes`), and so
+does the metric `xdp_fw_essential_packets_total{kind}`; the reason `essential` is their sum. `xdp-fw check` warns
+of a rule that drops what passes before it.
+";
+
 /// The page, as Markdown.
 #[must_use]
 pub fn page() -> String {
@@ -60,6 +81,7 @@ pub fn page() -> String {
         write_section(&mut page, &section);
         if section.name.is_empty() {
             page += INCLUDED;
+            write_essentials(&mut page);
         }
     }
     write_reasons(&mut page);
@@ -119,6 +141,14 @@ fn write_section(page: &mut String, section: &Section) {
             cell(key.doc)
         );
     }
+}
+
+fn write_essentials(page: &mut String) {
+    page.push_str(ESSENTIALS);
+    for kind in Essential::ALL {
+        let _ = writeln!(page, "| `{}` | {} |", kind.name(), cell(kind.description()));
+    }
+    page.push_str(ESSENTIALS_END);
 }
 
 /// The packets that have what a criterion asks for.

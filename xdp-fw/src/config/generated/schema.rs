@@ -110,6 +110,11 @@ fn one(shape: Shape) -> Value {
             { "type": "integer", "minimum": 1 },
             { "enum": [false] },
         ] }),
+        Shape::WordsOrFlag(words) => {
+            let word = || json!({ "anyOf": [{ "enum": words() }, text()] });
+            let words = json!({ "type": "array", "items": word(), "minItems": 1 });
+            json!({ "anyOf": [{ "type": "boolean" }, word(), words] })
+        }
         Shape::TextOrFalse => json!({ "anyOf": [text(), { "enum": [false] }] }),
         Shape::Text | Shape::Table | Shape::NamedTables | Shape::ListOfTables => text(),
     }

@@ -42,6 +42,19 @@ const BY_FAMILY: [Criterion; 3] = [
     Criterion::IcmpType,
 ];
 
+/// Those that a later fragment cannot have.
+const IN_TRANSPORT_HEADER: [Criterion; 5] = [
+    Criterion::SourcePort,
+    Criterion::DestinationPort,
+    Criterion::IcmpType,
+    Criterion::IcmpCode,
+    Criterion::TcpFlags,
+];
+
+/// Protocols whose long datagrams IP cuts into fragments; the others fit theirs to the path.
+const UDP: u8 = 17;
+const UDPLITE: u8 = 136;
+
 const COUNT: usize = Criterion::DestinationMac as usize + 1;
 
 /// The criteria of a rule: a value each.
@@ -238,6 +251,90 @@ impl Criteria {
                 _ => true,
             }
         })
+    }
+
+    /// Whether a packet that matches may have one of these values.
+    pub(super) fn may_have(
+        &self,
+        criterion: Criterion,
+        wanted: ValueId,
+        values: &Values<'_>,
+    ) -> bool {
+        let known = self.get(criterion);
+        known.is_none_or(|known| values.may_meet(wanted, known))
+    }
+
+    /// Whether the rule asks this.
+    pub(super) const fn asks(&self, criterion: Criterion) -> bool {
+        self.asked >> criterion as u8 & 1 == 1
+    }
+
+    /// Whether a packet of `others` may match. `others` are later fragments: they lack what is in the
+    /// header of a transport protocol.
+    pub(super) fn may_match_fragments(&self, others: &Self, values: &Values<'_>) -> bool {
+        let in_header = IN_TRANSPORT_HEADER.into_iter();
+        in_header.clone().all(|criterion| !self.asks(criterion))
+            && self.asked().all(|(criterion, value)| {
+                let other = others.values.get(criterion).copied().flatten();
+                other.is_none_or(|other| values.may_meet(value, other))
+            })
+    }
+
+    /// The later fragments of this family that belong to first ones which match by their ports; `None`
+    /// if there are none, or it is none of the protocols that leave fragments to IP.
+    pub(super) fn later_fragments(&self, family: u8, values: &mut Values<'_>) -> Option<Self> {
+        const FIRST: u128 = 2;
+        const LATER: u128 = 3;
+        let by_port = self.asks(Criterion::SourcePort) || self.asks(Criterion::DestinationPort);
+        let first = values.numbers(Ranges::union([(FIRST, FIRST)]));
+        if !by_port
+            || self.asks(Criterion::TcpFlags)
+            || self.asks(Criterion::IcmpType)
+            || self.asks(Criterion::IcmpCode)
+            || !self.may_have(Criterion::Fragment, first, values)
+            || !self.may_be(family, values)
+        {
+            return None;
+        }
+        let protocols = self.get(Criterion::Protocol)?;
+        let protocols = values.numbers_of(protocols)?.and(&numbers([UDP, UDPLITE]));
+        if protocols.is_empty() {
+            return None;
+        }
+        let mut later = self.clone();
+        for criterion in [
+            Criterion::SourcePort,
+            Criterion::DestinationPort,
+            // Each fragment has a length of its own.
+            Criterion::Length,
+        ] {
+            later.clear(criterion);
+        }
+        let families = numbers([family]);
+        later.set(Criterion::Protocol, values.numbers(protocols));
+        later.set(
+            Criterion::Fragment,
+            values.numbers(Ranges::union([(LATER, LATER)])),
+        );
+        later.set(Criterion::Family, values.numbers(families.clone()));
+        later.narrow(&families, values);
+        (!later.has_empty(values)).then_some(later)
+    }
+
+    /// The source addresses of one family; `None` if that is not known.
+    pub(super) fn sources(&self, family: u8, values: &Values<'_>) -> Option<Ranges> {
+        match self.get(Criterion::Source) {
+            Some(source) => values.addresses_of(source, family),
+            None if family == 4 => Some(Ranges::union([(0, u32::MAX.into())])),
+            None => Some(Ranges::union([(0, u128::MAX)])),
+        }
+    }
+
+    fn clear(&mut self, criterion: Criterion) {
+        self.asked &= !(1 << criterion as u8);
+        if let Some(slot) = self.values.get_mut(criterion as usize) {
+            *slot = None;
+        }
     }
 
     /// The same for this protocol and destination port alone; `None` if that matches nothing.

@@ -7,10 +7,12 @@
 mod criteria;
 mod earlier;
 mod extensions;
+mod fragments;
 mod interfaces;
 mod large;
 mod lengths;
 mod malformed;
+mod overridden;
 mod values;
 
 use std::path::Path;
@@ -41,10 +43,16 @@ pub(super) fn lint(config: &Config, default_action: Option<&Position>) -> Vec<Pr
         warnings.extend(interfaces::never_attached(seen.rule, &config.interfaces));
         warnings.extend(extensions::in_ipv4_only(seen, &mut values));
         warnings.extend(lengths::of_joined_packets(seen.rule, config));
+        warnings.extend(overridden::by_essentials(
+            seen,
+            config.essentials,
+            &mut values,
+        ));
     }
     warnings.extend(malformed::past_rules(&rules, config));
     let order = Order::of(&rules.iter().map(|seen| &seen.criteria).collect::<Vec<_>>());
     warnings.extend(out_of_reach(&rules, &order, &mut values));
+    warnings.extend(fragments::lost(&rules, config, &order, &mut values));
     warnings.extend(no_way_in(
         &rules,
         config,

@@ -176,6 +176,37 @@ impl<'a> Values<'a> {
             .or_insert_with(|| a.is_within(b))
     }
 
+    /// Whether there may be a packet that has a value of both; true if that is not known.
+    pub(super) fn may_meet(&self, one: ValueId, other: ValueId) -> bool {
+        let (a, b) = (self.values.get(one.0), self.values.get(other.0));
+        let (Some((_, a)), Some((_, b))) = (a, b) else {
+            return true;
+        };
+        match (&**a, &**b) {
+            (Value::Numbers(these), Value::Numbers(those)) => !these.and(those).is_empty(),
+            (Value::Families(v4, v6), Value::Families(other_v4, other_v6)) => {
+                !v4.and(other_v4).is_empty() || !v6.and(other_v6).is_empty()
+            }
+            _ => true,
+        }
+    }
+
+    /// The numbers of a value of numbers.
+    pub(super) fn numbers_of(&self, id: ValueId) -> Option<Ranges> {
+        match self.values.get(id.0).map(|(_, value)| &**value) {
+            Some(Value::Numbers(numbers)) => Some(numbers.clone()),
+            _ => None,
+        }
+    }
+
+    /// The addresses of a value in one family; `None` if they are not known as ranges.
+    pub(super) fn addresses_of(&self, id: ValueId, family: u8) -> Option<Ranges> {
+        match self.values.get(id.0).map(|(_, value)| &**value) {
+            Some(Value::Families(v4, v6)) => Some(if family == 4 { v4 } else { v6 }.clone()),
+            _ => None,
+        }
+    }
+
     /// Between which numbers a value is.
     pub(super) fn hull(&self, id: ValueId) -> Hull {
         self.values.get(id.0).map_or([ALL, ALL], |(hull, _)| *hull)

@@ -79,6 +79,8 @@ pub enum Shape {
         /// The words that stand for numbers.
         words: fn() -> Vec<&'static str>,
     },
+    /// `true`, `false`, or one or several of these words.
+    WordsOrFlag(fn() -> Vec<&'static str>),
     /// Text, or `false` for none.
     TextOrFalse,
     /// A number from 1 on, or `false` for none.

@@ -7,6 +7,7 @@
 
 mod address;
 mod check;
+mod essentials;
 mod expect;
 mod extent;
 mod families;

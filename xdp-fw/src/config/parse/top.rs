@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::essentials::{essentials, suggested};
 use super::expect::{ExpectationDraft, expectations};
 use super::field::{Field, Item, Key, Scope, Shape, Target, no_value};
 use super::include;
@@ -173,12 +174,12 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
         key: Key::default(
             "essentials",
             "true",
-            Shape::Flag,
-            "true or false",
-            "Whether ARP, neighbour discovery, MLD, path MTU and DHCP replies pass before the rules.",
+            Shape::WordsOrFlag(suggested),
+            "true, false, a word such as \"redirect\", or a list such as [\"!redirect\", \"!igmp\"]",
+            "What a host cannot live without, and passes before the rules: all of it, none, or by [word](#essentials).",
         ),
-        read: |draft, item, scope| assign(&mut draft.config.essentials, flag(item, scope)),
-        print: |config| Some(config.essentials.to_string()),
+        read: |draft, item, scope| assign(&mut draft.config.essentials, essentials(item, scope)),
+        print: |config| Some(print::essentials(config.essentials)),
     },
     Field {
         key: Key::default(

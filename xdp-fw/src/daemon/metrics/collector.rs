@@ -83,7 +83,12 @@ fn counters(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Re
         })
     };
     counter(encoder, &names::PACKETS, totals(|count| count.packets))?;
-    counter(encoder, &names::BYTES, totals(|count| count.bytes))
+    counter(encoder, &names::BYTES, totals(|count| count.bytes))?;
+    let kinds = snapshot.essentials.iter().map(|row| {
+        let labels = [("kind", row.kind.name())];
+        (labels, row.count.packets)
+    });
+    counter(encoder, &names::ESSENTIAL_PACKETS, kinds)
 }
 
 /// Every verdict and reason. Rules in force count on their own, those that are gone under

@@ -47,6 +47,12 @@ pub(super) const BYTES: Metric = Metric {
     help: "Bytes of whole frames by verdict and reason",
 };
 
+/// `xdp_fw_essential_packets_total{kind}`
+pub(super) const ESSENTIAL_PACKETS: Metric = Metric {
+    name: "essential_packets",
+    help: "Packets that passed before the rules, by kind; they are in `xdp_fw_packets` as well",
+};
+
 /// `xdp_fw_interface_attached{interface,mode}`
 pub(super) const INTERFACE_ATTACHED: Metric = Metric {
     name: "interface_attached",

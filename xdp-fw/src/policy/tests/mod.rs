@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{
-    Action, AddressEntry, AddressList, Addresses, Config, Limits, Metrics, Mode, NumberEntry,
-    NumberList, OnStop, Position, Rule, Set,
+    Action, AddressEntry, AddressList, Addresses, Config, Essentials, Limits, Metrics, Mode,
+    NumberEntry, NumberList, OnStop, Position, Rule, Set,
 };
 
 fn position() -> Position {
@@ -40,7 +40,7 @@ fn config(rules: Vec<Rule>) -> Config {
         default_action: Action::Pass,
         malformed: Action::Drop,
         non_ip: Action::Pass,
-        essentials: false,
+        essentials: Essentials::NONE,
         on_stop: OnStop::Keep,
         guard: true,
         confirm: None,
