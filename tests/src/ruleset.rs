@@ -58,6 +58,7 @@ pub fn set(prefixes: impl IntoIterator<Item = IpNetwork>) -> Set {
     Set {
         prefixes: Arc::new(prefixes.into_iter().collect()),
         inline: Arc::default(),
+        members: Vec::new(),
         files: Vec::new(),
         position: nowhere(),
     }

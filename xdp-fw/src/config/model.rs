@@ -3,9 +3,9 @@
 //! Owns the types only. Reading files and finding mistakes is `parse`'s and `source`'s work;
 //! what the words mean for a packet is [`crate::policy`]'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,6 +95,25 @@ impl Config {
         let first = overrides.iter().find(|entry| named(&entry.pattern));
         Some(first.map_or(self.mode, |entry| entry.mode))
     }
+
+    /// Whether the configuration itself, and not a file that it names, puts an address into a set: by
+    /// the set's own list or by that of a set in it.
+    #[must_use]
+    pub fn names_inline(&self, set: &str, address: IpAddr) -> bool {
+        let mut seen = BTreeSet::from([set]);
+        let mut left = vec![set];
+        while let Some(name) = left.pop() {
+            let Some(set) = self.sets.get(name) else {
+                continue;
+            };
+            if set.inline.contains(address) {
+                return true;
+            }
+            let members = set.members.iter().map(String::as_str);
+            left.extend(members.filter(|member| seen.insert(member)));
+        }
+        false
+    }
 }
 
 /// `[limits]`.
@@ -152,8 +171,10 @@ pub enum OnStop {
 pub struct Set {
     /// Every prefix; none lies inside another. Shared with whoever compiles them.
     pub prefixes: Arc<Prefixes>,
-    /// Those of them that stand in the configuration itself, here or in a set in it.
+    /// Those of them that stand in its own list in the configuration.
     pub inline: Arc<Prefixes>,
+    /// The sets that it contains.
+    pub members: Vec<String>,
     /// Its own files, globs resolved.
     pub files: Vec<PathBuf>,
     /// Where the set is defined.

@@ -63,7 +63,7 @@ pub(super) fn decide(
         };
         for &address in &addresses {
             let is_banned_by_content =
-                set.prefixes.contains(address) && !set.inline.contains(address);
+                set.prefixes.contains(address) && !config.names_inline(name, address);
             let is_new = before.is_none_or(|before| before.spared(name, address));
             if is_banned_by_content && (is_new || already.contains(name, address)) {
                 left_out.insert(name, address);

@@ -21,6 +21,7 @@ fn config(inline: &str, content: &str) -> Config {
     let set = Set {
         prefixes: Arc::new(list(&format!("{inline} {content}"))),
         inline: Arc::new(list(inline)),
+        members: Vec::new(),
         files: Vec::new(),
         position: position(),
     };
@@ -122,4 +123,16 @@ fn while_logins_are_not_known_nobody_is_in_again() {
     let config = config("", BANNED);
     let left_out = decide(&config, Some(&Before::of(&config)), &already, &unknown);
     assert_eq!(left_out, already);
+}
+
+#[test]
+fn an_inline_list_of_a_set_in_the_set_is_of_the_configuration() {
+    let mut config = config("", BANNED);
+    let mut inner = config.sets["feed"].clone();
+    inner.inline = Arc::clone(&inner.prefixes);
+    inner.members = vec!["feed".to_owned()];
+    config.sets.insert("inner".to_owned(), inner);
+    assert_eq!(left_out(&config, None, &nothing()), ["feed 192.0.2.7"]);
+    config.sets.get_mut("feed").unwrap().members = vec!["inner".to_owned(), "gone".to_owned()];
+    assert!(left_out(&config, None, &nothing()).is_empty());
 }

@@ -41,8 +41,6 @@ struct Filling {
 type Fillings = BTreeMap<String, Filling>;
 /// The sets that are filled; `None` for one that cannot be.
 type Full = BTreeMap<String, Option<Arc<Prefixes>>>;
-/// What stands in the configuration itself, of the same.
-type Inline = BTreeMap<String, Merged>;
 
 /// Every set of all documents. One that cannot be filled completely comes out empty, so that the
 /// checks of the rules that use it claim nothing.
@@ -61,10 +59,8 @@ pub(super) fn sets<F: Files>(
         }
     }
     let mut full = Full::new();
-    let mut inline = Inline::new();
     for name in in_order(&fillings) {
         if let Some(filling) = fillings.get_mut(&name) {
-            inline.insert(name.clone(), filling.inline(&inline));
             let prefixes = filling.finish(&name, &full, documents, &mut shelf.meter);
             full.insert(name, prefixes);
         }
@@ -72,13 +68,17 @@ pub(super) fn sets<F: Files>(
     report_circles(&fillings, &full, documents);
     let set = |(name, filling): (String, Filling)| {
         let prefixes = full.remove(&name).flatten().unwrap_or_default();
+        let members = filling.members().map(str::to_owned).collect();
         let Filling {
-            files, position, ..
+            files,
+            position,
+            inline,
+            ..
         } = filling;
-        let inline = inline.remove(&name).unwrap_or_default();
         let set = Set {
             prefixes,
             inline: inline.prefixes,
+            members,
             files,
             position,
         };
@@ -161,13 +161,6 @@ fn report_circles(all: &Fillings, full: &Full, documents: &mut [Document<'_>]) {
 impl Filling {
     fn members(&self) -> impl Iterator<Item = &str> {
         self.members.iter().map(|member| member.get_ref().as_str())
-    }
-
-    /// What it and its members, which are all in `inline`, list themselves.
-    fn inline(&self, inline: &Inline) -> Merged {
-        let members = self.members().filter_map(|member| inline.get(member));
-        let parts: Vec<Merged> = members.chain([&self.inline]).cloned().collect();
-        Merged::union(&parts)
     }
 
     /// Adds the members, which are all in `full`, and merges what is there twice.

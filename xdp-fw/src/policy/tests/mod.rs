@@ -59,6 +59,7 @@ fn with_set(mut config: Config, name: &str, prefixes: &[&str]) -> Config {
     let set = Set {
         prefixes: Arc::new(prefixes.iter().map(|p| p.parse().unwrap()).collect()),
         inline: Arc::default(),
+        members: Vec::new(),
         files: Vec::new(),
         position: position(),
     };
