@@ -84,7 +84,7 @@ fn does_its_work(hosts: &Hosts, daemon: &mut Daemon<'_>) {
     succeeds(daemon, &["reload", "--confirm", "5s"]);
     assert!(is_denied(&mut wire, 1));
     let from = daemon.log().len();
-    daemon.await_log(from, "NOT CONFIRMED IN TIME\nback in force");
+    daemon.await_log(from, "NOT CONFIRMED IN TIME\n(as before the trial)");
     assert!(is_denied(&mut wire, 3));
 }
 
