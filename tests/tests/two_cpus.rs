@@ -24,7 +24,7 @@ use xdp_fw::config::{Action, Config};
 use xdp_fw::datapath::Datapath;
 use xdp_fw::packet;
 use xdp_fw_common::wire::{Counter, RuleEntry, reason_slot};
-use xdp_fw_common::{Reason, Verdict};
+use xdp_fw_common::{Essential, Reason, Verdict};
 use xdp_fw_tests::compiled::Compiled;
 use xdp_fw_tests::kernel::PinDirectory;
 use xdp_fw_tests::ruleset::{Criteria as _, config, drop, pass};
@@ -167,13 +167,12 @@ fn check(config: &Config) {
     });
 
     let rules = host.slots();
-    let reasons = [
-        (Reason::Default, Verdict::Drop),
-        (Reason::TinyFragment, Verdict::Drop),
-        (Reason::Essential, Verdict::Pass),
+    let shared = [
+        reason_slot(Reason::Default, Verdict::Drop),
+        reason_slot(Reason::TinyFragment, Verdict::Drop),
+        Essential::Arp.slot(),
     ];
     let expected = [rules[0], rules[1]].map(|own| {
-        let shared = reasons.map(|(reason, verdict)| reason_slot(reason, verdict));
         let slots = shared.into_iter().chain([own, rules[2]]);
         slots.map(|slot| (slot, u64::from(PACKETS))).collect()
     });

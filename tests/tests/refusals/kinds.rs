@@ -191,7 +191,7 @@ fn files() -> Vec<Kind> {
         kind("a FIFO", "is a FIFO", instead(fifo)),
         kind(
             "a socket",
-            "a socket or a device",
+            "is a socket;",
             instead(|path| {
                 drop(UnixListener::bind(path).expect("a directory of the test's own"));
             }),
