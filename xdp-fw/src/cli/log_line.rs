@@ -42,13 +42,18 @@ where
     ) -> fmt::Result {
         let mut message = Message::default();
         event.record(&mut message);
-        let mut time = String::new();
-        if self.0 != Style::Journal {
-            SystemTime.format_time(&mut Writer::new(&mut time))?;
-        }
-        let text = lines(self.0, *event.metadata().level(), &time, &message.0);
-        writer.write_str(&text)
+        writer.write_str(&line_of(self.0, *event.metadata().level(), &message.0))
     }
+}
+
+/// A message as it is logged now.
+pub(super) fn line_of(style: Style, level: Level, message: &str) -> String {
+    let mut time = String::new();
+    if style != Style::Journal {
+        // Writing to a string does not fail.
+        let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+    }
+    lines(style, level, &time, message)
 }
 
 /// Every line of a message, each with what goes in front of it.

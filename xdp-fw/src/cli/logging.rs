@@ -51,12 +51,13 @@ pub(super) fn start(level: Option<Level>) {
         None => EnvFilter::try_from_default_env()
             .unwrap_or_else(|_| EnvFilter::new(directives(LevelFilter::INFO))),
     };
+    let style = style();
     tracing_subscriber::fmt()
         // Whoever reads the log may be gone; to complain about that to the same place would panic.
         .log_internal_errors(false)
         .with_env_filter(filter)
-        .with_writer(stderr::line)
-        .event_format(LogLine(style()))
+        .with_writer(move || stderr::line(style))
+        .event_format(LogLine(style))
         .init();
 }
 
