@@ -13,6 +13,7 @@ mod phase;
 mod seats;
 mod stream;
 
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
@@ -63,6 +64,16 @@ pub(super) enum Peer {
     Host(IpAddr),
     /// A user of this host; `None` where the kernel does not say.
     User(Option<u32>),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(address) => address.fmt(f),
+            Self::User(Some(user)) => write!(f, "user {user}"),
+            Self::User(None) => f.write_str("an unknown user"),
+        }
+    }
 }
 
 /// A socket that gives connections.
@@ -133,7 +144,7 @@ impl<S: Socket> Listener<S> {
             let router = match router(&stream, peer) {
                 Ok(Some(router)) => router,
                 Ok(None) => {
-                    warn!(?peer, "{}: refused", self.name);
+                    warn!("{}: {peer} is refused", self.name);
                     refuse(&stream, FORBIDDEN);
                     continue;
                 }
@@ -231,5 +242,17 @@ async fn line<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     if matches!(line.phase(), Phase::Serving | Phase::Writing) {
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_named_in_words() {
+        let host = Peer::Host(network([192, 0, 2, 1].into()));
+        let names = [host, Peer::User(Some(65_534)), Peer::User(None)].map(|it| it.to_string());
+        assert_eq!(names, ["192.0.2.1", "user 65534", "an unknown user"]);
     }
 }
