@@ -11,15 +11,18 @@ pub fn is_printable(char: char) -> bool {
     !char.is_control()
         && !matches!(
             char,
-            // Line and paragraph separators; marks, embeddings, overrides and isolates of
-            // bidirectional text; what has no width; the byte order mark; tags.
-            '\u{2028}' | '\u{2029}'
-            | '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            // What no text has, by its definition.
-            | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
+            // Line and paragraph separators; directions of bidirectional text.
+            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'
+            // What has no width, by Unicode's Default_Ignorable_Code_Point.
+            | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+            // What no text has, by its definition; the last two of each plane are below.
+            | '\u{fdd0}'..='\u{fdef}'
         )
+        && u32::from(char) & 0xfffe != 0xfffe
 }
 
 /// Shows a text in one line: no character of it is obeyed, a line feed least of all.
@@ -119,6 +122,15 @@ mod tests {
     fn letters_of_every_script_stay() {
         let text = "w\u{e2}n \u{65e5}\u{672c} \u{2500} \u{1f525} \\ \"'";
         assert_eq!(printable(text).to_string(), text);
+    }
+
+    #[test]
+    fn what_has_no_width_is_shown() {
+        for char in
+            "\u{ad}\u{34f}\u{115f}\u{3164}\u{fe0f}\u{ffa0}\u{e0100}\u{fffe}\u{10ffff}".chars()
+        {
+            assert!(!is_printable(char), "{}", char.escape_unicode());
+        }
     }
 
     #[test]
