@@ -76,14 +76,13 @@ fn does_its_work(hosts: &Hosts, daemon: &mut Daemon<'_>) {
     let mut other = Wire::new((&hosts.client, "c1"), (&hosts.edge, "wan0"));
     assert!(is_denied(&mut other, 2));
 
-    daemon.write_config(&config(3));
-    succeeds(daemon, &["reload", "--confirm", "60s"]);
+    // By the file, whose edit the watcher sees: it would be before a command, or after it.
+    daemon.edit(&format!("confirm = \"60s\"\n{}", config(3)));
     assert!(is_denied(&mut wire, 3));
     succeeds(daemon, &["confirm"]);
-    daemon.write_config(&config(1));
-    succeeds(daemon, &["reload", "--confirm", "5s"]);
-    assert!(is_denied(&mut wire, 1));
     let from = daemon.log().len();
+    daemon.edit(&format!("confirm = \"5s\"\n{}", config(1)));
+    assert!(is_denied(&mut wire, 1));
     daemon.await_log(from, "NOT CONFIRMED IN TIME\n(as before the trial)");
     assert!(is_denied(&mut wire, 3));
 }
