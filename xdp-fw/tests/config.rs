@@ -387,7 +387,7 @@ fn a_main_file_of_another_format_is_named() {
     insta::assert_snapshot!(said("interfacess = [\"eth0\"]\n"), @r#"fw.toml:1:1: no key of this file is known, so nothing of it is quoted; did you mean `interfaces`?"#);
     insta::assert_snapshot!(said("[Interface]\nPrivateKey = x\n"), @r#"fw.toml:2:14: this is not a value; expected text in quotes, a number, true or false"#);
     insta::assert_snapshot!(said("192.0.2.1\n"), @r#"fw.toml:1:10: key with no value; expected `=`"#);
-    // One key of ours, and every slip is told with its words.
+    // One key of ours, and every slip is quoted.
     insta::assert_snapshot!(said("interfaces = [\"eth0\"]\nmoed = \"native\"\n"), @r#"fw.toml:2:1: unknown key `moed`; did you mean `mode`?"#);
 }
 

@@ -98,7 +98,7 @@ impl Notes {
         self.begin(&Line::Compiling(hash))
     }
 
-    /// Where it cannot be noted, what cannot be stored is told of anyway.
+    /// Where it cannot be noted, the store that fails reports it anyway.
     fn begin(&self, line: &Line) -> Option<Arc<Attempt>> {
         let path = self.state_dir.join(ATTEMPT);
         let open = || {

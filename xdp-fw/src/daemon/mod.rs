@@ -16,7 +16,7 @@
 //!   hide tags from rules
 //! - `kernel`: the datapath on a thread that may block; `heap`: what it leaves behind
 //! - `watcher`, `links`, `signals`: what makes commands
-//! - [`control`], `metrics`, `systemd`, `watchdog`: who is told; `listener`: the bounds on who asks;
+//! - [`control`], `metrics`, `systemd`, `watchdog`: who gets reports; `listener`: the bounds on who asks;
 //!   `reply`: whether they still wait
 //! - [`lock`]: one daemon for a run directory
 

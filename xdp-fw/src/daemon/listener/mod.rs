@@ -122,7 +122,7 @@ pub(super) struct Listener<S> {
 }
 
 impl<S: Socket> Listener<S> {
-    /// Serves until it is told to stop. `router` gives the answers to one connection, or nothing if
+    /// Serves until `stop`. `router` gives the answers to one connection, or nothing if
     /// its peer may not ask.
     pub(super) async fn serve(
         self,
