@@ -1,6 +1,6 @@
 //! What Prometheus would read of a daemon.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 
 use crate::netns::Netns;
@@ -15,15 +15,20 @@ pub fn scrape(netns: &Netns) -> String {
 
 /// The same with a header or more, each with its line end.
 pub fn scrape_as(netns: &Netns, headers: &str) -> String {
+    try_scrape(netns, headers).expect("an answer")
+}
+
+/// The same where the daemon may have no seat free: it answers 503, or resets the connection.
+pub fn try_scrape(netns: &Netns, headers: &str) -> io::Result<String> {
     netns.within(|| {
-        let mut stream = TcpStream::connect(LISTEN).expect("metrics listen");
+        let mut stream = TcpStream::connect(LISTEN)?;
         let request = format!(
             "GET /metrics HTTP/1.1\r\nHost: {LISTEN}\r\nConnection: close\r\n{headers}\r\n"
         );
-        stream.write_all(request.as_bytes()).expect("a request");
+        stream.write_all(request.as_bytes())?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
     })
 }
 

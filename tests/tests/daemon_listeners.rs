@@ -11,6 +11,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -19,7 +20,7 @@ use xdp_fw::fault::Point;
 use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::half_requests::{Flood, HalfRequests, await_close};
-use xdp_fw_tests::metrics::{LISTEN, sample, scrape};
+use xdp_fw_tests::metrics::{LISTEN, sample, scrape, try_scrape};
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::veth::{End, Veth};
 use xdp_fw_tests::wire::Wire;
@@ -231,7 +232,16 @@ fn readers_that_do_not_read_are_no_reason_to_wait() {
             stream
         })
         .collect();
-    assert_eq!(sample(&scrape(&hosts.edge), "xdp_fw_rules"), 4_001.0);
+    // While all of them are being answered there is no seat for another one; then each is to be sent
+    // what it does not read, and makes room.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let text = loop {
+        match try_scrape(&hosts.edge, "") {
+            Ok(text) if text.starts_with("HTTP/1.1 200") => break text,
+            answer => assert!(Instant::now() < deadline, "{answer:?}"),
+        }
+    };
+    assert_eq!(sample(&text, "xdp_fw_rules"), 4_001.0);
     daemon.edit(&config(2));
     assert!(is_denied(&mut hosts.wire(), 2));
     drop(deaf);
@@ -343,7 +353,7 @@ fn a_confirm_whose_client_died_is_not_done() {
 fn await_deadline() {
     use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
     let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, TimerFlags::empty()).unwrap();
-    let five = std::time::Duration::from_secs(5).into();
+    let five = Duration::from_secs(5).into();
     timer
         .set(Expiration::OneShot(five), TimerSetTimeFlags::empty())
         .unwrap();
