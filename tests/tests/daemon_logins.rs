@@ -437,6 +437,46 @@ fn the_end_of_a_trial_brings_back_who_was_left_out() {
 }
 
 #[test]
+fn a_rollback_leaves_out_who_was_left_out_of_what_comes_back() {
+    let hosts = Hosts::new("logins-rollback");
+    let _cable = cable(&hosts);
+    let mut daemon = prepare(&hosts, &config());
+    daemon.host_file(SESSION, session(OPERATOR));
+    daemon.restart();
+    let mut connection = Connection::open(&hosts);
+    ban(&mut daemon);
+    daemon.edit(&settings());
+    assert_eq!(left_out(&daemon.status()), [""; 0]);
+    assert!(daemon.cli(&["rollback"]).status.success());
+    assert_eq!(left_out(&daemon.status()), ["feed 192.0.2.2 logind"]);
+    connection.works();
+    assert_operator_spared(&hosts);
+    // The rollback is taken back, and what it took back comes again.
+    assert!(daemon.cli(&["rollback"]).status.success());
+    daemon.kill9();
+    daemon.restart();
+    assert!(daemon.cli(&["rollback"]).status.success());
+    connection.works();
+    assert_operator_spared(&hosts);
+}
+
+#[test]
+fn a_rollback_bans_who_was_banned_by_force() {
+    let hosts = Hosts::new("logins-rollback-force");
+    let _cable = cable(&hosts);
+    let mut daemon = prepare(&hosts, &config());
+    daemon.host_file(SESSION, session(OPERATOR));
+    daemon.restart();
+    ban(&mut daemon);
+    assert!(daemon.cli(&["reload", "--force"]).status.success());
+    assert_operator_banned(&hosts);
+    daemon.edit(&settings());
+    assert!(daemon.cli(&["rollback"]).status.success());
+    assert_eq!(left_out(&daemon.status()), [""; 0]);
+    assert_operator_banned(&hosts);
+}
+
+#[test]
 fn a_forced_reload_bans_who_is_left_out() {
     let hosts = Hosts::new("logins-force");
     let _cable = cable(&hosts);

@@ -34,8 +34,8 @@ use super::meter::Room;
 use super::pattern::matches_path;
 use super::set_file::{Digest, Lines, SetFile};
 use super::source::{FileError, Files, Role, stream, utf8};
-use index::hexadecimal;
 
+pub(crate) use index::hexadecimal;
 pub use index::{Content, Index, Trial};
 pub use whole::Whole;
 

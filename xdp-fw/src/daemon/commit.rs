@@ -101,7 +101,9 @@ impl Step {
             None => Unseen::default(),
         };
         let generation = prepared.generation().clone();
-        let more = self.record.with(generation.number, self.spared.clone());
+        let more = self
+            .record
+            .with(generation.number, &self.hash, self.spared.clone());
         if let Some(record) = &more {
             record.write_or_warn(&self.state_dir);
         }

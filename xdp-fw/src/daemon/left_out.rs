@@ -105,15 +105,23 @@ impl Owner {
         if !config.guard || guarding == Guarding::Forced {
             return Ok(spared);
         }
-        let already = &self.spared.left_out;
-        let all = decide(config, None, already, logins);
+        let already = self.already_left_out(hash, guarding);
+        let all = decide(config, None, &already, logins);
         // Mostly nobody is concerned, and nothing need be compared.
         if !all.is_empty() {
             let before = self.before(config, hash).await?;
-            let already = &self.spared.left_out;
-            spared.left_out = decide(config, before.as_ref(), already, logins);
+            spared.left_out = decide(config, before.as_ref(), &already, logins);
         }
         Ok(spared)
+    }
+
+    /// Who is left out now; and of what comes back, who was left out of it.
+    fn already_left_out(&self, hash: [u8; 32], guarding: Guarding) -> LeftOut {
+        let mut already = self.spared.left_out.clone();
+        if guarding.has_been_in_force() {
+            already.extend(&self.record.of_config(&hash).left_out);
+        }
+        already
     }
 
     /// The sets in force; `None` if nothing is, or if its text is not known.
@@ -164,18 +172,19 @@ impl Owner {
     }
 
     /// The generation of this number has come back, with this configuration.
-    pub(super) fn note_came_back(&mut self, base: u64, number: u64, config: &Config) {
+    pub(super) fn note_came_back(
+        &mut self,
+        base: u64,
+        number: u64,
+        hash: &[u8; 32],
+        config: &Config,
+    ) {
         let spared = self.record.of(base);
-        self.record_spared(number, spared.clone());
-        self.note_spared(config, spared);
-    }
-
-    fn record_spared(&mut self, number: u64, spared: Spared) {
-        let state_dir = &self.memory.state_dir;
-        if let Some(record) = self.record.with(number, spared) {
-            record.write_or_warn(state_dir);
+        if let Some(record) = self.record.with(number, hash, spared.clone()) {
+            record.write_or_warn(&self.memory.state_dir);
             self.record = record;
         }
+        self.note_spared(config, spared);
     }
 }
 

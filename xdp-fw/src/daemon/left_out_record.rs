@@ -12,6 +12,7 @@ use nix::unistd::Uid;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use crate::config::snapshot::hexadecimal;
 use crate::guard::LoginSource;
 use crate::policy::LeftOut;
 
@@ -34,6 +35,8 @@ pub(super) struct Record(Vec<Entry>);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     generation: u64,
+    /// The hash of its configuration, in hexadecimal.
+    config: String,
     source: LoginSource,
     sets: LeftOut,
 }
@@ -61,28 +64,33 @@ impl Record {
 
     pub(super) fn of(&self, generation: u64) -> Spared {
         let entry = self.0.iter().rfind(|entry| entry.generation == generation);
-        let spared = entry.map(|entry| Spared {
-            left_out: entry.sets.clone(),
-            source: entry.source,
-        });
-        spared.unwrap_or_default()
+        entry.map(Entry::spared).unwrap_or_default()
     }
 
-    /// The record with one more generation; `None` if that adds nothing.
-    pub(super) fn with(&self, generation: u64, spared: Spared) -> Option<Self> {
-        let has_number = self.0.iter().any(|entry| entry.generation == generation);
-        if spared.left_out.is_empty() && !has_number {
+    /// What is left out of the newest generation with the configuration of this hash.
+    pub(super) fn of_config(&self, hash: &[u8; 32]) -> Spared {
+        let config = hexadecimal(hash);
+        let entry = self.0.iter().rfind(|entry| entry.config == config);
+        entry.map(Entry::spared).unwrap_or_default()
+    }
+
+    /// The record with one more generation, and the hash of its configuration; `None` if that adds
+    /// nothing.
+    pub(super) fn with(&self, generation: u64, hash: &[u8; 32], spared: Spared) -> Option<Self> {
+        let config = hexadecimal(hash);
+        // An entry without addresses is newer than one of the same configuration that has some.
+        let adds_nothing = |entry: &Entry| entry.generation != generation && entry.config != config;
+        if spared.left_out.is_empty() && self.0.iter().all(adds_nothing) {
             return None;
         }
         let mut entries = self.0.clone();
         entries.retain(|entry| entry.generation != generation);
-        if !spared.left_out.is_empty() {
-            entries.push(Entry {
-                generation,
-                source: spared.source,
-                sets: spared.left_out,
-            });
-        }
+        entries.push(Entry {
+            generation,
+            config,
+            source: spared.source,
+            sets: spared.left_out,
+        });
         let more = entries.len().saturating_sub(MOST);
         entries.drain(..more);
         Some(Self(entries))
@@ -116,6 +124,15 @@ impl Record {
         file.write_all(&serde_json::to_vec(self)?)?;
         file.sync_all()?;
         fs::rename(unfinished, state_dir.join(FILE))
+    }
+}
+
+impl Entry {
+    fn spared(&self) -> Spared {
+        Spared {
+            left_out: self.sets.clone(),
+            source: self.source,
+        }
     }
 }
 
@@ -154,12 +171,15 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let directory = state.path().join("new");
         assert_eq!(Record::read(&directory), Record::default());
-        let record = Record::default().with(7, spared("feed")).unwrap();
+        let record = Record::default().with(7, &[7; 32], spared("feed")).unwrap();
         record.write(&directory).unwrap();
         record.write(&directory).unwrap();
         assert_eq!(Record::read(&directory), record);
         let text = fs::read_to_string(directory.join(FILE)).unwrap();
-        let expected = r#"[{"generation":7,"source":"logind","sets":{"feed":["192.0.2.7"]}}]"#;
+        let config = "07".repeat(32);
+        let expected = format!(
+            r#"[{{"generation":7,"config":"{config}","source":"logind","sets":{{"feed":["192.0.2.7"]}}}}]"#
+        );
         assert_eq!(text, expected);
         let (left_out, source) = left_out(&directory, 7);
         assert!(left_out.contains("feed", "192.0.2.7".parse().unwrap()));
@@ -170,7 +190,7 @@ mod tests {
     #[test]
     fn a_record_that_others_can_write_is_not_used() {
         let state = tempfile::tempdir().unwrap();
-        let record = Record::default().with(7, spared("feed")).unwrap();
+        let record = Record::default().with(7, &[7; 32], spared("feed")).unwrap();
         record.write(state.path()).unwrap();
         let path = state.path().join(FILE);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
@@ -183,12 +203,23 @@ mod tests {
     #[test]
     fn the_last_generations_are_kept() {
         let record = (0..20).fold(Record::default(), |record, number| {
-            record.with(number, spared("feed")).unwrap()
+            let hash = [u8::try_from(number).unwrap(); 32];
+            record.with(number, &hash, spared("feed")).unwrap()
         });
         assert_eq!(record.0.len(), MOST);
         assert!(!record.of(19).left_out.is_empty());
-        assert!(record.with(20, Spared::default()).is_none());
-        let without = record.with(19, Spared::default()).unwrap();
+        assert!(record.with(20, &[20; 32], Spared::default()).is_none());
+        let without = record.with(19, &[19; 32], Spared::default()).unwrap();
         assert!(without.of(19).left_out.is_empty());
+    }
+
+    #[test]
+    fn the_newest_entry_of_a_configuration_counts() {
+        let record = Record::default().with(7, &[7; 32], spared("feed")).unwrap();
+        assert!(!record.of_config(&[7; 32]).left_out.is_empty());
+        assert!(record.of_config(&[8; 32]).left_out.is_empty());
+        let forced = record.with(8, &[7; 32], Spared::default()).unwrap();
+        assert!(forced.of_config(&[7; 32]).left_out.is_empty());
+        assert!(!forced.of(7).left_out.is_empty());
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::snapshot::hexadecimal;
 use crate::datapath;
 use crate::deadline::Deadline;
 use crate::guard::LoginSource;
@@ -330,10 +331,6 @@ fn list<'a>(
 ) -> Option<String> {
     let names = items.iter().map(|item| name(item));
     (!items.is_empty()).then(|| format!("{before}{}", few(names, items.len(), ", ")))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

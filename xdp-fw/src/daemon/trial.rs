@@ -260,7 +260,7 @@ impl super::owner::Owner {
         match reverted {
             Ok(generation) => {
                 self.named.clone_from(&trial.named);
-                self.note_came_back(trial.base, generation.number, &trial.config);
+                self.note_came_back(trial.base, generation.number, &trial.hash, &trial.config);
                 Ok(generation)
             }
             Err(error) => {

@@ -22,6 +22,13 @@ impl LeftOut {
         self.0.entry(set.to_owned()).or_default().insert(address);
     }
 
+    /// Adds what another leaves out.
+    pub fn extend(&mut self, other: &Self) {
+        for (set, address) in other.iter() {
+            self.insert(set, address);
+        }
+    }
+
     /// Whether nothing is left out.
     #[must_use]
     pub fn is_empty(&self) -> bool {

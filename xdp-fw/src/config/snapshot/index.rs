@@ -317,7 +317,7 @@ fn parse_deadline(text: &str) -> Option<Deadline> {
 }
 
 /// Bytes as two digits each.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");
         out
