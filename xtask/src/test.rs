@@ -29,8 +29,7 @@ use crate::{
 const PRIVILEGED: &str = "xdp-fw-tests";
 
 /// The tests of decisions, which are right whatever shape the address tables have.
-const DECISIONS: &str =
-    "binary(/^acceptance/) | binary(criteria) | binary(counters) | binary(kernel_oracle)";
+const DECISIONS: &str = "binary(decisions) & test(/^(acceptance|buffers|counters|criteria|kernel_oracle|parsing|reasons|sets)::/)";
 
 /// What small policies do not have by themselves, and how it is forced, with fewer of the random
 /// policies: all prefixes in nodes, with the rows of large policies; all that can be in a hash.

@@ -64,7 +64,7 @@ fn work(point: Point) -> Work {
         Point::UnloadedLinks | Point::UnloadedShared => Work::Unload,
         Point::BaseKept => Work::Trial,
         Point::RevertReady | Point::BaseForgotten => Work::EndOfTrial,
-        // `daemon_end`, `daemon_limits`, and `migration`.
+        // `daemon::end`, `daemon::limits`, and `datapath::migration`.
         Point::LinksTask
         | Point::FileRead
         | Point::Compiling

@@ -28,7 +28,7 @@ macro_rules! fields {
             $(
                 #[test]
                 fn $field() {
-                    crate::$module::$field().check();
+                    super::$module::$field().check();
                 }
             )+
         }

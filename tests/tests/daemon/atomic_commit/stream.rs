@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use xdp_fw_tests::netns::Netns;
 use xdp_fw_tests::wire::{Receiver, Sender};
 
-use crate::rulesets::{RuleSet, frames, number_of, write_number};
+use super::rulesets::{RuleSet, frames, number_of, write_number};
 
 /// Packets on their way at most: half of a veth's ring, which overflows silently.
 const WINDOW: u64 = 128;

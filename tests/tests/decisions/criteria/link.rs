@@ -3,8 +3,8 @@
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::ruleset::Criteria as _;
 
-use crate::table::Operator::*;
-use crate::table::{Case, Field, Specimen, specimen};
+use super::table::Operator::*;
+use super::table::{Case, Field, Specimen, specimen};
 
 /// A frame whose IP header is not all there, and one whose version lies.
 fn unaddressed() -> Vec<Packet> {

@@ -19,7 +19,7 @@ use xdp_fw_tests::kernel::PinDirectory;
 use xdp_fw_tests::packet::{arp, eth, payload};
 use xdp_fw_tests::ruleset::{Criteria, config, drop};
 
-use crate::malformed::malformed;
+use super::malformed::malformed;
 
 /// How often each frame is sent: a count of one would also be that of a flag.
 const REPEAT: u64 = 3;

@@ -263,7 +263,7 @@ fn the_daemon_raises_its_limit_on_descriptors() {
 
 #[test]
 fn the_unit_leaves_enough_descriptors() {
-    let unit = include_str!("../../systemd/xdp-fw.service");
+    let unit = include_str!("../../../systemd/xdp-fw.service");
     let limit = unit
         .lines()
         .find_map(|line| line.strip_prefix("LimitNOFILE="));

@@ -18,7 +18,7 @@ use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::netns::Netns;
 use xdp_fw_tests::veth::{End, Veth};
 
-use crate::delivered::dropped;
+use super::delivered::dropped;
 
 /// Bytes that offloads may join to one packet.
 const JOINED: u32 = 150_000;

@@ -3,8 +3,8 @@
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::ruleset::Criteria as _;
 
-use crate::table::Operator::*;
-use crate::table::{Field, specimen};
+use super::table::Operator::*;
+use super::table::{Field, specimen};
 
 fn v4() -> Ipv4 {
     ipv4("192.0.2.1", "198.51.100.2")
