@@ -9,13 +9,11 @@
     reason = "this is test support: where it panics, a test fails"
 )]
 
-pub mod cable;
 pub mod capture;
 pub mod compiled;
-pub mod court;
 pub mod daemon;
 pub mod descriptors;
-pub mod disguise;
+pub mod encapsulations;
 pub mod exposition;
 pub mod foreign;
 pub mod former;
@@ -23,12 +21,14 @@ pub mod fuzz;
 pub mod generate;
 pub mod half_requests;
 pub mod kernel;
+pub mod kernel_vs_oracle;
 pub mod metrics;
 pub mod netns;
 pub mod oracle;
 pub mod packet;
 pub mod ruleset;
 pub mod stream;
+pub mod two_hosts;
 pub mod veth;
 mod wait;
 pub mod wire;

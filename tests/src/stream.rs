@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use crate::cable::Hosts;
 use crate::packet::{Packet, payload_bytes};
+use crate::two_hosts::Hosts;
 
 /// Copies of each packet in a burst.
 const COPIES: usize = 8;

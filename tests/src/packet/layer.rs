@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::ops::Div;
 use std::sync::Arc;
 
-use super::tail::Tail;
+use super::trailing_bytes::TrailingBytes;
 
 /// EtherType of a layer that has none of its own: local experiments (IEEE 802).
 const EXPERIMENTAL_ETHER_TYPE: u16 = 0x88b5;
@@ -88,7 +88,7 @@ impl<L: Layer> Layer for Cut<L> {
 #[derive(Debug, Clone, Default)]
 pub struct Packet {
     layers: Vec<Arc<dyn Layer>>,
-    tail: Vec<Tail>,
+    trailing_bytes: Vec<TrailingBytes>,
 }
 
 impl Packet {
@@ -100,8 +100,8 @@ impl Packet {
             header.append(&mut bytes);
             bytes = header;
         }
-        for tail in &self.tail {
-            tail.apply(&mut bytes);
+        for trailing_bytes in &self.trailing_bytes {
+            trailing_bytes.apply(&mut bytes);
         }
         bytes
     }
@@ -126,16 +126,16 @@ impl<L: Layer + 'static> From<L> for Packet {
     fn from(layer: L) -> Self {
         Self {
             layers: vec![Arc::new(layer)],
-            tail: Vec::new(),
+            trailing_bytes: Vec::new(),
         }
     }
 }
 
-impl From<Tail> for Packet {
-    fn from(tail: Tail) -> Self {
+impl From<TrailingBytes> for Packet {
+    fn from(trailing_bytes: TrailingBytes) -> Self {
         Self {
             layers: Vec::new(),
-            tail: vec![tail],
+            trailing_bytes: vec![trailing_bytes],
         }
     }
 }
@@ -146,7 +146,7 @@ impl<R: Into<Packet>> Div<R> for Packet {
     fn div(mut self, rest: R) -> Packet {
         let mut rest = rest.into();
         self.layers.append(&mut rest.layers);
-        self.tail.append(&mut rest.tail);
+        self.trailing_bytes.append(&mut rest.trailing_bytes);
         self
     }
 }

@@ -13,7 +13,7 @@ mod ipv6;
 mod layer;
 mod link;
 mod raw;
-mod tail;
+mod trailing_bytes;
 mod transport;
 
 #[cfg(test)]
@@ -29,7 +29,7 @@ pub use ipv6::{Ipv6, ipv6};
 pub use layer::{Around, Cut, Layer, Packet};
 pub use link::{Arp, Eth, Vlan, arp, eth, qinq, vlan};
 pub use raw::{Gre, Payload, Protocol, gre, payload, payload_bytes, protocol};
-pub use tail::{Tail, pad, pad_to, truncate};
+pub use trailing_bytes::{TrailingBytes, pad, pad_to, truncate};
 pub use transport::{Dccp, Sctp, Tcp, Udp, UdpLite, dccp, sctp, tcp, udp, udplite};
 
 /// Parses an address that a test wrote down.

@@ -10,9 +10,9 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, rule};
 
 fn config(rules: &[String]) -> String {
     let head = format!("interfaces = [\"{EDGE_DEVICE}\"]\nmetrics.listen = false\n");

@@ -6,11 +6,11 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 
 use serde_json::Value;
 
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, config};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::foreign::ForeignProgram;
 use xdp_fw_tests::metrics::LISTEN;
 use xdp_fw_tests::netns::Netns;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, config};
 
 /// Its report and its exit code.
 fn doctor(daemon: &Daemon<'_>) -> (Value, Option<i32>) {

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, config, packets, rule};
 use xdp_fw_tests::capture::{ETHERNET, pcap};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, config, packets, rule};
 
 const SSH: &str = "tcp 203.0.113.9:40000 > 192.0.2.1:22 syn";
 

@@ -10,10 +10,10 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::metrics::{LISTEN, sample, scrape};
 use xdp_fw_tests::netns::Netns;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::veth::{End, Veth};
 
 /// What nobody can type.

@@ -7,9 +7,9 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::daemon::{Daemon, binary};
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, rule};
 
 /// A user who is nobody on this host.
 const USER: u32 = 61_234;

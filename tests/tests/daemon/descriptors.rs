@@ -8,10 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, config, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::descriptors::{limit, limit_command};
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, config, passes, rule};
 
 fn denied() -> Packet {
     eth() / ipv4("192.0.2.1", "198.51.100.1") / udp(1, 2)

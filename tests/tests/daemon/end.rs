@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, config, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, config, passes, rule};
 use xdp_fw_tests::veth::{End, Veth};
 use xdp_fw_tests::wire::Wire;
 

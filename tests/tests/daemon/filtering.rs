@@ -1,8 +1,8 @@
 //! A running daemon and real frames: what passes is what the file says, and all of it is counted.
 
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, bytes, config, packets, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, bytes, config, packets, passes, rule};
 
 fn udp4(source: &str, port: u16) -> Packet {
     eth() / ipv4(source, "198.51.100.1") / udp(40_000, port)

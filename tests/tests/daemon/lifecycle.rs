@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, config, packets, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, config, packets, passes, rule};
 use xdp_fw_tests::veth::{End, Veth};
 use xdp_fw_tests::wire::Wire;
 

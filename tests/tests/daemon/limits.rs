@@ -11,9 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use serde_json::Value;
-use xdp_fw_tests::cable::{Hosts, config, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{Hosts, config, passes, rule};
 
 fn from(last: u8) -> Packet {
     let source = format!("192.0.2.{last}");

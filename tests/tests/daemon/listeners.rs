@@ -17,11 +17,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use xdp_fw::fault::Point;
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::half_requests::{Flood, HalfRequests, await_close};
 use xdp_fw_tests::metrics::{LISTEN, sample, scrape, try_scrape};
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, passes, rule};
 use xdp_fw_tests::veth::{End, Veth};
 use xdp_fw_tests::wire::Wire;
 

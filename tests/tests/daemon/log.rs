@@ -4,9 +4,9 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use xdp_fw_tests::cable::{Hosts, config, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{Hosts, config, passes, rule};
 
 fn denied() -> Packet {
     eth() / ipv4("192.0.2.1", "198.51.100.1") / udp(1, 2)

@@ -15,9 +15,9 @@ mod heavy {
 
     use aya::maps::{MapInfo, loaded_maps};
     use aya::programs::{ProgramInfo, loaded_programs};
-    use xdp_fw_tests::cable::{Hosts, config, passes, rule};
     use xdp_fw_tests::daemon::Daemon;
     use xdp_fw_tests::packet::*;
+    use xdp_fw_tests::two_hosts::{Hosts, config, passes, rule};
 
     const RELOADS: u32 = 2_000;
     /// Until here, caches and the allocator may grow.

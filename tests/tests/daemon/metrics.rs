@@ -1,10 +1,10 @@
 //! `/metrics`: what Prometheus reads is what was counted, and how the last reload went.
 
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::exposition;
 use xdp_fw_tests::metrics::{LISTEN, sample, scrape, scrape_as};
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, rule};
 
 fn config(rules: &str) -> String {
     format!("interfaces = [\"{EDGE_DEVICE}\"]\nmetrics.listen = \"{LISTEN}\"\n{rules}")

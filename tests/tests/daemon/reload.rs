@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 use nix::sys::signal::Signal;
-use xdp_fw_tests::cable::{Hosts, config, packets, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{Hosts, config, packets, passes, rule};
 
 fn udp4(source: &str, port: u16) -> Packet {
     eth() / ipv4(source, "198.51.100.1") / udp(40_000, port)

@@ -12,10 +12,10 @@ use std::process::Output;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use serde_json::Value;
-use xdp_fw_tests::cable::{Hosts, config, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::descriptors;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{Hosts, config, passes, rule};
 use xdp_fw_tests::wire::Wire;
 
 fn deny(port: u16) -> String {

@@ -9,11 +9,11 @@ use std::path::Path;
 use nix::net::if_::if_nametoindex;
 use xdp_fw::datapath::{self, AttachMode, Datapath, Error};
 use xdp_fw_common::{Reason, Verdict};
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts};
 use xdp_fw_tests::compiled::Compiled;
 use xdp_fw_tests::kernel::PinDirectory;
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::ruleset::{config, drop as deny};
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts};
 use xdp_fw_tests::wire::Wire;
 
 /// Rules that match everything: the first one decides. The hash is the names'.

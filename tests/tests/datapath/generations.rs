@@ -12,9 +12,9 @@ use xdp_fw::datapath::{self, AttachMode, Datapath, Error};
 use xdp_fw::policy::{AddressTable, Leaves, NamedRule, Tables};
 use xdp_fw_common::wire::Settings;
 use xdp_fw_common::{Essentials, Reason, Verdict};
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts};
 use xdp_fw_tests::kernel::PinDirectory;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts};
 
 /// Match-all rules of these names; the first one decides.
 fn tables(names: &[&str]) -> Tables {

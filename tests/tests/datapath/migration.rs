@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use nix::fcntl::{Flock, FlockArg};
 use xdp_fw::fault::Point;
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, bytes, config, packets, passes, rule, totals};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::former::{self, Former};
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::stream::{Sent, Stream};
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, bytes, config, packets, passes, rule, totals};
 use xdp_fw_tests::veth::{End, Veth};
 
 fn from(source: &str) -> Packet {

@@ -3,7 +3,7 @@
 
 use xdp_fw::config::{Action, Config};
 use xdp_fw_tests::compiled::{INGRESS, Said};
-use xdp_fw_tests::disguise::{DENIED_V4, DENIED_V6, HOST_V4, HOST_V6, links};
+use xdp_fw_tests::encapsulations::{DENIED_V4, DENIED_V6, HOST_V4, HOST_V6, links};
 use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::packet::{
     Layer as _, Packet, ah, destination_options, eth, fragment6, hop_by_hop, icmp, icmpv6, ipv4,

@@ -12,10 +12,10 @@ use proptest::test_runner::TestRunner;
 use xdp_fw::config::{Action, Config};
 use xdp_fw::datapath::{AttachMode, Datapath};
 use xdp_fw::policy::{Policy, compile};
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts};
 use xdp_fw_tests::compiled::Said;
 use xdp_fw_tests::generate;
 use xdp_fw_tests::kernel::{PinDirectory, counted};
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts};
 
 /// Rule sets, each on a pin directory of its own.
 const RULE_SETS: usize = 8;

@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, passes};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::metrics::{sample, scrape};
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, passes};
 
 const LISTEN: &str = "127.0.0.1:9798";
 /// Of a relay or a server that is not on the link.

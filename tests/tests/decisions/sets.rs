@@ -2,7 +2,7 @@
 //! length and in any order. No entry is an exception to an exception.
 
 use xdp_fw::config::Config;
-use xdp_fw_tests::court::Court;
+use xdp_fw_tests::kernel_vs_oracle::KernelVsOracle;
 use xdp_fw_tests::packet::{Packet, eth, ipv4, ipv6, tcp};
 use xdp_fw_tests::ruleset::{Criteria, config, drop, pass, sets};
 
@@ -107,7 +107,7 @@ fn an_island_in_a_hole_is_still_in_the_hole() {
         for list in lists(nest) {
             let from = config([drop("listed").source(&list)]);
             let to = config([drop("listed").destination(&list)]);
-            let mut courts = [from, to].map(|config| Court::of(with_sets(nest, config)));
+            let mut courts = [from, to].map(|config| KernelVsOracle::of(with_sets(nest, config)));
             for (addresses, expected) in [
                 (nest.in_wide, "drop by rule listed"),
                 (nest.in_hole, "pass by default"),
@@ -115,9 +115,9 @@ fn an_island_in_a_hole_is_still_in_the_hole() {
                 (nest.outside, "pass by default"),
             ] {
                 for address in addresses {
-                    for (court, frame) in courts.iter_mut().zip(from_and_to(address)) {
+                    for (evaluator, frame) in courts.iter_mut().zip(from_and_to(address)) {
                         let row = format!("{list:?} of {address}");
-                        assert_eq!(court.judge(&frame, &row), expected, "{row}");
+                        assert_eq!(evaluator.judge(&frame, &row), expected, "{row}");
                     }
                 }
             }
@@ -128,7 +128,7 @@ fn an_island_in_a_hole_is_still_in_the_hole() {
 #[test]
 fn an_island_of_a_rule_of_its_own_is_an_island() {
     for nest in &NESTS {
-        let mut court = Court::of(config([
+        let mut evaluator = KernelVsOracle::of(config([
             drop("island").source(nest.island),
             pass("hole").source(nest.hole),
             drop("wide").source(nest.wide),
@@ -141,7 +141,7 @@ fn an_island_of_a_rule_of_its_own_is_an_island() {
         ] {
             for address in addresses {
                 let [from, _] = from_and_to(address);
-                assert_eq!(court.judge(&from, address), expected, "{address}");
+                assert_eq!(evaluator.judge(&from, address), expected, "{address}");
             }
         }
     }
@@ -152,7 +152,7 @@ fn negated_entries_alone_mean_everyone_else_of_both_families() {
     for nest in &NESTS {
         for list in [format!("!{}", nest.hole), "!@hole".to_owned()] {
             let rule = drop("others").source(&list);
-            let mut court = Court::of(with_sets(nest, config([rule])));
+            let mut evaluator = KernelVsOracle::of(with_sets(nest, config([rule])));
             let others = [nest.in_wide, nest.outside, &["192.0.2.1", "2001:db8::1"]].concat();
             let named = [nest.in_hole, nest.in_island].concat();
             for (addresses, expected) in
@@ -161,7 +161,7 @@ fn negated_entries_alone_mean_everyone_else_of_both_families() {
                 for address in addresses {
                     let row = format!("{list:?} of {address}");
                     let [from, _] = from_and_to(address);
-                    assert_eq!(court.judge(&from, &row), expected, "{row}");
+                    assert_eq!(evaluator.judge(&from, &row), expected, "{row}");
                 }
             }
         }
@@ -178,12 +178,12 @@ fn a_list_that_takes_away_all_it_names_matches_nobody() {
             "!0.0.0.0/0, !::/0".to_owned(),
         ] {
             let rule = drop("nobody").source(&list);
-            let mut court = Court::of(with_sets(nest, config([rule])));
+            let mut evaluator = KernelVsOracle::of(with_sets(nest, config([rule])));
             for addresses in [nest.in_wide, nest.in_hole, nest.in_island, nest.outside] {
                 for address in addresses {
                     let row = format!("{list:?} of {address}");
                     let [from, _] = from_and_to(address);
-                    assert_eq!(court.judge(&from, &row), "pass by default", "{row}");
+                    assert_eq!(evaluator.judge(&from, &row), "pass by default", "{row}");
                 }
             }
         }

@@ -18,10 +18,10 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use xdp_fw::fault::Point;
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, config, packets, passes, rule, totals};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::stream::{Sent, Stream};
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, config, packets, passes, rule, totals};
 use xdp_fw_tests::veth::{End, Veth};
 
 /// What the daemon is about when it comes to a point.

@@ -9,9 +9,9 @@ use std::process::Output;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use xdp_fw_tests::cable::{Hosts, config, packets, passes, rule};
 use xdp_fw_tests::daemon::{Daemon, Message};
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{Hosts, config, packets, passes, rule};
 use xdp_fw_tests::wire::Wire;
 
 /// Nobody waits for this one to pass.

@@ -8,9 +8,9 @@ use std::process::Output;
 
 use serde_json::Value;
 use xdp_fw::fault::Point;
-use xdp_fw_tests::cable::{Hosts, config, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{Hosts, config, passes, rule};
 use xdp_fw_tests::wire::Wire;
 
 fn udp4(port: u16) -> Packet {

@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, config, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::netns::Netns;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, config, passes, rule};
 use xdp_fw_tests::veth::{End, Veth};
 
 fn tagged() -> Packet {

@@ -9,9 +9,9 @@ use std::path::Path;
 use serde_json::Value;
 use xdp_fw::config::snapshot::{self, Content, Index};
 use xdp_fw::config::{self, Disk};
-use xdp_fw_tests::cable::{Hosts, config, packets, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{Hosts, config, packets, passes, rule};
 
 fn ssh(source: &str) -> Packet {
     eth() / ipv4(source, "198.51.100.1") / tcp(40_000, 22).syn()

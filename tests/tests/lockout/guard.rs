@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use nix::net::if_::if_nametoindex;
 use serde_json::Value;
-use xdp_fw_tests::cable::{CLIENT_DEVICE, EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::daemon::Daemon;
+use xdp_fw_tests::two_hosts::{CLIENT_DEVICE, EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::veth::{End, Veth};
 
 /// The netlink family that tells of sockets, of `include/uapi/linux/netlink.h`.

@@ -14,9 +14,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use serde_json::Value;
-use xdp_fw_tests::cable::{CLIENT_DEVICE, EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::{eth, ipv4, udp};
+use xdp_fw_tests::two_hosts::{CLIENT_DEVICE, EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::veth::{End, Veth};
 use xdp_fw_tests::wire::Wire;
 

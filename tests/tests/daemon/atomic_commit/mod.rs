@@ -16,9 +16,9 @@ mod heavy {
     use std::time::Instant;
 
     use serde_json::Value;
-    use xdp_fw_tests::cable::packets;
     use xdp_fw_tests::daemon::Daemon;
     use xdp_fw_tests::netns::Netns;
+    use xdp_fw_tests::two_hosts::packets;
     use xdp_fw_tests::veth::{End, Veth};
 
     use super::rulesets::{PREFIXES, RuleSet};

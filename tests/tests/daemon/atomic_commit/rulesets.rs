@@ -8,8 +8,8 @@
 
 use std::fmt::Write as _;
 
-use xdp_fw_tests::cable::rule;
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::rule;
 
 /// Prefixes of each rule set, half of them open and half of them closed.
 pub(crate) const PREFIXES: usize = 10_000;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use xdp_fw_tests::cable::rule;
+use xdp_fw_tests::two_hosts::rule;
 
 use super::config;
 

@@ -9,10 +9,10 @@ use std::process::Output;
 
 use kinds::Kind;
 use serde_json::Value;
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, passes, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::metrics::{LISTEN, sample, scrape};
 use xdp_fw_tests::packet::*;
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, passes, rule};
 use xdp_fw_tests::wire::Wire;
 
 const SUCCESSFUL: &str = "xdp_fw_config_last_reload_successful";

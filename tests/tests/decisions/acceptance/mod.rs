@@ -1,9 +1,9 @@
 //! What other XDP firewalls get wrong: every rule kind over every encapsulation, in the kernel.
 //!
-//! A packet that a rule denies is dropped however it is dressed up; what a rule cannot know of a
+//! A packet that a rule denies is dropped in whatever encapsulation; what a rule cannot know of a
 //! packet it does not take from bytes that only look like it.
 
-mod dressings;
+mod encapsulated;
 
 use xdp_fw::config::{Action, Config, Rule};
 use xdp_fw_tests::compiled::Said;
@@ -11,7 +11,7 @@ use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::ruleset::{Criteria as _, config, drop, pass, sets};
 
-use self::dressings::{Dressed, Facts, LINKS, all};
+use self::encapsulated::{Encapsulated, Facts, LINKS, all};
 
 /// The packets' sender in each family.
 const FROM: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
@@ -171,7 +171,12 @@ fn with_sets(config: Config) -> Config {
 }
 
 /// Kernel, oracle and what was expected, over every packet.
-fn check(kind: &str, config: &Config, packets: &[Dressed], is_dropped: impl Fn(&Facts) -> bool) {
+fn check(
+    kind: &str,
+    config: &Config,
+    packets: &[Encapsulated],
+    is_dropped: impl Fn(&Facts) -> bool,
+) {
     let mut kernel = Kernel::load(config);
     for packet in packets {
         let said = kernel.judge("test0", &packet.frame);

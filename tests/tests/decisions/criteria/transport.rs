@@ -62,7 +62,7 @@ const NUMBERS: [(&str, u16); 7] = [
     ("65535", 65535),
 ];
 
-/// Every port in each of the five protocols that have ports, dressed up differently.
+/// Every port in each of the five protocols that have ports, in different encapsulations.
 fn ports(order: fn(u16) -> (u16, u16)) -> Vec<Specimen> {
     let every = NUMBERS.into_iter().flat_map(|(value, port)| {
         let (source, destination) = order(port);

@@ -1,8 +1,8 @@
-//! Fact 4: what a host cannot live without survives every rule, and only in its proper dress.
+//! Fact 4: what a host cannot live without survives every rule, and only in its proper form.
 
 use xdp_fw::config::{Action, Config, Essential, Essentials};
-use xdp_fw_tests::court::{Court, by_default};
-use xdp_fw_tests::disguise::links;
+use xdp_fw_tests::encapsulations::links;
+use xdp_fw_tests::kernel_vs_oracle::{KernelVsOracle, by_default};
 use xdp_fw_tests::packet::{
     Ipv4, Ipv6, Layer as _, Packet, arp, destination_options, fragment6, hop_by_hop, icmp, icmpv6,
     ipv4, ipv6, payload, payload_bytes, protocol, routing, tcp, udp, udplite,
@@ -178,7 +178,7 @@ fn essentials() -> Vec<Row> {
 /// Neighbour discovery that is wrong in one thing.
 fn false_neighbours() -> Vec<Row> {
     let on_link = || link_local().hop_limit(255);
-    let dresses = [
+    let forms = [
         ("hop limit 254", link_local().hop_limit(254).into()),
         ("hop limit 1", link_local().hop_limit(1).into()),
         ("hop limit 0", link_local().hop_limit(0).into()),
@@ -189,13 +189,13 @@ fn false_neighbours() -> Vec<Row> {
         ("as a first fragment", on_link() / fragment6(0, true, 1)),
         ("in IPv4", v4().ttl(255).into()),
     ];
-    let dressed = |(dress, ip): &(&str, Packet), kind| {
+    let in_form = |(form, ip): &(&str, Packet), kind| {
         let packet = ip.clone() / icmpv6(kind, 0) / payload(16);
-        row(format!("ICMPv6 {kind} {dress}"), packet)
+        row(format!("ICMPv6 {kind} {form}"), packet)
     };
     (133..=137)
         .flat_map(|kind| {
-            let mut rows: Vec<Row> = dresses.iter().map(|one| dressed(one, kind)).collect();
+            let mut rows: Vec<Row> = forms.iter().map(|one| in_form(one, kind)).collect();
             let cut = payload_bytes(&[kind, 0, 0, 0, 0, 0, 0]);
             let cut = on_link() / protocol(58) / cut;
             rows.push(row(
@@ -211,7 +211,7 @@ fn false_neighbours() -> Vec<Row> {
 /// MLD that is wrong in one thing.
 fn false_listeners() -> Vec<Row> {
     let alert = || hop_by_hop().router_alert();
-    let dresses = [
+    let forms = [
         ("off the link", global().hop_limit(1) / alert()),
         (
             "from fec0::",
@@ -233,13 +233,13 @@ fn false_listeners() -> Vec<Row> {
             link_local().hop_limit(1) / alert() / fragment6(0, true, 1),
         ),
     ];
-    let dressed = |(dress, ip): &(&str, Packet), kind| {
+    let in_form = |(form, ip): &(&str, Packet), kind| {
         let packet = ip.clone() / icmpv6(kind, 0) / payload(16);
-        row(format!("MLD {kind} {dress}"), packet)
+        row(format!("MLD {kind} {form}"), packet)
     };
     [130, 131, 132, 143]
         .into_iter()
-        .flat_map(|kind| dresses.iter().map(move |one| dressed(one, kind)))
+        .flat_map(|kind| forms.iter().map(move |one| in_form(one, kind)))
         .collect()
 }
 
@@ -382,11 +382,11 @@ fn judged_by_all(
     is_expected: impl Fn(&str) -> bool,
 ) {
     for (how, config) in configs {
-        let mut court = Court::of(config);
+        let mut evaluator = KernelVsOracle::of(config);
         for (link, layers) in links() {
             for (name, packet) in rows {
                 let row = format!("{how}, {link}: {name}");
-                let said = court.judge(&(layers.clone() / packet.clone()).bytes(), &row);
+                let said = evaluator.judge(&(layers.clone() / packet.clone()).bytes(), &row);
                 assert!(is_expected(&said), "{row}: {said}");
             }
         }
@@ -401,7 +401,7 @@ fn essentials_survive_a_default_drop_and_explicit_drop_rules() {
 }
 
 #[test]
-fn essentials_in_the_wrong_dress_are_judged_like_anything_else() {
+fn essentials_in_the_wrong_form_are_judged_like_anything_else() {
     judged_by_all(&impostors(), that_drop_everything(), |said| {
         said == "drop by default" || said == "drop by rule all" || said == "drop by rule rest"
     });
@@ -472,12 +472,12 @@ fn each_word_passes_its_packets_and_no_others() {
             (Essentials::ALL.without(word), false),
         ] {
             for (how, config) in with_words(words) {
-                let mut court = Court::of(config);
+                let mut evaluator = KernelVsOracle::of(config);
                 for (link, layers) in links() {
                     for (name, packet) in &rows {
                         let row = format!("{}, {how}, {link}: {name}", word.name());
                         let frame = (layers.clone() / packet.clone()).bytes();
-                        let said = court.judge(&frame, &row);
+                        let said = evaluator.judge(&frame, &row);
                         let expected = (word_of(name) == word) == passes;
                         assert_eq!(said == "pass by essential", expected, "{row}: {said}");
                     }

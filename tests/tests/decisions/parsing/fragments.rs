@@ -1,8 +1,8 @@
 //! Fact 2: a later fragment has payload where a header would be, and nobody reads a port there.
 
 use xdp_fw::config::Action;
-use xdp_fw_tests::court::{Court, by_default};
-use xdp_fw_tests::disguise::links;
+use xdp_fw_tests::encapsulations::links;
+use xdp_fw_tests::kernel_vs_oracle::{KernelVsOracle, by_default};
 use xdp_fw_tests::packet::{
     Packet, destination_options, fragment6, hop_by_hop, ipv4, ipv6, payload_bytes, routing,
 };
@@ -48,9 +48,9 @@ fn later_fragments(length: usize) -> Vec<(String, Vec<u8>)> {
     rows
 }
 
-fn every_later_fragment_is(expected: &str, mut court: Court) {
+fn every_later_fragment_is(expected: &str, mut evaluator: KernelVsOracle) {
     for (name, frame) in later_fragments(40) {
-        assert_eq!(court.judge(&frame, &name), expected, "{name}");
+        assert_eq!(evaluator.judge(&frame, &name), expected, "{name}");
     }
 }
 
@@ -58,7 +58,7 @@ fn every_later_fragment_is(expected: &str, mut court: Court) {
 fn a_drop_rule_on_a_port_never_reads_it_in_a_later_fragment() {
     every_later_fragment_is(
         "pass by default",
-        Court::of(config([
+        KernelVsOracle::of(config([
             drop("to").destination_port("443"),
             drop("from").source_port("443"),
             drop("range").destination_port("0-65535"),
@@ -70,7 +70,7 @@ fn a_drop_rule_on_a_port_never_reads_it_in_a_later_fragment() {
 fn a_pass_rule_on_a_port_never_reads_it_in_a_later_fragment() {
     every_later_fragment_is(
         "drop by default",
-        Court::of(by_default(
+        KernelVsOracle::of(by_default(
             Action::Drop,
             config([
                 pass("to").destination_port("443"),
@@ -85,7 +85,7 @@ fn a_pass_rule_on_a_port_never_reads_it_in_a_later_fragment() {
 fn a_negated_port_is_no_port_either() {
     every_later_fragment_is(
         "pass by default",
-        Court::of(config([
+        KernelVsOracle::of(config([
             drop("not-ssh").destination_port("!22"),
             drop("not-ssh-back").source_port("!22"),
         ])),
@@ -98,24 +98,24 @@ fn an_address_and_protocol_rule_still_holds_for_a_later_fragment() {
         let deny = drop("denied")
             .source("192.0.2.0/24, 2001:db8::/32")
             .protocol(&protocol.to_string());
-        let mut court = Court::of(config([deny]));
+        let mut evaluator = KernelVsOracle::of(config([deny]));
         for (name, frame) in later_fragments(4) {
             let expected = if name.contains(&format!("protocol {protocol},")) {
                 "drop by rule denied"
             } else {
                 "pass by default"
             };
-            assert_eq!(court.judge(&frame, &name), expected, "{name}");
+            assert_eq!(evaluator.judge(&frame, &name), expected, "{name}");
         }
     }
 }
 
 #[test]
 fn a_short_last_fragment_is_not_malformed() {
-    let mut court = Court::of(config([drop("port").destination_port("443")]));
+    let mut evaluator = KernelVsOracle::of(config([drop("port").destination_port("443")]));
     for length in 0..=8 {
         for (name, frame) in later_fragments(length) {
-            assert_eq!(court.judge(&frame, &name), "pass by default", "{name}");
+            assert_eq!(evaluator.judge(&frame, &name), "pass by default", "{name}");
         }
     }
 }
@@ -123,7 +123,7 @@ fn a_short_last_fragment_is_not_malformed() {
 #[test]
 fn payload_that_looks_like_an_essential_is_none() {
     let drops = by_default(Action::Drop, config([]));
-    let mut court = Court::of(drops);
+    let mut evaluator = KernelVsOracle::of(drops);
     let dhcp = payload_bytes(&[0, 67, 0, 68, 0, 8, 0, 0]);
     let dhcp6 = payload_bytes(&[2, 35, 2, 34, 0, 8, 0, 0]);
     let neighbour = payload_bytes(&[135, 0, 0, 0, 0, 0, 0, 0]);
@@ -146,7 +146,7 @@ fn payload_that_looks_like_an_essential_is_none() {
             ("IPv6 path MTU", v6(58) / too_big.clone()),
         ] {
             let row = format!("{link}: {name}");
-            let said = court.judge(&(layers.clone() / packet).bytes(), &row);
+            let said = evaluator.judge(&(layers.clone() / packet).bytes(), &row);
             assert_eq!(said, "drop by default", "{row}");
         }
     }
@@ -154,7 +154,7 @@ fn payload_that_looks_like_an_essential_is_none() {
 
 #[test]
 fn a_later_fragment_that_promises_another_header_has_no_protocol() {
-    let mut court = Court::of(config([
+    let mut evaluator = KernelVsOracle::of(config([
         drop("named").protocol("43,44,51,60"),
         drop("any-but-tcp").protocol("!6"),
         drop("port").destination_port("443"),
@@ -164,7 +164,7 @@ fn a_later_fragment_that_promises_another_header_has_no_protocol() {
         let packet = ipv6("2001:db8::1", "2001:db8:1::1") / header / destination_options();
         for (link, layers) in links() {
             let row = format!("{link}: next header {next}");
-            let said = court.judge(&(layers / packet.clone()).bytes(), &row);
+            let said = evaluator.judge(&(layers / packet.clone()).bytes(), &row);
             assert_eq!(said, "pass by default", "{row}");
         }
     }

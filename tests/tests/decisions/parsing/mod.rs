@@ -1,5 +1,5 @@
 //! What other XDP firewalls get wrong, one fact each: a packet that a rule denies never gets
-//! through, however it is dressed up. Every frame is judged by the real program in the kernel.
+//! through, in whatever encapsulation. Every frame is judged by the real program in the kernel.
 
 mod essentials;
 mod fragments;

@@ -1,7 +1,7 @@
 //! Fact 5: both ends of a range belong to it, 0 and 65535 are ports, and `!` takes away.
 
-use xdp_fw_tests::court::Court;
-use xdp_fw_tests::disguise::links;
+use xdp_fw_tests::encapsulations::links;
+use xdp_fw_tests::kernel_vs_oracle::KernelVsOracle;
 use xdp_fw_tests::packet::{
     Packet, dccp, eth, hop_by_hop, ipv4, ipv6, payload, payload_bytes, protocol, sctp, tcp, udp,
     udplite,
@@ -75,18 +75,18 @@ fn with_ports(source: u16, destination: u16) -> Vec<(String, Packet)> {
 fn ports_are_judged(list: &str, ports: &[u16], expected: &str) {
     let to = config([drop("listed").destination_port(list)]);
     let from = config([drop("listed").source_port(list)]);
-    let mut to = Court::of(to);
-    let mut from = Court::of(from);
+    let mut to = KernelVsOracle::of(to);
+    let mut from = KernelVsOracle::of(from);
     for &port in ports {
         for (link, layers) in links() {
-            for (court, packets) in [
+            for (evaluator, packets) in [
                 (&mut to, with_ports(9, port)),
                 (&mut from, with_ports(port, 9)),
             ] {
                 for (name, packet) in packets {
                     let row = format!("{list:?} of port {port}, {link}: {name}");
                     let frame = (layers.clone() / packet).bytes();
-                    assert_eq!(court.judge(&frame, &row), expected, "{row}");
+                    assert_eq!(evaluator.judge(&frame, &row), expected, "{row}");
                 }
             }
         }
@@ -109,7 +109,7 @@ fn the_neighbours_of_a_port_range_and_negated_ports_are_not_in_it() {
 
 #[test]
 fn source_and_destination_port_are_not_mixed_up() {
-    let mut court = Court::of(config([
+    let mut evaluator = KernelVsOracle::of(config([
         drop("both").source_port("1000").destination_port("2000"),
         drop("to").destination_port("1000"),
     ]));
@@ -123,7 +123,7 @@ fn source_and_destination_port_are_not_mixed_up() {
             for (link, layers) in links() {
                 let row = format!("{link}: {name} {source} > {destination}");
                 let frame = (layers / packet.clone()).bytes();
-                assert_eq!(court.judge(&frame, &row), expected, "{row}");
+                assert_eq!(evaluator.judge(&frame, &row), expected, "{row}");
             }
         }
     }
@@ -133,7 +133,7 @@ fn source_and_destination_port_are_not_mixed_up() {
 fn both_ends_of_a_protocol_range_are_in_it_and_0_and_255_are_protocols() {
     let v4 = || ipv4("192.0.2.1", "198.51.100.1");
     for (list, inside, outside) in PROTOCOLS {
-        let mut court = Court::of(config([drop("listed").protocol(list)]));
+        let mut evaluator = KernelVsOracle::of(config([drop("listed").protocol(list)]));
         for (numbers, expected) in [
             (inside, "drop by rule listed"),
             (outside, "pass by default"),
@@ -142,7 +142,7 @@ fn both_ends_of_a_protocol_range_are_in_it_and_0_and_255_are_protocols() {
                 for (link, layers) in links() {
                     let row = format!("{list:?} of protocol {number}, {link}");
                     let packet = layers / v4() / protocol(number) / payload(40);
-                    assert_eq!(court.judge(&packet.bytes(), &row), expected, "{row}");
+                    assert_eq!(evaluator.judge(&packet.bytes(), &row), expected, "{row}");
                 }
             }
         }
@@ -151,7 +151,7 @@ fn both_ends_of_a_protocol_range_are_in_it_and_0_and_255_are_protocols() {
 
 #[test]
 fn a_port_criterion_never_matches_a_protocol_without_ports() {
-    let mut court = Court::of(config([
+    let mut evaluator = KernelVsOracle::of(config([
         drop("any-port").destination_port("0-65535"),
         drop("not-22").source_port("!22"),
     ]));
@@ -164,7 +164,7 @@ fn a_port_criterion_never_matches_a_protocol_without_ports() {
             let frame = eth() / packet / protocol(number) / payload_bytes(&[0; 40]);
             let row = format!("{family}, protocol {number}");
             assert_eq!(
-                court.judge(&frame.bytes(), &row),
+                evaluator.judge(&frame.bytes(), &row),
                 "pass by default",
                 "{row}"
             );

@@ -2,8 +2,8 @@
 //! that does not inherit what contains it gets this wrong.)
 
 use xdp_fw::config::Rule;
-use xdp_fw_tests::court::Court;
-use xdp_fw_tests::disguise::links;
+use xdp_fw_tests::encapsulations::links;
+use xdp_fw_tests::kernel_vs_oracle::KernelVsOracle;
 use xdp_fw_tests::packet::{Packet, ipv4, ipv6, tcp};
 use xdp_fw_tests::ruleset::{Criteria, config, drop, pass};
 
@@ -93,7 +93,7 @@ fn rules(levels: &Levels, order: &[usize], end: End, passes: impl Fn(usize) -> b
 /// Asks for each level's address; of the rules that contain it, the first in the file decides.
 fn the_first_in_the_file_decides(levels: &Levels, order: &[usize], end: End, even_pass: bool) {
     let passes = |level: usize| level.is_multiple_of(2) == even_pass;
-    let mut court = Court::of(config(rules(levels, order, end, passes)));
+    let mut evaluator = KernelVsOracle::of(config(rules(levels, order, end, passes)));
     for (depth, (_, address)) in levels.iter().enumerate() {
         let first = order.iter().find(|level| **level <= depth);
         let expected = first.map_or("pass by default".to_owned(), |&level| {
@@ -103,7 +103,7 @@ fn the_first_in_the_file_decides(levels: &Levels, order: &[usize], end: End, eve
         for (link, layers) in links() {
             let row = format!("{link}: {address} as {end:?}, order {order:?}");
             let frame = (layers / end.packet(address)).bytes();
-            assert_eq!(court.judge(&frame, &row), expected, "{row}");
+            assert_eq!(evaluator.judge(&frame, &row), expected, "{row}");
         }
     }
 }
@@ -168,12 +168,12 @@ fn a_narrow_pass_before_a_broad_deny_lets_the_narrow_in_and_behind_it_nobody() {
         ),
     ];
     for (name, rules, said) in stories {
-        let mut court = Court::of(config(rules));
+        let mut evaluator = KernelVsOracle::of(config(rules));
         for (address, expected) in said {
             for (link, layers) in links() {
                 let row = format!("{name}, {link}: {address}");
                 let frame = (layers / End::Source.packet(address)).bytes();
-                assert_eq!(court.judge(&frame, &row), expected, "{row}");
+                assert_eq!(evaluator.judge(&frame, &row), expected, "{row}");
             }
         }
     }
@@ -186,7 +186,7 @@ fn a_zero_prefix_of_one_family_says_nothing_of_the_other() {
         ("::/0", "2001:db8::1", "192.0.2.1"),
     ] {
         for end in [End::Source, End::Destination] {
-            let mut court = Court::of(config([end.criterion(drop("family"), list)]));
+            let mut evaluator = KernelVsOracle::of(config([end.criterion(drop("family"), list)]));
             for (address, expected) in [
                 (inside, "drop by rule family"),
                 (outside, "pass by default"),
@@ -195,7 +195,7 @@ fn a_zero_prefix_of_one_family_says_nothing_of_the_other() {
                 let row = format!("{list} as {end:?}: {address}");
                 let (_, link) = links().swap_remove(0);
                 let frame = (link / end.packet(address)).bytes();
-                assert_eq!(court.judge(&frame, &row), expected, "{row}");
+                assert_eq!(evaluator.judge(&frame, &row), expected, "{row}");
             }
         }
     }

@@ -1,8 +1,8 @@
-//! Fact 1: a rule on an address holds for every dress of a packet from or to it.
+//! Fact 1: a rule on an address holds for every encapsulation of a packet from or to it.
 
 use xdp_fw::config::{Action, Config, Rule};
-use xdp_fw_tests::court::{Court, by_default};
-use xdp_fw_tests::disguise::{self, Disguise};
+use xdp_fw_tests::encapsulations::{self, Encapsulation};
+use xdp_fw_tests::kernel_vs_oracle::{KernelVsOracle, by_default};
 use xdp_fw_tests::ruleset::{Criteria, config, drop, pass, sets};
 
 /// Each way to name the denied addresses, as criteria of the rule `denied`. The documentation
@@ -54,73 +54,73 @@ fn denies(deny: Rule) -> Config {
     ])
 }
 
-/// Judges every disguise by every configuration. A flawed one is dropped as what it is, or with
+/// Judges every encapsulation by every configuration. A flawed one is dropped as what it is, or with
 /// `malformed = "pass"`, if rules see it, by `expected`; every other one by `expected`.
-fn every_disguise_is_judged(
-    disguises: &[Disguise],
+fn every_encapsulation_is_judged(
+    encapsulations: &[Encapsulation],
     named: &str,
     config: &Config,
-    expected: impl Fn(&Disguise) -> String,
+    expected: impl Fn(&Encapsulation) -> String,
 ) {
     for malformed in [Action::Drop, Action::Pass] {
-        let mut court = Court::of(Config {
+        let mut evaluator = KernelVsOracle::of(Config {
             malformed,
             ..config.clone()
         });
-        for disguise in disguises {
-            let row = format!("{named}, malformed = {malformed:?}: {}", disguise.name);
-            let expected = match (malformed, disguise.flaw) {
+        for encapsulation in encapsulations {
+            let row = format!("{named}, malformed = {malformed:?}: {}", encapsulation.name);
+            let expected = match (malformed, encapsulation.flaw) {
                 (Action::Drop, Some(flaw)) => format!("drop by {flaw}"),
-                (Action::Pass, Some(flaw)) if !disguise.is_judged => format!("drop by {flaw}"),
-                _ => expected(disguise),
+                (Action::Pass, Some(flaw)) if !encapsulation.is_judged => format!("drop by {flaw}"),
+                _ => expected(encapsulation),
             };
-            let said = court.judge(&disguise.packet.bytes(), &row);
+            let said = evaluator.judge(&encapsulation.packet.bytes(), &row);
             assert_eq!(said, expected, "{row}");
         }
     }
 }
 
-fn a_denied_source_is_dropped(disguises: &[Disguise]) {
+fn a_denied_source_is_dropped(encapsulations: &[Encapsulation]) {
     for (named, list) in NAMED {
         let config = denies(drop("denied").source(list));
-        every_disguise_is_judged(disguises, named, &config, |_| {
+        every_encapsulation_is_judged(encapsulations, named, &config, |_| {
             "drop by rule denied".to_owned()
         });
     }
 }
 
-fn a_source_that_is_not_let_in_stays_out(disguises: &[Disguise]) {
+fn a_source_that_is_not_let_in_stays_out(encapsulations: &[Encapsulation]) {
     for (named, list) in OTHERS {
         let config = by_default(Action::Drop, with_sets([pass("others").source(list)]));
-        every_disguise_is_judged(disguises, named, &config, |disguise| {
-            format!("drop by {}", disguise.flaw.unwrap_or("default"))
+        every_encapsulation_is_judged(encapsulations, named, &config, |encapsulation| {
+            format!("drop by {}", encapsulation.flaw.unwrap_or("default"))
         });
     }
 }
 
 #[test]
-fn a_denied_ipv4_source_is_dropped_in_every_disguise() {
-    a_denied_source_is_dropped(&disguise::v4());
+fn a_denied_ipv4_source_is_dropped_in_every_encapsulation() {
+    a_denied_source_is_dropped(&encapsulations::v4());
 }
 
 #[test]
-fn a_denied_ipv6_source_is_dropped_in_every_disguise() {
-    a_denied_source_is_dropped(&disguise::v6());
+fn a_denied_ipv6_source_is_dropped_in_every_encapsulation() {
+    a_denied_source_is_dropped(&encapsulations::v6());
 }
 
 #[test]
-fn an_ipv4_source_that_no_rule_lets_in_stays_out_in_every_disguise() {
-    a_source_that_is_not_let_in_stays_out(&disguise::v4());
+fn an_ipv4_source_that_no_rule_lets_in_stays_out_in_every_encapsulation() {
+    a_source_that_is_not_let_in_stays_out(&encapsulations::v4());
 }
 
 #[test]
-fn an_ipv6_source_that_no_rule_lets_in_stays_out_in_every_disguise() {
-    a_source_that_is_not_let_in_stays_out(&disguise::v6());
+fn an_ipv6_source_that_no_rule_lets_in_stays_out_in_every_encapsulation() {
+    a_source_that_is_not_let_in_stays_out(&encapsulations::v6());
 }
 
 #[test]
-fn a_denied_destination_is_dropped_in_every_disguise() {
-    let disguises = [disguise::v4(), disguise::v6()].concat();
+fn a_denied_destination_is_dropped_in_every_encapsulation() {
+    let encapsulations = [encapsulations::v4(), encapsulations::v6()].concat();
     for (named, list) in [
         ("addresses", "198.51.100.1, 2001:db8:1::1"),
         ("prefixes", "198.51.100.0/24, 2001:db8:1::/48"),
@@ -128,18 +128,24 @@ fn a_denied_destination_is_dropped_in_every_disguise() {
         ("all but others", "!192.0.2.0/24, !2001:db8:bad::/48"),
     ] {
         let config = denies(drop("denied").destination(list));
-        every_disguise_is_judged(&disguises, named, &config, |_| {
+        every_encapsulation_is_judged(&encapsulations, named, &config, |_| {
             "drop by rule denied".to_owned()
         });
     }
 }
 
 #[test]
-fn the_disguises_are_many_and_most_are_sound() {
-    for (family, disguises) in [("IPv4", disguise::v4()), ("IPv6", disguise::v6())] {
-        let flawed = disguises.iter().filter(|one| one.flaw.is_some()).count();
-        let sound = disguises.len() - flawed;
-        println!("{family}: {sound} sound and {flawed} flawed disguises");
+fn the_encapsulations_are_many_and_most_are_sound() {
+    for (family, encapsulations) in [
+        ("IPv4", encapsulations::v4()),
+        ("IPv6", encapsulations::v6()),
+    ] {
+        let flawed = encapsulations
+            .iter()
+            .filter(|one| one.flaw.is_some())
+            .count();
+        let sound = encapsulations.len() - flawed;
+        println!("{family}: {sound} sound and {flawed} flawed encapsulations");
         assert!(sound > 500 && flawed > 300, "{family}: {sound}, {flawed}");
     }
 }

@@ -13,9 +13,9 @@ use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
 };
-use xdp_fw_tests::cable::{CLIENT_DEVICE, EDGE_DEVICE, Hosts, config, packets, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::netns::Netns;
+use xdp_fw_tests::two_hosts::{CLIENT_DEVICE, EDGE_DEVICE, Hosts, config, packets, rule};
 use xdp_fw_tests::veth::{End, Veth};
 
 use super::delivered::dropped;

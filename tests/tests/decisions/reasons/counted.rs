@@ -14,7 +14,7 @@ use xdp_fw::config::{Action, Config};
 use xdp_fw::datapath::{self, Datapath};
 use xdp_fw::policy::{Policy, compile};
 use xdp_fw_tests::compiled::{INGRESS, Said};
-use xdp_fw_tests::disguise;
+use xdp_fw_tests::encapsulations;
 use xdp_fw_tests::kernel::PinDirectory;
 use xdp_fw_tests::packet::{arp, eth, payload};
 use xdp_fw_tests::ruleset::{Criteria, config, drop};
@@ -65,12 +65,12 @@ fn counted(pins: &Path) -> Counts {
 /// One frame of every reason, a few of the rule, the default, the essentials and non-IP.
 fn frames() -> Vec<Vec<u8>> {
     let mut frames: Vec<Vec<u8>> = malformed().iter().map(|row| row.packet.bytes()).collect();
-    let sound = |disguises: Vec<disguise::Disguise>| {
-        let sound = disguises.into_iter().filter(|one| one.flaw.is_none());
+    let sound = |encapsulations: Vec<encapsulations::Encapsulation>| {
+        let sound = encapsulations.into_iter().filter(|one| one.flaw.is_none());
         sound.step_by(97).map(|one| one.packet.bytes())
     };
-    frames.extend(sound(disguise::v4()));
-    frames.extend(sound(disguise::v6()));
+    frames.extend(sound(encapsulations::v4()));
+    frames.extend(sound(encapsulations::v6()));
     frames.push((eth() / arp("192.0.2.1", "192.0.2.2")).bytes());
     frames.push((eth().ether_type(0x88cc) / payload(100)).bytes());
     frames

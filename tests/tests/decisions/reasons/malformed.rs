@@ -2,8 +2,8 @@
 
 use xdp_fw::config::{Action, Config};
 use xdp_fw_tests::compiled::INGRESS;
-use xdp_fw_tests::court::{Court, by_default};
 use xdp_fw_tests::kernel::Kernel;
+use xdp_fw_tests::kernel_vs_oracle::{KernelVsOracle, by_default};
 use xdp_fw_tests::packet::{
     Ipv4, Ipv6, Packet, arp, destination_options, eth, fragment6, ipv4, ipv6, payload, protocol,
     qinq, tcp, truncate, udp, vlan,
@@ -127,10 +127,10 @@ fn nine_headers() -> Packet {
 
 /// Judges every malformed frame; `expected` is told the row.
 fn each_is_judged(config: Config, expected: impl Fn(&Malformed) -> String) {
-    let mut court = Court::of(config);
+    let mut evaluator = KernelVsOracle::of(config);
     for row in malformed() {
         let name = format!("{}, {}", row.reason, row.name);
-        let said = court.judge(&row.packet.bytes(), &name);
+        let said = evaluator.judge(&row.packet.bytes(), &name);
         assert_eq!(said, expected(&row), "{name}");
     }
 }
@@ -200,7 +200,7 @@ fn a_malformed_packet_has_no_protocol_and_no_port() {
 #[test]
 fn a_malformed_packet_is_no_essential() {
     let rejects = by_default(Action::Drop, config([]));
-    let mut court = Court::of(malformed_pass(rejects));
+    let mut evaluator = KernelVsOracle::of(malformed_pass(rejects));
     for (name, packet, reason) in [
         (
             "ARP behind three tags",
@@ -218,7 +218,7 @@ fn a_malformed_packet_is_no_essential() {
             "ip_header_length",
         ),
     ] {
-        let said = court.judge(&packet.bytes(), name);
+        let said = evaluator.judge(&packet.bytes(), name);
         assert_eq!(said, format!("drop by {reason}"), "{name}");
     }
 }
@@ -253,7 +253,7 @@ fn a_third_tag_is_one_too_many_whatever_its_type_and_id() {
         ("802.1ad", qinq(5)),
         ("VID 0", vlan(0)),
     ];
-    let mut court = Court::of(config([]));
+    let mut evaluator = KernelVsOracle::of(config([]));
     for (first, outer) in &tags {
         for (second, middle) in &tags {
             for (third, inner) in &tags {
@@ -261,9 +261,9 @@ fn a_third_tag_is_one_too_many_whatever_its_type_and_id() {
                 let three = two.clone() / inner.clone();
                 let row = format!("{first}, {second}, {third}");
                 let upper = || v4() / tcp(1, 2);
-                let said = court.judge(&(two / upper()).bytes(), &row);
+                let said = evaluator.judge(&(two / upper()).bytes(), &row);
                 assert_eq!(said, "pass by default", "{row}: only two");
-                let said = court.judge(&(three / upper()).bytes(), &row);
+                let said = evaluator.judge(&(three / upper()).bytes(), &row);
                 assert_eq!(said, "drop by vlan_depth", "{row}");
             }
         }

@@ -1,8 +1,8 @@
 //! Frames that are neither IPv4 nor IPv6: their own policy decides, and no rule.
 
 use xdp_fw::config::{Action, Config, Essentials};
-use xdp_fw_tests::court::{Court, by_default};
-use xdp_fw_tests::disguise::links;
+use xdp_fw_tests::encapsulations::links;
+use xdp_fw_tests::kernel_vs_oracle::{KernelVsOracle, by_default};
 use xdp_fw_tests::packet::{
     Packet, arp, eth, icmp, icmpv6, ipv4, ipv6, payload, payload_bytes, tcp, vlan,
 };
@@ -49,9 +49,9 @@ fn frames() -> Vec<(String, Vec<u8>)> {
 }
 
 fn each_is_judged(config: Config, expected: &str) {
-    let mut court = Court::of(config);
+    let mut evaluator = KernelVsOracle::of(config);
     for (row, frame) in frames() {
-        assert_eq!(court.judge(&frame, &row), expected, "{row}");
+        assert_eq!(evaluator.judge(&frame, &row), expected, "{row}");
     }
 }
 
@@ -72,20 +72,24 @@ fn non_ip_drops_by_its_policy_whatever_rules_and_default_say() {
 
 #[test]
 fn an_ethernet_header_alone_is_non_ip() {
-    let mut court = Court::of(config([]));
+    let mut evaluator = KernelVsOracle::of(config([]));
     for (row, packet) in [
         ("LLDP", Packet::from(eth().ether_type(0x88cc))),
         ("802.3", eth().ether_type(4).into()),
         ("tagged LLDP", eth() / vlan(7).ether_type(0x88cc)),
     ] {
-        assert_eq!(court.judge(&packet.bytes(), row), "pass by non_ip", "{row}");
+        assert_eq!(
+            evaluator.judge(&packet.bytes(), row),
+            "pass by non_ip",
+            "{row}"
+        );
     }
 }
 
 #[test]
 fn arp_is_non_ip_where_nothing_is_essential() {
     for (non_ip, verdict) in [(Action::Pass, "pass"), (Action::Drop, "drop")] {
-        let mut court = Court::of(Config {
+        let mut evaluator = KernelVsOracle::of(Config {
             non_ip,
             essentials: Essentials::NONE,
             ..config([])
@@ -93,14 +97,14 @@ fn arp_is_non_ip_where_nothing_is_essential() {
         for (row, link) in links() {
             let frame = (link / arp("192.0.2.1", "192.0.2.2")).bytes();
             let expected = format!("{verdict} by non_ip");
-            assert_eq!(court.judge(&frame, row), expected, "{row}");
+            assert_eq!(evaluator.judge(&frame, row), expected, "{row}");
         }
     }
 }
 
 #[test]
 fn essentials_need_the_type_of_their_own_family() {
-    let mut court = Court::of(Config {
+    let mut evaluator = KernelVsOracle::of(Config {
         non_ip: Action::Drop,
         ..by_default(Action::Drop, config([]))
     });
@@ -126,6 +130,6 @@ fn essentials_need_the_type_of_their_own_family() {
             "pass by essential",
         ),
     ] {
-        assert_eq!(court.judge(&packet.bytes(), row), expected, "{row}");
+        assert_eq!(evaluator.judge(&packet.bytes(), row), expected, "{row}");
     }
 }

@@ -1,8 +1,8 @@
 //! Fragments cut so that a filter does not see the transport header (RFC 1858), or so that a
 //! later one overwrites it (RFC 3128).
 
-use xdp_fw_tests::court::Court;
-use xdp_fw_tests::disguise::links;
+use xdp_fw_tests::encapsulations::links;
+use xdp_fw_tests::kernel_vs_oracle::KernelVsOracle;
 use xdp_fw_tests::packet::{
     Packet, destination_options, eth, fragment6, hop_by_hop, ipv4, ipv6, pad_to, payload_bytes,
     protocol, tcp,
@@ -45,12 +45,17 @@ fn fragments(offset: u16, more: bool) -> Vec<(String, Packet)> {
 }
 
 /// A rule that would match a port, so that a fragment without one shows.
-fn court() -> Court {
-    Court::of(config([drop("web").destination_port("443")]))
+fn evaluator() -> KernelVsOracle {
+    KernelVsOracle::of(config([drop("web").destination_port("443")]))
 }
 
 /// Asks for fragments of a protocol with this many bytes of its header.
-fn each_is(court: &mut Court, fragment: (u16, bool), upper: (u8, usize), expected: &str) {
+fn each_is(
+    evaluator: &mut KernelVsOracle,
+    fragment: (u16, bool),
+    upper: (u8, usize),
+    expected: &str,
+) {
     let (offset, more) = fragment;
     let (number, length) = upper;
     for (name, ip) in fragments(offset, more) {
@@ -58,63 +63,78 @@ fn each_is(court: &mut Court, fragment: (u16, bool), upper: (u8, usize), expecte
         let packet = ip / protocol(number) / payload_bytes(&vec![0; length]);
         // Padding up to Ethernet's least is not part of the packet.
         for packet in [packet.clone(), packet / pad_to(100)] {
-            assert_eq!(court.judge(&packet.bytes(), &row), expected, "{row}");
+            assert_eq!(evaluator.judge(&packet.bytes(), &row), expected, "{row}");
         }
     }
 }
 
 #[test]
 fn a_first_fragment_without_its_whole_fixed_header_is_tiny() {
-    let mut court = court();
+    let mut evaluator = evaluator();
     for (number, size) in TRANSPORTS {
         for length in 0..size {
             each_is(
-                &mut court,
+                &mut evaluator,
                 (0, true),
                 (number, length),
                 "drop by tiny_fragment",
             );
         }
-        each_is(&mut court, (0, true), (number, size), "pass by default");
+        each_is(&mut evaluator, (0, true), (number, size), "pass by default");
     }
 }
 
 #[test]
 fn a_short_header_in_an_unfragmented_packet_is_not_tiny() {
-    let mut court = court();
+    let mut evaluator = evaluator();
     for (number, size) in TRANSPORTS {
         for length in 0..size {
-            each_is(&mut court, (0, false), (number, length), "pass by default");
+            each_is(
+                &mut evaluator,
+                (0, false),
+                (number, length),
+                "pass by default",
+            );
         }
     }
 }
 
 #[test]
 fn a_tcp_fragment_at_eight_bytes_is_tiny_and_no_other_is() {
-    let mut court = court();
+    let mut evaluator = evaluator();
     for more in [false, true] {
         for length in [0, 4, 8, 100] {
             let expected = "drop by tiny_fragment";
-            each_is(&mut court, (1, more), (6, length), expected);
+            each_is(&mut evaluator, (1, more), (6, length), expected);
             for number in (0..=255).filter(|&number| number != 6) {
-                each_is(&mut court, (1, more), (number, length), "pass by default");
+                each_is(
+                    &mut evaluator,
+                    (1, more),
+                    (number, length),
+                    "pass by default",
+                );
             }
         }
         for offset in [2, 3, 256, 0x1fff] {
-            each_is(&mut court, (offset, more), (6, 4), "pass by default");
+            each_is(&mut evaluator, (offset, more), (6, 4), "pass by default");
         }
     }
 }
 
 #[test]
 fn a_first_fragment_of_a_protocol_without_known_header_is_never_tiny() {
-    let mut court = court();
+    let mut evaluator = evaluator();
     let unknown = |number: &u8| TRANSPORTS.iter().all(|(known, _)| known != number);
     // In IPv6 these are further headers, not protocols.
     let upper = |number: &u8| ![0, 43, 44, 51, 60].contains(number);
     for number in (0..=255).filter(unknown).filter(upper) {
         for length in [0, 1, 8] {
-            each_is(&mut court, (0, true), (number, length), "pass by default");
+            each_is(
+                &mut evaluator,
+                (0, true),
+                (number, length),
+                "pass by default",
+            );
         }
     }
 }
@@ -122,9 +142,9 @@ fn a_first_fragment_of_a_protocol_without_known_header_is_never_tiny() {
 #[test]
 fn a_tiny_fragment_that_overwrites_ports_never_meets_a_pass_rule() {
     // The attack of RFC 3128: a sound first fragment to an open port, then one that rewrites it.
-    let mut court = Court::of(config([pass("web").protocol("6"), drop("rest")]));
+    let mut evaluator = KernelVsOracle::of(config([pass("web").protocol("6"), drop("rest")]));
     let first = eth() / ipv4("192.0.2.1", "198.51.100.1").fragment(0, true);
     let first = first / tcp(40000, 443).syn();
-    assert_eq!(court.judge(&first.bytes(), "first"), "pass by rule web");
-    each_is(&mut court, (1, false), (6, 16), "drop by tiny_fragment");
+    assert_eq!(evaluator.judge(&first.bytes(), "first"), "pass by rule web");
+    each_is(&mut evaluator, (1, false), (6, 16), "drop by tiny_fragment");
 }

@@ -3,9 +3,9 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use xdp_fw_tests::cable::{CLIENT_DEVICE, Hosts, config, packets, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::{Packet, eth, fragment6, ipv4, ipv6, payload_bytes, tcp};
+use xdp_fw_tests::two_hosts::{CLIENT_DEVICE, Hosts, config, packets, rule};
 use xdp_fw_tests::wire::{Receiver, Sender};
 
 use super::{cable, dropped, hosts};

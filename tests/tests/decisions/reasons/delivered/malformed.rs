@@ -1,8 +1,8 @@
 //! Each malformed reason under `malformed = "pass"`, with the port denied.
 
-use xdp_fw_tests::cable::{config, rule};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::{Packet, destination_options, eth, hop_by_hop, ipv4, ipv6, udp, vlan};
+use xdp_fw_tests::two_hosts::{config, rule};
 
 use super::{PORT, Row, Socket, cable, dropped, hosts, row};
 

@@ -1,10 +1,10 @@
 //! Addresses that cannot be on a wire.
 
-use xdp_fw_tests::cable::{EDGE_DEVICE, Hosts, config};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::{
     Packet, destination_options, eth, fragment6, hop_by_hop, ipv4, ipv6, udp, vlan,
 };
+use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts, config};
 
 use super::{PORT, Row, Socket, cable, dropped, expected, hosts, row};
 

@@ -15,8 +15,8 @@ mod martians;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use xdp_fw_tests::cable::{CLIENT_DEVICE, EDGE_DEVICE, Hosts};
 use xdp_fw_tests::packet::{Packet, eth, ipv4, payload_bytes, udp};
+use xdp_fw_tests::two_hosts::{CLIENT_DEVICE, EDGE_DEVICE, Hosts};
 use xdp_fw_tests::veth::{End, Veth};
 use xdp_fw_tests::wire::Sender;
 

@@ -7,12 +7,12 @@ use crate::compiled::{INGRESS, Said};
 use crate::kernel::Kernel;
 
 /// A configuration in the kernel and in the oracle.
-pub struct Court {
+pub struct KernelVsOracle {
     config: Config,
     kernel: Kernel,
 }
 
-impl Court {
+impl KernelVsOracle {
     /// Loads the configuration.
     #[must_use]
     pub fn of(config: Config) -> Self {

@@ -1,6 +1,6 @@
 //! What can be done to an IPv6 packet with its addresses still readable.
 
-use super::{DENIED_V6, Disguise, HOST_V6, short_transports};
+use super::{DENIED_V6, Encapsulation, HOST_V6, short_transports};
 use crate::packet::{
     Ipv6, Packet, ah, dccp, destination_options, esp, fragment6, gre, hop_by_hop, icmpv6, ipv6,
     payload, protocol, routing, sctp, tcp, udp, udplite,
@@ -17,27 +17,27 @@ fn web() -> Packet {
     tcp(40000, 443).syn() / payload(4)
 }
 
-pub(super) fn sound() -> Vec<Disguise> {
+pub(super) fn sound() -> Vec<Encapsulation> {
     [transports(), chains(), fragments(), short()].concat()
 }
 
-fn transports() -> Vec<Disguise> {
+fn transports() -> Vec<Encapsulation> {
     let inner = || ipv6("2001:db8:2::1", HOST_V6) / web();
     vec![
-        Disguise::new("TCP", ip() / web()),
-        Disguise::new("UDP", ip() / udp(40000, 443) / payload(4)),
-        Disguise::new("UDP-Lite", ip() / udplite(40000, 443)),
-        Disguise::new("SCTP", ip() / sctp(40000, 443)),
-        Disguise::new("DCCP", ip() / dccp(40000, 443)),
-        Disguise::new("ICMPv6 echo", ip() / icmpv6(128, 0)),
-        Disguise::new("GRE around another source", ip() / gre() / inner()),
-        Disguise::new("IPv6 around another source", ip() / inner()),
-        Disguise::new("ESP", ip() / esp() / payload(40)),
-        Disguise::new("no next header", ip() / protocol(59) / payload(40)),
-        Disguise::new("protocol 255", ip() / protocol(255) / payload(40)),
-        Disguise::new("no payload", ip() / protocol(255)),
-        Disguise::new("hop limit 0", ip().hop_limit(0) / web()),
-        Disguise::new("every traffic class bit", ip().traffic_class(255) / web()),
+        Encapsulation::new("TCP", ip() / web()),
+        Encapsulation::new("UDP", ip() / udp(40000, 443) / payload(4)),
+        Encapsulation::new("UDP-Lite", ip() / udplite(40000, 443)),
+        Encapsulation::new("SCTP", ip() / sctp(40000, 443)),
+        Encapsulation::new("DCCP", ip() / dccp(40000, 443)),
+        Encapsulation::new("ICMPv6 echo", ip() / icmpv6(128, 0)),
+        Encapsulation::new("GRE around another source", ip() / gre() / inner()),
+        Encapsulation::new("IPv6 around another source", ip() / inner()),
+        Encapsulation::new("ESP", ip() / esp() / payload(40)),
+        Encapsulation::new("no next header", ip() / protocol(59) / payload(40)),
+        Encapsulation::new("protocol 255", ip() / protocol(255) / payload(40)),
+        Encapsulation::new("no payload", ip() / protocol(255)),
+        Encapsulation::new("hop limit 0", ip().hop_limit(0) / web()),
+        Encapsulation::new("every traffic class bit", ip().traffic_class(255) / web()),
     ]
 }
 
@@ -77,10 +77,10 @@ fn every_chain() -> Vec<(String, Packet)> {
     chains
 }
 
-fn chains() -> Vec<Disguise> {
-    let mut disguises: Vec<Disguise> = every_chain()
+fn chains() -> Vec<Encapsulation> {
+    let mut encapsulations: Vec<Encapsulation> = every_chain()
         .into_iter()
-        .map(|(name, chain)| Disguise::new(format!("chain {name}"), ip() / chain / web()))
+        .map(|(name, chain)| Encapsulation::new(format!("chain {name}"), ip() / chain / web()))
         .collect();
     for (name, header) in [
         ("hop-by-hop", Packet::from(hop_by_hop().size(2048))),
@@ -93,41 +93,41 @@ fn chains() -> Vec<Disguise> {
         ("AH of 12 bytes", ah().size(12).into()),
     ] {
         let packet = ip() / header / web();
-        disguises.push(Disguise::new(format!("{name}, other size"), packet));
+        encapsulations.push(Encapsulation::new(format!("{name}, other size"), packet));
     }
     let second_hop_by_hop = ip() / hop_by_hop() / hop_by_hop() / web();
-    disguises.push(Disguise::new("hop-by-hop twice", second_hop_by_hop));
-    disguises
+    encapsulations.push(Encapsulation::new("hop-by-hop twice", second_hop_by_hop));
+    encapsulations
 }
 
-fn fragments() -> Vec<Disguise> {
+fn fragments() -> Vec<Encapsulation> {
     let later = |offset, more| ip() / fragment6(offset, more, 1).next_header(6) / payload(4);
     let empty = ip() / fragment6(185, false, 1).next_header(6);
     let options = fragment6(2, false, 1).next_header(60);
     vec![
-        Disguise::new("atomic fragment", ip() / fragment6(0, false, 1) / web()),
-        Disguise::new("first fragment", ip() / fragment6(0, true, 1) / web()),
-        Disguise::new(
+        Encapsulation::new("atomic fragment", ip() / fragment6(0, false, 1) / web()),
+        Encapsulation::new("first fragment", ip() / fragment6(0, true, 1) / web()),
+        Encapsulation::new(
             "first fragment, reserved bits",
             ip() / fragment6(0, true, 1).reserved(255) / web(),
         ),
-        Disguise::new(
+        Encapsulation::new(
             "first fragment of a chain",
             ip() / routing() / fragment6(0, true, 1) / destination_options() / web(),
         ),
-        Disguise::new("later fragment, 4 bytes", later(185, true)),
-        Disguise::new("last fragment, 4 bytes", later(185, false)),
-        Disguise::new("fragment at the last offset", later(0x1fff, true)),
-        Disguise::new("last fragment without payload", empty),
-        Disguise::new(
+        Encapsulation::new("later fragment, 4 bytes", later(185, true)),
+        Encapsulation::new("last fragment, 4 bytes", later(185, false)),
+        Encapsulation::new("fragment at the last offset", later(0x1fff, true)),
+        Encapsulation::new("last fragment without payload", empty),
+        Encapsulation::new(
             "last fragment behind a chain",
             ip() / hop_by_hop() / routing() / later_udp() / payload(4),
         ),
-        Disguise::new(
+        Encapsulation::new(
             "last fragment that promises options",
             ip() / options / payload(4),
         ),
-        Disguise::new(
+        Encapsulation::new(
             "a fragment in a first fragment",
             ip() / fragment6(0, true, 1) / later_udp() / payload(4),
         ),
@@ -138,29 +138,29 @@ fn later_udp() -> crate::packet::Fragment {
     fragment6(2, false, 1).next_header(17)
 }
 
-fn short() -> Vec<Disguise> {
+fn short() -> Vec<Encapsulation> {
     short_transports()
-        .map(|(name, upper, ..)| Disguise::new(name, ip() / upper))
+        .map(|(name, upper, ..)| Encapsulation::new(name, ip() / upper))
         .collect()
 }
 
 /// Unparseable, but the fixed header is there and of version 6.
-pub(super) fn flawed() -> Vec<Disguise> {
+pub(super) fn flawed() -> Vec<Encapsulation> {
     let chain =
-        |name: &str, packet: Packet| Disguise::new(name, packet).flawed("extension_headers");
+        |name: &str, packet: Packet| Encapsulation::new(name, packet).flawed("extension_headers");
     let nine = (0..=CHAIN_MAX).fold(Packet::from(ip()), |packet, _| {
         packet / destination_options()
     });
     let long = |declared| ip() / destination_options().declared(declared) / web();
     let tiny = short_transports().map(|(name, upper, shown, size)| {
         let packet = ip() / fragment6(0, true, 1) / upper;
-        Disguise::new(format!("first fragment with {name}"), packet).tiny(shown, size)
+        Encapsulation::new(format!("first fragment with {name}"), packet).tiny(shown, size)
     });
     let overwriting = ip() / fragment6(1, false, 1).next_header(6) / payload(100);
-    let mut disguises = vec![
-        Disguise::new("payload length 65535", ip().payload_length(0xffff) / web())
+    let mut encapsulations = vec![
+        Encapsulation::new("payload length 65535", ip().payload_length(0xffff) / web())
             .flawed("ip_length"),
-        Disguise::new(
+        Encapsulation::new(
             "payload length one too long",
             ip().payload_length(25) / web(),
         )
@@ -172,8 +172,8 @@ pub(super) fn flawed() -> Vec<Disguise> {
         chain("half a fragment header", ip() / protocol(44) / payload(4)),
         chain("half a routing header", ip() / protocol(43) / payload(7)),
         chain("AH beyond the packet", ip() / ah().declared(255) / web()),
-        Disguise::new("TCP at offset 1", overwriting).flawed("tiny_fragment"),
+        Encapsulation::new("TCP at offset 1", overwriting).flawed("tiny_fragment"),
     ];
-    disguises.extend(tiny);
-    disguises
+    encapsulations.extend(tiny);
+    encapsulations
 }

@@ -1,6 +1,6 @@
-//! One packet in every dress that a network or an attacker may give it.
+//! One packet in every encapsulation that a network or an attacker may give it.
 //!
-//! Owns which dresses there are, and what each does to a parser: nothing, or a flaw by name. A
+//! Owns which encapsulations there are, and what each does to a parser: nothing, or a flaw by name. A
 //! rule that judges by address must judge all of them alike.
 
 mod v4;
@@ -19,7 +19,7 @@ pub const HOST_V6: &str = "2001:db8:1::1";
 
 /// A packet from a denied address to the host.
 #[derive(Debug, Clone)]
-pub struct Disguise {
+pub struct Encapsulation {
     /// What it is, for the message of a failing test.
     pub name: String,
     /// From its link layer or, before that is chosen, from its IP header on.
@@ -30,7 +30,7 @@ pub struct Disguise {
     pub is_judged: bool,
 }
 
-impl Disguise {
+impl Encapsulation {
     fn new(name: impl Into<String>, packet: impl Into<Packet>) -> Self {
         Self {
             name: name.into(),
@@ -74,28 +74,28 @@ pub fn links() -> Vec<(&'static str, Packet)> {
     ]
 }
 
-/// Every dress of a packet from [`DENIED_V4`], behind every link layer.
+/// Every encapsulation of a packet from [`DENIED_V4`], behind every link layer.
 #[must_use]
-pub fn v4() -> Vec<Disguise> {
+pub fn v4() -> Vec<Encapsulation> {
     behind_every_link(&[v4::sound(), v4::flawed()].concat())
 }
 
-/// Every dress of a packet from [`DENIED_V6`], behind every link layer.
+/// Every encapsulation of a packet from [`DENIED_V6`], behind every link layer.
 #[must_use]
-pub fn v6() -> Vec<Disguise> {
+pub fn v6() -> Vec<Encapsulation> {
     behind_every_link(&[v6::sound(), v6::flawed()].concat())
 }
 
-fn behind_every_link(disguises: &[Disguise]) -> Vec<Disguise> {
-    let behind = |name: &str, link: &Packet, disguise: &Disguise| Disguise {
-        name: format!("{name}: {}", disguise.name),
-        packet: link.clone() / disguise.packet.clone(),
-        flaw: disguise.flaw,
-        is_judged: disguise.is_judged,
+fn behind_every_link(encapsulations: &[Encapsulation]) -> Vec<Encapsulation> {
+    let behind = |name: &str, link: &Packet, encapsulation: &Encapsulation| Encapsulation {
+        name: format!("{name}: {}", encapsulation.name),
+        packet: link.clone() / encapsulation.packet.clone(),
+        flaw: encapsulation.flaw,
+        is_judged: encapsulation.is_judged,
     };
     links()
         .iter()
-        .flat_map(|(name, link)| disguises.iter().map(|inner| behind(name, link, inner)))
+        .flat_map(|(name, link)| encapsulations.iter().map(|inner| behind(name, link, inner)))
         .collect()
 }
 

@@ -4,7 +4,7 @@
 
 /// A last change to the finished frame; several are applied in the order written.
 #[derive(Debug, Clone)]
-pub enum Tail {
+pub enum TrailingBytes {
     /// Fill up to a size with one byte; a longer frame stays as it is.
     PadTo {
         /// The size of the frame afterwards.
@@ -19,21 +19,21 @@ pub enum Tail {
 }
 
 /// Trailing padding with zeros up to `size` bytes, as a NIC does to reach 60.
-pub fn pad_to(size: usize) -> Tail {
-    Tail::PadTo { size, fill: 0 }
+pub fn pad_to(size: usize) -> TrailingBytes {
+    TrailingBytes::PadTo { size, fill: 0 }
 }
 
 /// Trailing padding of just these bytes, which may look like a port.
-pub fn pad(bytes: &[u8]) -> Tail {
-    Tail::Pad(bytes.to_vec())
+pub fn pad(bytes: &[u8]) -> TrailingBytes {
+    TrailingBytes::Pad(bytes.to_vec())
 }
 
 /// The first `size` bytes of the frame.
-pub fn truncate(size: usize) -> Tail {
-    Tail::Truncate(size)
+pub fn truncate(size: usize) -> TrailingBytes {
+    TrailingBytes::Truncate(size)
 }
 
-impl Tail {
+impl TrailingBytes {
     /// Pads with `fill` instead of zeros.
     pub fn filled_with(self, fill: u8) -> Self {
         match self {

@@ -1,12 +1,12 @@
-//! The same packet in every dress: tags, options, extension headers, fragments, short headers.
+//! The same packet in every encapsulation: tags, options, extension headers, fragments, short headers.
 //!
-//! Owns what is true of each dressed packet, told by how it was made and not by reading it.
+//! Owns what is true of each packet, by how it was made and not by reading it.
 
 use xdp_fw_tests::packet::*;
 
 /// A frame, and what rules may know of it.
 #[derive(Debug)]
-pub(crate) struct Dressed {
+pub(crate) struct Encapsulated {
     pub(crate) name: String,
     pub(crate) frame: Vec<u8>,
     pub(crate) facts: Facts,
@@ -170,19 +170,19 @@ const ECHO_V4: Upper = upper("ICMP", 1, || icmp(8, 0) / payload(20));
 const ECHO_V6: Upper = upper("ICMPv6", 58, || icmpv6(128, 0) / payload(20));
 
 /// Every dress of a packet from `from` (one address of each family).
-pub(crate) fn all([from_v4, from_v6]: [&'static str; 2]) -> Vec<Dressed> {
-    let mut dressed = Vec::new();
+pub(crate) fn all([from_v4, from_v6]: [&'static str; 2]) -> Vec<Encapsulated> {
+    let mut encapsulated = Vec::new();
     for link in &LINKS {
         for part in PARTS {
             for upper in UPPERS.iter().chain([&ECHO_V4]) {
-                dressed.extend(v4(from_v4, link, part, upper));
+                encapsulated.extend(v4(from_v4, link, part, upper));
             }
             for upper in UPPERS.iter().chain([&ECHO_V6]) {
-                dressed.extend(v6(from_v6, link, part, upper));
+                encapsulated.extend(v6(from_v6, link, part, upper));
             }
         }
     }
-    dressed
+    encapsulated
 }
 
 fn v4<'a>(
@@ -190,7 +190,7 @@ fn v4<'a>(
     link: &'a Link,
     part: Part,
     upper: &'a Upper,
-) -> impl Iterator<Item = Dressed> + use<'a> {
+) -> impl Iterator<Item = Encapsulated> + use<'a> {
     V4_HEADERS.iter().map(move |(name, words)| {
         let header = ipv4(from, "198.51.100.2").header_words(*words);
         let header = match part.fragment() {
@@ -199,7 +199,7 @@ fn v4<'a>(
             None => header,
         };
         let is_fragment = part.fragment().is_some();
-        dress(
+        encapsulate(
             4,
             is_fragment,
             name,
@@ -216,7 +216,7 @@ fn v6<'a>(
     link: &'a Link,
     part: Part,
     upper: &'a Upper,
-) -> impl Iterator<Item = Dressed> + use<'a> {
+) -> impl Iterator<Item = Encapsulated> + use<'a> {
     V6_CHAINS.iter().map(move |(name, chain)| {
         let chain = ipv6(from, "2001:db8:1::2") / chain();
         let fragment = match part {
@@ -228,7 +228,7 @@ fn v6<'a>(
             Some((offset, more)) => chain / fragment6(offset, more, 1),
             None => chain,
         };
-        dress(
+        encapsulate(
             6,
             is_fragment,
             name,
@@ -240,7 +240,7 @@ fn v6<'a>(
     })
 }
 
-fn dress(
+fn encapsulate(
     family: u8,
     is_fragment: bool,
     headers: &str,
@@ -248,13 +248,13 @@ fn dress(
     part: Part,
     upper: &Upper,
     packet: Packet,
-) -> Dressed {
+) -> Encapsulated {
     let packet = tags() / packet;
     let packet = match part {
         Part::Padded | Part::LaterShort | Part::Empty => packet / pad(&[0x01, 0xbb].repeat(20)),
         _ => packet,
     };
-    Dressed {
+    Encapsulated {
         name: format!("{link}, {headers}, {part:?}, {}", upper.name),
         frame: packet.bytes(),
         facts: Facts {
