@@ -53,6 +53,15 @@ fn bytes(digits: &str, start: usize) -> Result<Vec<u8>, Mistake> {
             "half a byte; expected an even number of digits".to_owned(),
         ));
     }
+    // `22` is a number that somebody typed, not the beginning of a frame.
+    if frame.len() < 6 {
+        return Err(Mistake {
+            column: start + 1,
+            message: "neither a packet in words nor a frame in hexadecimal; expected for example \
+                      `tcp 203.0.113.9:40000 > 192.0.2.1:22 syn`"
+                .to_owned(),
+        });
+    }
     if !(FRAME_MIN..=FRAME_MAX).contains(&frame.len()) {
         return Err(wrong(format!(
             "a frame of {} bytes; expected {FRAME_MIN} to {FRAME_MAX}, from the Ethernet header on",
@@ -81,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_is_told_with_its_column() {
-        for (text, column) in [("0x00g1", 5), ("00 01 0", 7), ("0x0001", 6), ("aa:bb", 5)] {
+        for (text, column) in [("0x00g1", 5), ("00 01 0", 7), ("0x0001", 3), ("aa:bb", 1)] {
             let mistake = frame(text).unwrap().unwrap_err();
             assert_eq!(mistake.column, column, "{text}: {mistake}");
         }

@@ -3,6 +3,8 @@
 //! Owns the order of a line: what the packet is, its addresses, then words in any order. What a
 //! word says is `word`'s.
 
+use std::net::{IpAddr, SocketAddr};
+
 use xdp_fw_common::packet::{
     ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN,
 };
@@ -44,7 +46,7 @@ fn arp(words: &mut Words<'_>) -> Result<Description, Mistake> {
         let (source, destination) = endpoints(words)?;
         without_ports("arp", &source, &destination)?;
         match (source.address, destination.address) {
-            (std::net::IpAddr::V4(sender), std::net::IpAddr::V4(target)) => {
+            (IpAddr::V4(sender), IpAddr::V4(target)) => {
                 content = Content::Arp { sender, target };
             }
             _ => return Err(source.word.wrong("arp is of IPv4; expected IPv4 addresses")),
@@ -105,6 +107,9 @@ fn protocol(head: Word<'_>, name: &str) -> Result<u8, Mistake> {
         "icmp6" => Some("icmpv6"),
         _ => None,
     };
+    if let Some(example) = from_address(head.text) {
+        return Err(head.wrong(format!("an address alone is no packet; try `{example}`")));
+    }
     let names = protocols::names().chain(["arp", "ethertype"]);
     let message = match meant.or_else(|| nearest(name, names)) {
         Some(near) => format!(
@@ -114,6 +119,16 @@ fn protocol(head: Word<'_>, name: &str) -> Result<u8, Mistake> {
         None => format!("unknown protocol {}; expected {HEAD}", quoted(head.text)),
     };
     Err(head.wrong(message))
+}
+
+/// A packet from an address that stands where the protocol should, with or without its port.
+fn from_address(text: &str) -> Option<String> {
+    let address = text.trim_matches(['[', ']']).parse().ok();
+    let address = address.or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()))?;
+    Some(match address {
+        IpAddr::V4(address) => format!("tcp {address}:40000 > 192.0.2.1:22 syn"),
+        IpAddr::V6(address) => format!("tcp [{address}]:40000 > [2001:db8::1]:22 syn"),
+    })
 }
 
 fn ip(head: Word<'_>, protocol: u8, words: &mut Words<'_>) -> Result<Description, Mistake> {
