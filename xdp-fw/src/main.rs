@@ -8,7 +8,7 @@ use xdp_fw::cli::{self, Cli};
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return cli::usage(&error),
+        Err(error) => return cli::usage(error),
     };
     match cli.run() {
         Ok(exit) => exit.into(),

@@ -227,7 +227,7 @@ fn unload_ends_a_half_done_migration_too() {
         let unload = upgrade.daemon.cli(&["unload"]);
         assert!(unload.status.success(), "{unload:?}");
         let said = String::from_utf8_lossy(&unload.stdout);
-        assert_eq!(said, "unloaded: detached from 1 interface\n");
+        assert!(said.contains("nothing is filtered"), "{said}");
         assert!(passes(&mut hosts.wire(), &from("192.0.2.1")));
         assert!(!upgrade.daemon.pin_dir().parent().unwrap().exists());
     }

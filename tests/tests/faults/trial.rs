@@ -182,7 +182,7 @@ fn confirm_keeps_what_is_on_trial_also_over_a_restart() {
     assert_clean(&daemon);
     assert!(is_denied(&mut wire, 2));
     let again = succeeds(&command(&daemon, &["reload", "--confirm", LONG]));
-    assert!(again.contains("nothing to confirm"), "{again}");
+    assert!(again.contains("NOT on trial"), "{again}");
 
     daemon.kill9();
     daemon.write_config("broken");

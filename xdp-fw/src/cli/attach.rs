@@ -13,7 +13,7 @@ use crate::daemon::control::client;
 use crate::datapath::{self, AttachMode};
 use crate::interfaces::{self, Interface, InterfaceName};
 
-use super::{Exit, Failure, Places, block_on, output};
+use super::{Exit, Failure, Paths, block_on, output};
 
 /// How long a running daemon may take. It attaches the interface by itself afterwards, and a boot
 /// must not wait for it.
@@ -64,17 +64,17 @@ impl From<config::Mode> for Mode {
 }
 
 impl Attach {
-    pub(super) fn run(mut self, places: &Places) -> Result<Exit, Failure> {
+    pub(super) fn run(mut self, paths: &Paths) -> Result<Exit, Failure> {
         self.interface = self.meant();
         if self.configured {
-            self.attach_if_configured(places)?;
+            self.attach_if_configured(paths)?;
             return Ok(Exit::Ok);
         }
         let mode = match self.mode {
             Some(mode) => mode,
-            None => self.configured_mode(places).unwrap_or(Mode::Native),
+            None => self.configured_mode(paths).unwrap_or(Mode::Native),
         };
-        self.attach(places, mode)?;
+        self.attach(paths, mode)?;
         // What was asked for and what was got are not the same: the kernel knows.
         let (interface, _) = find(&self.interface)?;
         let mode = interface
@@ -107,19 +107,19 @@ impl Attach {
         self.interface.clone()
     }
 
-    fn attach_if_configured(&self, places: &Places) -> Result<(), Failure> {
+    fn attach_if_configured(&self, paths: &Paths) -> Result<(), Failure> {
         // Until a start is over there is nothing to attach; the daemon will see to it.
-        if !datapath::is_in_force(&places.pin_dir)? {
+        if !datapath::is_in_force(&paths.pin_dir)? {
             return Ok(());
         }
         let asked = async {
-            let asked = client::attach(&places.run_dir);
+            let asked = client::attach(&paths.run_dir);
             tokio::time::timeout(PATIENCE, asked).await
         };
         match block_on(asked)? {
             Ok(Ok(status)) => self.told(&status.interfaces),
-            Ok(Err(client::Error::NotRunning(_))) => match self.configured_mode(places) {
-                Some(mode) => self.attach(places, mode),
+            Ok(Err(client::Error::NotRunning(_))) => match self.configured_mode(paths) {
+                Some(mode) => self.attach(paths, mode),
                 None => Ok(()),
             },
             Ok(Err(error)) => Err(error.into()),
@@ -142,12 +142,12 @@ impl Attach {
 
     /// The mode that the configuration has for the interface; `None` if it does not name it, or
     /// if there is none that can be read.
-    fn configured_mode(&self, places: &Places) -> Option<Mode> {
-        let config = read(places)?;
+    fn configured_mode(&self, paths: &Paths) -> Option<Mode> {
+        let config = read(paths)?;
         config.mode_of(&self.interface).map(Into::into)
     }
 
-    fn attach(&self, places: &Places, mode: Mode) -> Result<(), Failure> {
+    fn attach(&self, paths: &Paths, mode: Mode) -> Result<(), Failure> {
         let (interface, all) = find(&self.interface)?;
         let name = &interface.name;
         // With --configured it was the configuration that named it, and there is the remedy.
@@ -161,7 +161,7 @@ impl Attach {
         if let Some(why) = interfaces::why_unfit(&interface, &all) {
             return Err(Failure::failed(format!("{name}: {why}")));
         }
-        let attach = |mode| datapath::attach_pinned(&places.pin_dir, interface.index, name, mode);
+        let attach = |mode| datapath::attach_pinned(&paths.pin_dir, interface.index, name, mode);
         match mode {
             Mode::Native => attach(AttachMode::Native)
                 .map_err(|error| error.advise(interfaces::advice(&interface, &all)))?,
@@ -177,10 +177,10 @@ impl Attach {
 }
 
 /// The configuration that the daemon would run: the file's, else the last good one.
-fn read(places: &Places) -> Option<Config> {
-    let file = config::load(places.config(), &Disk);
+fn read(paths: &Paths) -> Option<Config> {
+    let file = config::load(paths.config(), &Disk);
     let loaded = file.ok().or_else(|| {
-        let last_good = Stored::last_good(&places.state_dir, places.config()).ok()?;
+        let last_good = Stored::last_good(&paths.state_dir, paths.config()).ok()?;
         config::load(last_good.main(), &last_good).ok()
     });
     loaded.map(|loaded| loaded.config)
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn loopback_is_refused_with_a_remedy_for_who_named_it() {
         let directory = tempfile::tempdir().unwrap();
-        let places = Places {
+        let paths = Paths {
             config: None,
             pin_dir: directory.path().to_owned(),
             state_dir: directory.path().to_owned(),
@@ -220,7 +220,7 @@ mod tests {
                 mode: None,
                 configured,
             };
-            attach.attach(&places, Mode::Native).unwrap_err().message
+            attach.attach(&paths, Mode::Native).unwrap_err().message
         };
         insta::assert_snapshot!(refused(false), @"xdp-fw: lo: not an Ethernet interface; xdp-fw filters Ethernet only");
         insta::assert_snapshot!(refused(true), @"xdp-fw: lo: not an Ethernet interface; remove it from `interfaces`");

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::config::{self, Config, Disk, Handed, Problem};
-use crate::daemon::{counted, few};
 use crate::explain::{Judge, compile_named, unmet};
 use crate::names::printable;
+use crate::names::quantity::{counted, few};
 use crate::policy::Tables;
 
-use super::{Exit, Failure, Places, output};
+use super::{Exit, Failure, Paths, output};
 
 /// Check a configuration, without touching anything
 #[derive(Debug, Args)]
@@ -37,8 +37,8 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
-        let path = self.file.as_deref().unwrap_or(places.config());
+    pub(super) fn run(self, paths: &Paths) -> Result<Exit, Failure> {
+        let path = self.file.as_deref().unwrap_or(paths.config());
         let Checked {
             summary,
             warnings,

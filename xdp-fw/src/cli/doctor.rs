@@ -1,23 +1,23 @@
 //! `xdp-fw doctor`: is this host ready.
 
-use std::env;
 use std::fmt::Write as _;
 
 use clap::Args;
 
-use crate::daemon::{Settings, counted};
+use crate::daemon::Settings;
 use crate::doctor::{self, Finding, Level, Report};
 use crate::names::printable;
+use crate::names::quantity::counted;
 
 use super::wrap::wrapped;
-use super::{Exit, Failure, Places, block_on, output};
+use super::{Exit, Failure, Paths, block_on, output};
 
 /// Width of the text, whatever the terminal's.
 const WIDTH: usize = 80;
 /// Where the text of a finding begins.
 const INDENT: usize = 10;
 
-/// Look at everything that filtering needs on this host, with the command that mends what is wrong
+/// Look at everything that filtering needs on this host, with the command that fixes what is wrong
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Changes nothing, and works without a daemon. The exit code is 0 if nothing is wrong, and 1 if there \
@@ -36,13 +36,12 @@ pub(super) struct Doctor {
 }
 
 impl Doctor {
-    pub(super) fn run(self, places: Places) -> Result<Exit, Failure> {
-        let report = block_on(doctor::examine(&Settings::from(places)))?;
+    pub(super) fn run(self, paths: Paths) -> Result<Exit, Failure> {
+        let report = block_on(doctor::examine(&Settings::from(paths)))?;
         if self.json {
             output::json(&report)?;
         } else {
-            let colours = output::to_terminal() && env::var_os("NO_COLOR").is_none();
-            output::print_painted(&text(&report, colours))?;
+            output::print_painted(&text(&report, output::has_colours()))?;
         }
         Ok(if report.ready { Exit::Ok } else { Exit::Failed })
     }

@@ -10,7 +10,7 @@ use crate::config::snapshot::Stored;
 use crate::config::{self, Loaded};
 use crate::datapath::{self, Snapshot};
 
-use super::{Failure, Places};
+use super::{Failure, Paths};
 
 /// The generation in force with its counters.
 pub(super) struct InForce {
@@ -38,9 +38,9 @@ impl fmt::Display for Unknown {
 }
 
 /// Reads the pins and the state directory.
-pub(super) fn read(places: &Places) -> Result<InForce, Failure> {
-    let snapshot = datapath::read(&places.pin_dir)?;
-    let configuration = configuration(places, snapshot.generation.config);
+pub(super) fn read(paths: &Paths) -> Result<InForce, Failure> {
+    let snapshot = datapath::read(&paths.pin_dir)?;
+    let configuration = configuration(paths, snapshot.generation.config);
     Ok(InForce {
         snapshot,
         configuration,
@@ -48,12 +48,12 @@ pub(super) fn read(places: &Places) -> Result<InForce, Failure> {
 }
 
 /// The stored text that has this hash: the last good one, or the one on trial.
-pub(super) fn configuration(places: &Places, hash: [u8; 32]) -> Result<Loaded, Unknown> {
+pub(super) fn configuration(paths: &Paths, hash: [u8; 32]) -> Result<Loaded, Unknown> {
     let unknown = |why: String| Unknown {
-        state_dir: places.state_dir.clone(),
+        state_dir: paths.state_dir.clone(),
         why,
     };
-    let stored = Stored::find(&places.state_dir, &hash);
+    let stored = Stored::find(&paths.state_dir, &hash);
     let stored = stored.map_err(|error| unknown(error.to_string()))?;
     let stored = stored.ok_or_else(|| unknown("it has another configuration".to_owned()))?;
     config::load(stored.main(), &stored).map_err(|problems| unknown(problems.to_string()))

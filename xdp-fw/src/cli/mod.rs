@@ -20,6 +20,7 @@ mod run;
 mod stats;
 mod status;
 mod stderr;
+mod suggest;
 mod table;
 mod units;
 mod unload;
@@ -34,7 +35,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::daemon::Settings;
+use crate::daemon::{self, Settings};
 use crate::datapath::PIN_DIRECTORY;
 use crate::names::InterfaceName;
 
@@ -45,7 +46,7 @@ pub use exit::{Exit, Failure};
 #[command(name = "xdp-fw", version, max_term_width = 80, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(flatten)]
-    places: Places,
+    paths: Paths,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -57,25 +58,26 @@ Examples:
   xdp-fw explain 'PACKET'      what happens to a packet, and why?
   systemctl start xdp-fw       filter; afterwards saving the file is a reload
   xdp-fw stats                 what has each rule counted?
-  xdp-fw status                is it in force, and on which interfaces?
-  xdp-fw reload --confirm 60s  try the file; then the former rules come back
+  xdp-fw status                is it in force, on which interfaces?
+  xdp-fw rollback              undo the last reload
+  xdp-fw reload --confirm 60s  try the file, undo it after a minute
   xdp-fw doctor                is anything wrong with this host?
   xdp-fw unload                stop filtering
 
 Exit codes: 0 ok, 1 failed, 2 bad configuration or usage, 3 not permitted,
 4 the daemon is not running.";
 
-/// Where everything is; several daemons can live side by side.
+/// Where everything is; several daemons can run side by side.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Places")]
-struct Places {
+#[command(next_help_heading = "Paths")]
+struct Paths {
     /// The configuration file [default: /etc/xdp-fw.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Pins in the BPF file system
+    /// Pins: a directory of the BPF file system
     #[arg(long, global = true, value_name = "DIR", default_value = PIN_DIRECTORY)]
     pin_dir: PathBuf,
-    /// What is kept: the last good configuration
+    /// State: the last good configuration, kept over a reboot
     #[arg(
         long,
         global = true,
@@ -83,7 +85,7 @@ struct Places {
         default_value = "/var/lib/xdp-fw"
     )]
     state_dir: PathBuf,
-    /// What is not: the control socket and the lock
+    /// Runtime files: the control socket and the lock
     #[arg(long, global = true, value_name = "DIR", default_value = "/run/xdp-fw")]
     run_dir: PathBuf,
 }
@@ -91,25 +93,56 @@ struct Places {
 /// Where the configuration is unless `--config` says otherwise.
 const CONFIGURATION: &str = "/etc/xdp-fw.toml";
 
-impl Places {
+impl Paths {
     /// The configuration file.
     fn config(&self) -> &Path {
         self.config.as_deref().unwrap_or(Path::new(CONFIGURATION))
     }
 
-    /// Whether it was named, and not just left at its place.
+    /// Whether the command line names it.
     fn has_config(&self) -> bool {
         self.config.is_some()
     }
 }
 
-impl From<Places> for Settings {
-    fn from(places: Places) -> Self {
+impl Paths {
+    /// What to say where the command line names another file than `read`, which the daemon reads.
+    fn other_file(&self, read: &Path) -> Option<String> {
+        let named = self.config.as_deref()?;
+        let is_same = named == read
+            || matches!((named.canonicalize(), read.canonicalize()), (Ok(a), Ok(b)) if a == b);
+        (!is_same).then(|| {
+            format!(
+                "the daemon reads {}; {} is another file",
+                read.display(),
+                named.display()
+            )
+        })
+    }
+
+    /// Refuses a file that the daemon does not read: it would do something else than was asked.
+    fn expect_file_of_daemon(&self) -> Result<(), Failure> {
+        if !self.has_config() {
+            return Ok(());
+        }
+        let status = block_on(daemon::control::client::status(&self.run_dir))??;
+        match self.other_file(&status.config) {
+            Some(note) => Err(Failure::new(
+                Exit::Usage,
+                format!("{note}: copy it there, or leave `--config` out"),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<Paths> for Settings {
+    fn from(paths: Paths) -> Self {
         Self {
-            config: places.config().to_owned(),
-            pin_dir: places.pin_dir,
-            state_dir: places.state_dir,
-            run_dir: places.run_dir,
+            config: paths.config().to_owned(),
+            pin_dir: paths.pin_dir,
+            state_dir: paths.state_dir,
+            run_dir: paths.run_dir,
             force: false,
         }
     }
@@ -125,7 +158,8 @@ fn shown_name(argument: &OsStr) -> InterfaceName {
 
 /// Prints what is wrong with the command line, or the help that it asks for.
 #[must_use]
-pub fn usage(error: &clap::Error) -> ExitCode {
+pub fn usage(mut error: clap::Error) -> ExitCode {
+    suggest::correct(&mut error);
     if error.use_stderr() {
         // It quotes arguments, and a udev rule's come from elsewhere.
         output::complain(&error.render().to_string());
@@ -157,20 +191,20 @@ impl Cli {
     /// # Errors
     /// [`Failure`] has the sentence and the exit code.
     pub fn run(self) -> Result<Exit, Failure> {
-        let places = self.places;
+        let paths = self.paths;
         match self.verb {
-            Verb::Run(verb) => verb.run(places),
-            Verb::Check(verb) => verb.run(&places),
-            Verb::Diff(verb) => verb.run(&places),
-            Verb::Explain(verb) => verb.run(&places),
-            Verb::Stats(verb) => verb.run(&places),
-            Verb::Status(verb) => verb.run(&places),
-            Verb::Reload(verb) => verb.run(&places),
-            Verb::Confirm(verb) => verb.run(&places),
-            Verb::Rollback(verb) => verb.run(&places),
-            Verb::Doctor(verb) => verb.run(places),
-            Verb::Attach(verb) => verb.run(&places),
-            Verb::Unload(verb) => verb.run(&places),
+            Verb::Run(verb) => verb.run(paths),
+            Verb::Check(verb) => verb.run(&paths),
+            Verb::Diff(verb) => verb.run(&paths),
+            Verb::Explain(verb) => verb.run(&paths),
+            Verb::Stats(verb) => verb.run(&paths),
+            Verb::Status(verb) => verb.run(&paths),
+            Verb::Reload(verb) => verb.run(&paths),
+            Verb::Confirm(verb) => verb.run(&paths),
+            Verb::Rollback(verb) => verb.run(&paths),
+            Verb::Doctor(verb) => verb.run(paths),
+            Verb::Attach(verb) => verb.run(&paths),
+            Verb::Unload(verb) => verb.run(&paths),
         }
     }
 }

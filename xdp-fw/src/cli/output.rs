@@ -3,6 +3,7 @@
 //! Owns standard output and standard error of the commands; the daemon logs instead. What a name,
 //! a path or a driver says passes through here, and is escaped here; line feeds are ours.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
@@ -14,6 +15,23 @@ use crate::names::printable::{printable_json, printable_lines};
 /// Prints text, whose lines are meant.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     write(&printable_lines(text).to_string())
+}
+
+/// Prints text, whose lines are meant; on a terminal with colours, these words of ours are red in
+/// their first line.
+pub(super) fn print_alert(text: &str, words: &[&str]) -> Result<(), Failure> {
+    let mut text = printable_lines(text).to_string();
+    if has_colours() {
+        for word in words {
+            text = text.replacen(word, &red(word), 1);
+        }
+    }
+    write(&text)
+}
+
+/// The text in red.
+fn red(text: &str) -> String {
+    format!("\x1b[31m{text}\x1b[0m")
 }
 
 /// Prints text with colours of ours; whoever calls this has escaped what others have said.
@@ -61,6 +79,11 @@ pub(super) fn note(notes: &[Problem]) {
     for note in notes {
         complain(&format!("{note} (note)\n"));
     }
+}
+
+/// Whether a terminal shows the output, and its owner wants colours (<https://no-color.org>).
+pub(super) fn has_colours() -> bool {
+    to_terminal() && env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
 }
 
 /// Whether a person is looking.

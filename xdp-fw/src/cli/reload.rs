@@ -6,44 +6,46 @@ use clap::Args;
 
 use crate::config::parse_confirm;
 use crate::daemon::control::client;
-use crate::daemon::{ReloadOptions, Reloaded, counted};
+use crate::daemon::{ReloadOptions, Reloaded};
+use crate::names::quantity::counted;
 
-use super::{Exit, Failure, Places, block_on, output};
+use super::{Exit, Failure, Paths, block_on, output};
 
-/// Put the configuration into force now, and say how it went
+/// Put the configuration file into force now, and report the result
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Saving the file is a reload already; this one waits for the outcome. If the file is refused, every \
-problem is printed, the former configuration stays in force, and the exit code is 2 (1 if it is the \
-kernel that refuses, or if the file would cut off a live SSH session, a new login from its address, \
-the default gateway or a resolver; --force overrides that). Interfaces that could not be attached \
-are tried again. What was rolled back is tried again, too.
+Saving the file is a reload already; this command also waits for the result. If the file is refused, \
+it prints every problem, the active configuration stays in force, and the exit code is 2. The exit \
+code is 1 if the kernel refuses, or if the file would cut off a logged-in SSH session, a new login \
+from its address, the default gateway or a resolver (--force overrides that). The command also tries \
+again to attach interfaces that failed, and a file that was rolled back.
 
-With --confirm the new configuration is on trial: unless `xdp-fw confirm` is typed in time, the former \
-one comes back, also after a crash or a reboot. What is saved meanwhile is on trial as well. Have the \
-file in its place and this typed in one line, for the daemon sees it at once; or set `confirm` in the \
-configuration.
+With --confirm the new configuration is on trial (JunOS: commit confirmed; VyOS: commit-confirm): \
+unless you run `xdp-fw confirm` in time, the configuration before it comes back, also after a crash or \
+a reboot. Edits that are saved meanwhile are on trial as well. Copy the file and reload in one line, \
+because the daemon sees a saved file at once; or set `confirm` in the configuration.
 
 Examples:
   xdp-fw reload && xdp-fw status
-  xdp-fw reload --force        yes, I mean to cut that one off
+  xdp-fw reload --force        cut that session off, on purpose
   cp new.toml /etc/xdp-fw.toml && xdp-fw reload --confirm 60s")]
 pub(super) struct Reload {
-    /// Into force even if that cuts off who is connected
+    /// Reload even if that cuts off a session, the gateway or a resolver
     #[arg(long)]
     force: bool,
-    /// Go back after this time unless it is confirmed, such as 60s or 5m
+    /// Try it: undo automatically after TIME (60s, 5m) unless you run `xdp-fw confirm`
     #[arg(long, value_name = "TIME", value_parser = parse_confirm)]
     confirm: Option<Duration>,
 }
 
 impl Reload {
-    pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
+    pub(super) fn run(self, paths: &Paths) -> Result<Exit, Failure> {
         let options = ReloadOptions {
             confirm: self.confirm,
             force: self.force,
         };
-        let reloaded = block_on(client::reload(&places.run_dir, options))??;
+        paths.expect_file_of_daemon()?;
+        let reloaded = block_on(client::reload(&paths.run_dir, options))??;
         output::warn(&reloaded.warnings);
         output::print(&summary(&reloaded, self.confirm.is_some()))?;
         Ok(Exit::Ok)
@@ -65,11 +67,14 @@ fn summary(reloaded: &Reloaded, to_confirm: bool) -> String {
     );
     match &reloaded.trial {
         Some(trial) => text.push_str(&format!(
-            "type `xdp-fw confirm` by {} ({}s left), or generation {} comes back\n",
+            "run `xdp-fw confirm` by {} ({}s left), or generation {} comes back\n",
             trial.until, trial.seconds_left, trial.base
         )),
         None if to_confirm => {
-            text.push_str("there is nothing to confirm: `xdp-fw rollback` goes back\n");
+            text.push_str(
+                "NOT on trial: this content was in force already, since the file was saved; \
+                 `xdp-fw rollback` returns to the configuration before it\n",
+            );
         }
         None => {}
     }
@@ -82,7 +87,7 @@ mod tests {
     use crate::daemon::testing::{status, trial};
 
     #[test]
-    fn the_outcome_says_what_to_type_and_by_when() {
+    fn the_result_says_what_to_run_and_by_when() {
         let status = status();
         let reloaded = |changed, trial| Reloaded {
             changed,
@@ -92,20 +97,20 @@ mod tests {
             warnings: Vec::new(),
             trial,
         };
-        let told = [
+        let texts = [
             summary(&reloaded(true, None), false),
             summary(&reloaded(true, Some(trial())), true),
             summary(&reloaded(false, Some(trial())), false),
             summary(&reloaded(false, None), true),
         ];
-        insta::assert_snapshot!(told.concat(), @r"
+        insta::assert_snapshot!(texts.concat(), @r"
         generation 7: in force: 3 rules, 12 prefixes
         generation 7: in force, on trial: 3 rules, 12 prefixes
-        type `xdp-fw confirm` by 2027-01-15T08:01:00Z (60s left), or generation 6 comes back
+        run `xdp-fw confirm` by 2027-01-15T08:01:00Z (60s left), or generation 6 comes back
         generation 7: unchanged, still on trial: 3 rules, 12 prefixes
-        type `xdp-fw confirm` by 2027-01-15T08:01:00Z (60s left), or generation 6 comes back
+        run `xdp-fw confirm` by 2027-01-15T08:01:00Z (60s left), or generation 6 comes back
         generation 7: unchanged, already in force: 3 rules, 12 prefixes
-        there is nothing to confirm: `xdp-fw rollback` goes back
+        NOT on trial: this content was in force already, since the file was saved; `xdp-fw rollback` returns to the configuration before it
         ");
     }
 }

@@ -1,26 +1,27 @@
-//! `xdp-fw rollback`: what was put into force last is taken back.
+//! `xdp-fw rollback`: return to the configuration before.
 
 use clap::Args;
 
 use crate::daemon::control::client;
-use crate::daemon::counted;
+use crate::names::quantity::counted;
 
-use super::{Exit, Failure, Places, block_on, output};
+use super::{Exit, Failure, Paths, block_on, output};
 
-/// Go back to the configuration that was in force before
+/// Undo: return to the configuration that was in force before
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Ends a trial at once; without one, the last configuration and the one before it change places. The \
-file is left as it is, and what it says is refused, also after a reboot, until it is edited or \
-`xdp-fw reload` is typed. The exit code is 1 if there is nothing to go back to.
+During a trial, ends it at once. Otherwise the active configuration and the one before it change \
+places. The file keeps its text; the daemon refuses that text, also after a reboot, until you edit it \
+or run `xdp-fw reload`. The exit code is 1 if there is no configuration before.
 
 Example:
   xdp-fw rollback && xdp-fw diff")]
 pub(super) struct Rollback {}
 
 impl Rollback {
-    pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
-        let back = block_on(client::rollback(&places.run_dir))??;
+    pub(super) fn run(self, paths: &Paths) -> Result<Exit, Failure> {
+        paths.expect_file_of_daemon()?;
+        let back = block_on(client::rollback(&paths.run_dir))??;
         let mut text = format!(
             "generation {}: back in force: {}, {}\n",
             back.generation,
@@ -29,7 +30,7 @@ impl Rollback {
         );
         if let Some(file) = &back.refused {
             text.push_str(&format!(
-                "{} is refused as it is: edit it, or try it again with `xdp-fw reload --confirm 60s`\n",
+                "{} is refused until it is edited; to try it again: `xdp-fw reload --confirm 60s`\n",
                 file.display()
             ));
         }

@@ -6,7 +6,7 @@ use tracing::info;
 use crate::daemon::{self, Settings};
 
 use super::logging::{self, Level};
-use super::{Exit, Failure, Places, block_on};
+use super::{Exit, Failure, Paths, block_on};
 
 /// Run the daemon in the foreground (what the systemd unit starts)
 #[derive(Debug, Args)]
@@ -35,13 +35,13 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn run(self, places: Places) -> Result<Exit, Failure> {
+    pub(super) fn run(self, paths: Paths) -> Result<Exit, Failure> {
         logging::start(self.log_level);
         daemon::set_up_heap();
         daemon::raise_descriptor_limit();
         let settings = Settings {
             force: self.force,
-            ..places.into()
+            ..paths.into()
         };
         let outcome = block_on(serve(settings)).and_then(|it| it.map_err(Failure::from));
         let outcome = outcome.map_err(Failure::into_log);

@@ -5,14 +5,15 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use crate::daemon::control::client;
-use crate::daemon::{self, GuardRefusal, Interface, LastReload, Source, State, Trial, counted};
+use crate::daemon::{self, GuardRefusal, Interface, LastReload, Source, State, Trial};
 use crate::datapath::Table;
+use crate::names::quantity::counted;
 use crate::timestamp::Timestamp;
 
 use super::table::Audience;
 use super::units::bytes;
 use super::wrap::labelled;
-use super::{Exit, Failure, Places, block_on, output};
+use super::{Exit, Failure, Paths, block_on, output};
 
 /// Where values begin, in columns.
 const MARGIN: usize = 15;
@@ -22,24 +23,35 @@ const MARGIN: usize = 15;
 #[command(after_help = "\
 Asks the daemon; with the daemon stopped the exit code is 4, and `xdp-fw stats` still reads the \
 counters. The exit code is 1 while the daemon is starting, an interface that is configured is not filtered, \
-or the lock-out guard refuses what the file says.
+or the lock-out guard refuses the file.
 
 Examples:
   xdp-fw status
+  xdp-fw status --verbose      also what each table takes in the kernel
   xdp-fw status --json | jq .last_reload.error")]
 pub(super) struct Status {
     /// One JSON document
     #[arg(long)]
     json: bool,
+    /// Also the tables that hold the prefixes in the kernel
+    #[arg(long, short, conflicts_with = "json")]
+    verbose: bool,
 }
 
 impl Status {
-    pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
-        let status = block_on(client::status(&places.run_dir))??;
+    pub(super) fn run(self, paths: &Paths) -> Result<Exit, Failure> {
+        let status = block_on(client::status(&paths.run_dir))??;
+        if let Some(note) = paths.other_file(&status.config) {
+            output::complain(&format!("xdp-fw: {note}\n"));
+        }
         if self.json {
             output::json(&status)?;
         } else {
-            output::print(&text(&status, Timestamp::now(), Audience::of_output()))?;
+            let mut text = text(&status, Timestamp::now(), Audience::of_output());
+            if self.verbose {
+                text += &tables(&status);
+            }
+            output::print_alert(&text, &[": DEGRADED", "FAILED", "REFUSES"])?;
         }
         let well = status.state != State::Starting && !status.degraded;
         Ok(if well { Exit::Ok } else { Exit::Failed })
@@ -61,9 +73,6 @@ fn text(status: &daemon::Status, now: Timestamp, audience: Audience) -> String {
     );
     let mut line = |label: &str, value: &str| text += &labelled(label, MARGIN, value, width);
     line("in force", &in_force(status));
-    for (index, table) in status.tables.iter().enumerate() {
-        line(if index == 0 { "tables" } else { "" }, &table_line(table));
-    }
     line("configuration", &configuration(status));
     if let Some(trial) = &status.trial {
         line("ON TRIAL", &on_trial(trial));
@@ -95,6 +104,15 @@ fn text(status: &daemon::Status, now: Timestamp, audience: Audience) -> String {
     text
 }
 
+/// What holds the prefixes, a line each.
+fn tables(status: &daemon::Status) -> String {
+    let lines = status.tables.iter().enumerate().map(|(index, table)| {
+        let label = if index == 0 { "tables" } else { "" };
+        labelled(label, MARGIN, &table_line(table), usize::MAX)
+    });
+    lines.collect()
+}
+
 fn in_force(status: &daemon::Status) -> String {
     format!(
         "generation {}: {}, {}",
@@ -119,13 +137,13 @@ fn table_line(table: &Table) -> String {
 fn configuration(status: &daemon::Status) -> String {
     let hash: String = status.config_hash.chars().take(12).collect();
     match status.config_source {
-        Source::File => format!("{} (sha256 {hash})", status.config.display()),
+        Source::File => format!("{} (content {hash})", status.config.display()),
         Source::LastGood => format!(
-            "the last good one (sha256 {hash}), for {} cannot be used",
+            "last good configuration (content {hash}), because {} is refused",
             status.config.display()
         ),
         Source::Trial => format!(
-            "the one on trial (sha256 {hash}), for {} cannot be used any more",
+            "the configuration on trial (content {hash}), because {} is refused now",
             status.config.display()
         ),
     }
@@ -133,7 +151,7 @@ fn configuration(status: &daemon::Status) -> String {
 
 fn on_trial(trial: &Trial) -> String {
     format!(
-        "until {} ({}s left), then generation {} comes back; `xdp-fw confirm` keeps it",
+        "until {} ({}s left), then generation {} comes back; `xdp-fw confirm` keeps this one",
         trial.until, trial.seconds_left, trial.base
     )
 }
@@ -155,10 +173,10 @@ fn guard_refusal(refusal: &GuardRefusal, now: Timestamp) -> String {
     match refusal.next_attempt {
         Some(at) => {
             let next = now.age(at);
-            format!("REFUSES what the file says, for {since}; asked again in {next}")
+            format!("REFUSES the file, for {since}; asked again in {next}")
         }
         None => {
-            format!("REFUSES what the file says, for {since}; asked again by `xdp-fw reload` only")
+            format!("REFUSES the file, for {since}; asked again by `xdp-fw reload` only")
         }
     }
 }
@@ -205,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_is_told_with_what_ends_it() {
+    fn a_trial_stands_with_what_ends_it() {
         let mut status = status();
         status.trial = Some(trial());
         let text = text(&status, now().into(), Audience::Pipe);
         let line = text.lines().find(|line| line.starts_with("ON TRIAL"));
         insta::assert_snapshot!(
             line.unwrap(),
-            @"ON TRIAL       until 2027-01-15T08:01:00Z (60s left), then generation 6 comes back; `xdp-fw confirm` keeps it"
+            @"ON TRIAL       until 2027-01-15T08:01:00Z (60s left), then generation 6 comes back; `xdp-fw confirm` keeps this one"
         );
     }
 
@@ -234,7 +252,7 @@ mod tests {
         let lines =
             lines.filter(|line| line.starts_with("warning") || line.starts_with("lock-out"));
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
-        lock-out guard REFUSES what the file says, for 1m; asked again in 5s
+        lock-out guard REFUSES the file, for 1m; asked again in 5s
         warning        set spamhaus: 192.0.2.7 is left out while it is logged in over SSH (logind); `xdp-fw reload --force` bans it now
         ");
         status.guard_refusal = Some(GuardRefusal {
@@ -249,7 +267,16 @@ mod tests {
     }
 
     #[test]
-    fn a_long_error_is_told_within_the_terminal() {
+    fn tables_are_for_who_asks() {
+        assert!(!text(&status(), now().into(), Audience::Pipe).contains("trie"));
+        insta::assert_snapshot!(tables(&status()), @r"
+        tables         source ipv4: trie of 4,102 nodes, hash of 3 buckets, 257 KiB
+                       source ipv6: trie of 4,096 nodes, hash of 1 bucket, 512 KiB
+        ");
+    }
+
+    #[test]
+    fn a_long_error_keeps_within_the_terminal() {
         let mut status = status();
         let error = "eth0: cannot attach: the driver has no native XDP; set `mode = \"generic\"` \
                      for eth0, which is slower, or `mode = \"auto\"` for whatever it takes";

@@ -1,7 +1,9 @@
 //! Tables: for a terminal within its width, else plain and as wide as need be.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table};
+use comfy_table::{
+    Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Row, Table,
+};
 
 use crate::names::printable;
 
@@ -36,7 +38,8 @@ impl Audience {
     }
 }
 
-/// Lays out rows; columns from `right` on are numbers, and stand to the right.
+/// Lays out rows, one line each on a terminal, where `drop` is red; columns from `right` on are
+/// numbers, and stand to the right. What others have said is escaped.
 pub(super) fn render<const COLUMNS: usize>(
     audience: Audience,
     header: [String; COLUMNS],
@@ -46,21 +49,35 @@ pub(super) fn render<const COLUMNS: usize>(
     let mut table = Table::new();
     let mut style = NOTHING;
     table.force_no_tty();
-    match audience {
+    let (colours, lines) = match audience {
         Audience::Terminal(width) => {
+            table.set_truncation_indicator("…");
             table.set_content_arrangement(ContentArrangement::Dynamic);
             table.set_width(width);
             style = style.header_separator(LineStyle::none().fill('─').junction('─'));
+            (super::output::has_colours(), Some(1))
         }
         Audience::Pipe => {
             table.set_content_arrangement(ContentArrangement::Disabled);
+            (false, None)
         }
+    };
+    if colours {
+        table.enforce_styling();
     }
     table.load_style(style);
     table.set_header(header);
     for row in rows {
         // Widths are counted, and rows told apart, by what is shown.
-        table.add_row(row.map(|cell| printable(&cell).to_string()));
+        let cells = row.map(|cell| match cell.as_str() {
+            "drop" if colours => Cell::new(cell).fg(Color::Red),
+            _ => Cell::new(printable(&cell).to_string()),
+        });
+        let mut row = Row::from(cells);
+        if let Some(lines) = lines {
+            row.max_height(lines);
+        }
+        table.add_row(row);
     }
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));

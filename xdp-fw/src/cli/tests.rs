@@ -39,7 +39,7 @@ fn every_option_of_place_works_before_and_after_the_verb() {
         "xdp-fw status --run-dir /r --pin-dir /p --state-dir /s --config /c",
     ] {
         let cli = Cli::parse_from(line.split(' '));
-        let settings = Settings::from(cli.places);
+        let settings = Settings::from(cli.paths);
         let [config, pins] = ["/c", "/p"].map(PathBuf::from);
         assert_eq!((settings.config, settings.pin_dir), (config, pins));
         let [state, run] = ["/s", "/r"].map(PathBuf::from);

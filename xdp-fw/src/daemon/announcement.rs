@@ -6,8 +6,8 @@
 use tracing::info;
 
 use super::owner::Owner;
-use super::status::counted;
 use crate::config::{Config, RuleChange, rule_changes};
+use crate::names::quantity::counted;
 
 /// Most rules that are named for each kind of change.
 const MOST_NAMES: usize = 3;

@@ -8,12 +8,12 @@ use std::borrow::Cow;
 use crate::config::{Config, Problem, Problems};
 use crate::datapath::{Error, Prepared};
 use crate::explain::{Judge, Subject, unmet};
+use crate::names::quantity::few;
 use crate::policy::{LeftOut, Tables};
 
 use super::admission::Guarding;
 use super::owner::Owner;
 use super::refusal::{KernelError, Refusal, chain};
-use super::status::few;
 
 /// The part of the daemon that is in trouble where rules in force do not do what they should.
 const PART: &str = "expectations";

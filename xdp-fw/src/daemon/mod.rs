@@ -104,7 +104,6 @@ pub use refusal::{KernelError, ProblemReport, Refusal};
 pub use status::{
     GuardRefusal, Interface, LastReload, LeftOut, Listener, Source, State, Status, Trial,
 };
-pub(crate) use status::{counted, few};
 pub(crate) use systemd::runs_the_host;
 pub(crate) use vlan::rules_on_tags;
 

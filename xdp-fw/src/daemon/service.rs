@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::config::{Config, OnStop};
+use crate::names::quantity::counted;
 
 use super::again::Again;
 use super::attachments::Outcome;
@@ -15,7 +16,6 @@ use super::command::Unloaded;
 use super::error::Error;
 use super::owner::Owner;
 use super::refusal::Refusal;
-use super::status::counted;
 use super::trial::Trial;
 
 /// Pause before a port that was taken, or netlink that did not answer, is tried again.

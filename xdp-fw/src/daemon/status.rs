@@ -16,6 +16,8 @@ use crate::deadline::Deadline;
 use crate::guard::LoginSource;
 use crate::timestamp::Timestamp;
 
+use crate::names::quantity::{counted, few};
+
 use super::refusal::ProblemReport;
 
 /// The daemon's state, complete and consistent in itself.
@@ -293,35 +295,6 @@ impl Status {
         }
         parts.join("; ")
     }
-}
-
-/// `1 rule`, `2 rules`, `3 prefixes`.
-pub(crate) fn counted(number: u64, noun: &str) -> String {
-    let plural = if noun.ends_with('x') { "es" } else { "s" };
-    let ending = if number == 1 { "" } else { plural };
-    format!("{number} {noun}{ending}")
-}
-
-/// Most things that are named in one line.
-const FEW: usize = 8;
-
-/// The first of so many things, and how many more there are.
-pub(crate) fn few(
-    items: impl Iterator<Item = impl AsRef<str>>,
-    count: usize,
-    between: &str,
-) -> String {
-    let mut text = String::new();
-    for (index, item) in items.take(FEW).enumerate() {
-        if index > 0 {
-            text.push_str(between);
-        }
-        text.push_str(item.as_ref());
-    }
-    if count > FEW {
-        text.push_str(&format!("{between}and {} more", count - FEW));
-    }
-    text
 }
 
 fn list<'a>(

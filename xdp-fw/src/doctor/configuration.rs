@@ -4,8 +4,8 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config, Disk};
-use crate::daemon::counted;
 use crate::explain::{Judge, compile_named, unmet};
+use crate::names::quantity::counted;
 
 use super::{Finding, Group};
 
@@ -61,7 +61,7 @@ pub(super) fn check(configuration: &Configuration) -> Vec<Finding> {
             .iter()
             .map(|problem| match problem.split_once("; run ") {
                 Some((what, command)) => GROUP.problem(what, command),
-                None => GROUP.problem(problem, format!("mend it, then `xdp-fw check {path}`")),
+                None => GROUP.problem(problem, format!("correct it, then `xdp-fw check {path}`")),
             })
             .collect(),
     };

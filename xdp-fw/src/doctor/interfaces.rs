@@ -133,7 +133,7 @@ pub(super) fn check(interfaces: &Interfaces) -> Vec<Finding> {
     match interfaces {
         Interfaces::NotNamed => vec![GROUP.unknown(
             "not looked at: no configuration says which",
-            "mend the configuration first",
+            "correct the configuration first",
         )],
         Interfaces::NotListed(error) => vec![GROUP.unknown(error, super::AS_ROOT)],
         Interfaces::Named { missing, found } => {
@@ -153,7 +153,7 @@ fn absent(pattern: &str) -> Finding {
     }
     GROUP.problem(
         format!("{pattern}: no such interface"),
-        "`ip -br link` shows all; mend `interfaces`, or plug it in: it is filtered when it appears",
+        "`ip -br link` lists all; correct `interfaces`, or plug it in: it is filtered when it appears",
     )
 }
 
@@ -310,9 +310,7 @@ fn tags(seen: &Seen) -> Option<Finding> {
         }
     };
     let what = format!("{name}: VLAN tags are taken off before the filter sees a frame");
-    Some(if seen.vlan_rules {
-        GROUP.problem(format!("{what}, and there are rules on `vlan`"), fix)
-    } else {
-        GROUP.warning(format!("{what}: rules on `vlan` would not work"), fix)
-    })
+    // Only rules on `vlan` miss them.
+    seen.vlan_rules
+        .then(|| GROUP.problem(format!("{what}, and there are rules on `vlan`"), fix))
 }

@@ -1,4 +1,4 @@
-//! Is this host ready: what is looked at, what is found, and the command that mends it.
+//! Is this host ready: what is looked at, what is found, and the command that fixes it.
 //!
 //! Each file is one group of checks: it looks at something first, and then judges what it has seen
 //! by a pure function. Nothing here changes anything, and a daemon is not needed.

@@ -137,7 +137,7 @@ fn daemon(status: &Status) -> Vec<Finding> {
         let first = error.lines().next().unwrap_or_default();
         findings.push(GROUP.problem(
             format!("the last reload failed: {first}"),
-            "mend it and save: that is a reload; `xdp-fw status` has the rest",
+            "correct the file and save it: that is a reload; `xdp-fw status` has the rest",
         ));
     }
     let path = status.config.display();
@@ -149,7 +149,7 @@ fn daemon(status: &Status) -> Vec<Finding> {
     findings.extend(other.map(|other| {
         GROUP.problem(
             format!("{other} is in force, not {path}"),
-            format!("mend {path} and save"),
+            format!("correct {path} and save it"),
         )
     }));
     findings.extend(status.trial.as_ref().map(on_trial));
@@ -157,7 +157,7 @@ fn daemon(status: &Status) -> Vec<Finding> {
         let when = refusal.next_attempt.map(|at| format!(", next at {at}"));
         GROUP.problem(
             format!(
-                "degraded: the lock-out guard refuses what the file says since {}",
+                "degraded: the lock-out guard refuses the file since {}",
                 refusal.since
             ),
             format!(

@@ -27,6 +27,17 @@ pub async fn list() -> Result<Vec<Interface>, Error> {
     Ok(interfaces)
 }
 
+/// The Ethernet addresses of this network namespace.
+///
+/// # Errors
+/// [`Error`] when netlink does not answer.
+pub async fn ethernet_addresses() -> Result<Vec<[u8; 6]>, Error> {
+    let links = link::dump().await?;
+    let links = links.iter().filter(|link| link.ethernet);
+    let addresses = links.filter_map(|link| link.attribute(link::ADDRESS)?.try_into().ok());
+    Ok(addresses.collect())
+}
+
 /// Reads what we need of a link.
 pub(super) fn interface(link: &Link) -> Interface {
     Interface {

@@ -17,7 +17,7 @@ use std::fmt;
 pub use crate::names::InterfaceName;
 pub use crate::names::pattern::{is_glob, matches};
 pub use ethtool::{Channels, Device, device};
-pub use list::{Error, list};
+pub use list::{Error, ethernet_addresses, list};
 pub use netdev::{XdpFeatures, xdp_features};
 pub use stacked::{advice, not_ethernet, why_unfit};
 pub use tags::hides_tags;

@@ -7,6 +7,7 @@ pub mod interface;
 pub mod path_text;
 pub mod pattern;
 pub mod printable;
+pub mod quantity;
 pub mod shell;
 
 pub use interface::InterfaceName;

@@ -10,7 +10,7 @@ use clap::Args;
 use crate::config::{self, Disk};
 use crate::timestamp::Timestamp;
 
-use super::{Exit, Failure, Places, in_force, output};
+use super::{Exit, Failure, Paths, in_force, output};
 use report::Report;
 
 /// Show what a file would change against what is in force
@@ -36,11 +36,11 @@ pub(super) struct Diff {
 }
 
 impl Diff {
-    pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
-        let path = self.file.as_deref().unwrap_or(places.config());
+    pub(super) fn run(self, paths: &Paths) -> Result<Exit, Failure> {
+        let path = self.file.as_deref().unwrap_or(paths.config());
         let after = config::load(path, &Disk)?;
         output::note(&after.notes);
-        let in_force = in_force::read(places)?;
+        let in_force = in_force::read(paths)?;
         let before = in_force
             .configuration
             .map_err(|unknown| Failure::failed(unknown.to_string()))?;

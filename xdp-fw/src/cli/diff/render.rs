@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::units::grouped;
 use crate::config::{ExpectationChange, KeyChange, RuleChange, SetChange};
-use crate::daemon::counted;
+use crate::names::quantity::counted;
+use crate::names::quantity::grouped;
 use crate::timestamp::Timestamp;
 
 use super::report::Report;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::{Failure, Places, block_on, output};
+use crate::cli::{Failure, Paths, block_on, output};
 use crate::config::{self, Disk, Loaded};
 use crate::explain::with_named;
 use crate::interfaces::{self, Interface};
@@ -23,14 +23,14 @@ impl Basis {
     /// Reads the file that was asked for; `None` if the question is about what is in force. `named`
     /// is an interface that must have an index, whether or not it exists.
     pub(super) fn read(
-        places: &Places,
+        paths: &Paths,
         host: bool,
         named: Option<&str>,
     ) -> Result<Option<Self>, Failure> {
-        if !host && !places.has_config() {
+        if !host && !paths.has_config() {
             return Ok(None);
         }
-        let path = places.config();
+        let path = paths.config();
         let loaded = config::load(path, &Disk)?;
         let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
         output::warn(&warnings);

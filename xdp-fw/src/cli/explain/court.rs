@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::cli::{Failure, Places, in_force};
+use crate::cli::{Failure, Paths, in_force};
 use crate::config::Config;
 use crate::daemon;
 use crate::datapath;
@@ -51,12 +51,12 @@ pub(super) struct Ingress {
 impl<'a> Court<'a> {
     pub(super) fn open(
         basis: Option<&'a Basis>,
-        places: &Places,
+        paths: &Paths,
         host: bool,
     ) -> Result<Self, Failure> {
         match basis {
             Some(basis) => Self::of_file(basis, host),
-            None => Self::in_force(places),
+            None => Self::in_force(paths),
         }
     }
 
@@ -78,10 +78,10 @@ impl<'a> Court<'a> {
         })
     }
 
-    fn in_force(places: &Places) -> Result<Self, Failure> {
-        let in_force = datapath::probe_in_force(&places.pin_dir)?;
-        let config = in_force::configuration(places, in_force.generation.config);
-        let (left_out, source) = daemon::left_out(&places.state_dir, in_force.generation.number);
+    fn in_force(paths: &Paths) -> Result<Self, Failure> {
+        let in_force = datapath::probe_in_force(&paths.pin_dir)?;
+        let config = in_force::configuration(paths, in_force.generation.config);
+        let (left_out, source) = daemon::left_out(&paths.state_dir, in_force.generation.number);
         let config = config.map(|loaded| {
             let mut config = loaded.config;
             left_out.apply(&mut config.sets);
@@ -96,7 +96,7 @@ impl<'a> Court<'a> {
             .into_iter()
             .map(|it| (it.index, it.name.into()))
             .collect();
-        let links = datapath::read_links(&places.pin_dir)?;
+        let links = datapath::read_links(&paths.pin_dir)?;
         let attached = links.into_iter().filter_map(|link| link.interface);
         let first = attached.min();
         let configured = config

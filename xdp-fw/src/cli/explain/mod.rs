@@ -19,7 +19,7 @@ use super::table::Audience;
 use crate::names::InterfaceName;
 use crate::names::printable::is_printable;
 
-use super::{Exit, Failure, Places, output, shown_name};
+use super::{Exit, Failure, Paths, output, shown_name};
 use basis::Basis;
 use court::Court;
 use report::Report;
@@ -28,9 +28,12 @@ use report::Report;
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true).args(["packet", "pcap"]))]
 #[command(after_help = "\
-Asks the program in the kernel that is in force, also with the daemon stopped, and counts nothing. \
-With --config it asks a private instance of that file, which is not in force; what is goes on. With \
---host it asks the same code built for the host, without privilege, over the configuration file.
+Runs the packet through the active program in the kernel, also with the daemon stopped, and counts \
+nothing. With --config it loads that file as a private program beside the active one. With --host it \
+runs the same code on the host, without privilege, over the configuration file.
+
+The answer is about packets that arrive on a filtered interface. xdp-fw does not filter what this host \
+sends: in a capture, such packets are marked `sent`.
 
 A packet is written like `tcp 203.0.113.9:40000 > 192.0.2.1:22 syn`, in quotes: see \
 docs/reference/packet-notation.md. A frame in hexadecimal is fine, too.
@@ -40,7 +43,7 @@ Examples:
   xdp-fw explain 'udp [2001:db8::1] > [2001:db8::2] fragment later in eth1'
   xdp-fw explain --config new.toml 'icmp 192.0.2.1 > 198.51.100.1 echo-request'
   xdp-fw explain --host --config ./new.toml 'gre 192.0.2.1 > 198.51.100.1'
-  tcpdump -i eth0 -c 100 -w - | xdp-fw explain --pcap -")]
+  tcpdump -i eth0 -Q in -c 100 -w - | xdp-fw explain --pcap -")]
 pub(super) struct Explain {
     /// The packet, or a frame in hexadecimal
     packet: Vec<String>,
@@ -51,7 +54,7 @@ pub(super) struct Explain {
     /// filtered]
     #[arg(long, value_name = "NAME", value_parser = OsStringValueParser::new().map(|name| shown_name(&name)))]
     interface: Option<InterfaceName>,
-    /// Ask the host build of the policy core, not the kernel
+    /// Run on the host, not in the kernel
     #[arg(long)]
     host: bool,
     /// One JSON document (with --pcap, one a line, the totals last)
@@ -60,7 +63,7 @@ pub(super) struct Explain {
 }
 
 impl Explain {
-    pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
+    pub(super) fn run(self, paths: &Paths) -> Result<Exit, Failure> {
         let packet = match &self.pcap {
             Some(_) => None,
             None => Some(self.packet()?),
@@ -69,8 +72,8 @@ impl Explain {
             .as_ref()
             .and_then(|packet| packet.interface.as_deref());
         let named = named.or(self.interface.as_deref());
-        let basis = Basis::read(places, self.host, named)?;
-        let mut court = Court::open(basis.as_ref(), places, self.host)?;
+        let basis = Basis::read(paths, self.host, named)?;
+        let mut court = Court::open(basis.as_ref(), paths, self.host)?;
         match (packet, &self.pcap) {
             (Some(packet), _) => self.one(&mut court, &packet),
             (None, Some(file)) => replay::run(&self, &mut court, file),

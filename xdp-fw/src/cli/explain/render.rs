@@ -16,7 +16,9 @@ pub(super) fn text(report: &Report, audience: Audience) -> String {
     let mut text = String::new();
     line(&mut text, width, "verdict", &verdict(report));
     let reason = report.reason.unwrap_or("unknown to this version");
-    if let Some(meaning) = report.meaning.filter(|_| report.rule.is_none()) {
+    // The verdict says it where the default decides.
+    let is_said = report.rule.is_some() || report.reason == Some("default");
+    if let Some(meaning) = report.meaning.filter(|_| !is_said) {
         let reason = [Some(reason), report.essential].into_iter().flatten();
         let reason = reason.collect::<Vec<_>>().join(" ");
         line(&mut text, width, "reason", &format!("{reason}: {meaning}"));
@@ -68,10 +70,13 @@ fn interface(interface: &Interface) -> String {
     match (&interface.name, interface.known) {
         (Some(name), true) => format!("{name} ({})", interface.why),
         (Some(name), false) => {
-            format!("{name}, which is not there: judged as one that no rule names")
+            format!("{name} does not exist on this host: judged as an interface that no rule names")
         }
-        (None, true) => format!("one of another network namespace ({})", interface.why),
-        (None, false) => format!("one that no rule names ({})", interface.why),
+        (None, true) => format!(
+            "an interface of another network namespace ({})",
+            interface.why
+        ),
+        (None, false) => "no interface is filtered: this host passes the packet".to_owned(),
     }
 }
 

@@ -8,10 +8,12 @@ use serde_json::json;
 use xdp_fw_common::Verdict;
 
 use crate::cli::table::{self, Audience};
-use crate::cli::units::{self, grouped};
-use crate::cli::{Exit, Failure, output};
-use crate::daemon::counted;
+use crate::cli::units;
+use crate::cli::{Exit, Failure, block_on, output};
 use crate::explain::Judgement;
+use crate::interfaces;
+use crate::names::quantity::counted;
+use crate::names::quantity::grouped;
 use crate::packet::capture::{Capture, Captured};
 use crate::packet::{FRAME_MIN, printed};
 
@@ -25,11 +27,13 @@ use super::report::JudgedBy;
 pub(super) struct Totals {
     /// By what decided, in the order of first appearance: rules by name, reasons in brackets.
     rows: Vec<Total>,
-    places: BTreeMap<(String, Verdict), usize>,
+    paths: BTreeMap<(String, Verdict), usize>,
     /// Packets of which the capture has only the beginning.
     cut: u64,
     /// Frames that are shorter than an Ethernet header.
     short: u64,
+    /// Frames that this host sent.
+    sent: u64,
 }
 
 /// What one rule or reason decided.
@@ -46,6 +50,7 @@ struct Total {
 pub(super) fn run(asked: &Explain, court: &mut Court<'_>, file: &Path) -> Result<Exit, Failure> {
     let capture = Capture::open(file).map_err(|error| Failure::failed(error.to_string()))?;
     let audience = Audience::of_output();
+    let own = block_on(interfaces::ethernet_addresses())??;
     let mut totals = Totals::default();
     let mut damage = None;
     for captured in capture {
@@ -67,17 +72,25 @@ pub(super) fn run(asked: &Explain, court: &mut Court<'_>, file: &Path) -> Result
             .filter(|name| court.knows(name));
         let ingress = court.ingress(asked.interface.as_deref().or(named));
         let judgement = court.judge(&captured.frame, ingress.index)?;
-        totals.add(&captured, &judgement);
-        if asked.json {
-            output::json(&as_json(&captured, &judgement, ingress.name.as_deref()))?;
+        let sent = own.iter().any(|own| captured.frame.get(6..12) == Some(own));
+        if sent {
+            totals.sent += 1;
         } else {
-            output::print(&line(&captured, &judgement, audience))?;
+            totals.add(&captured, &judgement);
+        }
+        if asked.json {
+            let name = ingress.name.as_deref();
+            output::json(&as_json(&captured, &judgement, name, sent))?;
+        } else {
+            let judgement = (!sent).then_some(&judgement);
+            output::print(&line(&captured, judgement, audience))?;
         }
     }
     if asked.json {
         let by = JudgedBy::of(&court.by);
         output::json(&json!({
-            "totals": totals.rows, "cut": totals.cut, "short": totals.short, "judged_by": by,
+            "totals": totals.rows, "cut": totals.cut, "short": totals.short, "sent": totals.sent,
+            "judged_by": by,
         }))?;
     } else {
         let by = render::judged_by(&JudgedBy::of(&court.by));
@@ -87,10 +100,11 @@ pub(super) fn run(asked: &Explain, court: &mut Court<'_>, file: &Path) -> Result
             .as_deref()
             .unwrap_or("no interface of a rule");
         let end = format!(
-            "judged by {by}\nin by {name} ({}), unless the capture says another\n",
+            "judged by {by}\narriving on {name} ({}), unless the capture names another interface\n",
             interface.why
         );
-        output::print(&(totals.text(audience) + &end))?;
+        output::print_painted(&totals.text(audience))?;
+        output::print(&end)?;
     }
     damage.map_or(Ok(Exit::Ok), Err)
 }
@@ -106,15 +120,19 @@ fn decided_by(judgement: &Judgement) -> String {
         .unwrap_or_else(|| format!("({reason})"))
 }
 
-/// Number, verdict, what decided, and as much of the packet as a line takes.
-pub(super) fn line(captured: &Captured, judgement: &Judgement, audience: Audience) -> String {
+/// Number, verdict, what decided, and as much of the packet as a line takes; no judgement for what
+/// this host sent.
+pub(super) fn line(
+    captured: &Captured,
+    judgement: Option<&Judgement>,
+    audience: Audience,
+) -> String {
     let packet = printed(&captured.frame).brief;
-    let by = decided_by(judgement);
-    let head = format!(
-        "{:>6} {:<4} {by:<20}",
-        captured.number,
-        judgement.verdict.name()
-    );
+    let (verdict, by) = match judgement {
+        Some(judgement) => (judgement.verdict.name(), decided_by(judgement)),
+        None => ("sent", "(not filtered)".to_owned()),
+    };
+    let head = format!("{:>6} {verdict:<4} {by:<20}", captured.number);
     let text = format!("{head} {packet}");
     let width = match audience {
         Audience::Terminal(width) => usize::from(width),
@@ -131,6 +149,7 @@ fn as_json(
     captured: &Captured,
     judgement: &Judgement,
     interface: Option<&str>,
+    sent: bool,
 ) -> serde_json::Value {
     let packet = printed(&captured.frame);
     json!({
@@ -144,13 +163,14 @@ fn as_json(
         "reason": judgement.reason.map(xdp_fw_common::Reason::name),
         "essential": judgement.essential.map(xdp_fw_common::Essential::name),
         "rule": judgement.rule,
+        "sent": sent,
     })
 }
 
 impl Totals {
     pub(super) fn add(&mut self, captured: &Captured, judgement: &Judgement) {
         let key = (decided_by(judgement), judgement.verdict);
-        let place = *self.places.entry(key).or_insert_with(|| {
+        let place = *self.paths.entry(key).or_insert_with(|| {
             self.rows.push(Total {
                 rule: judgement.rule.clone(),
                 reason: judgement.reason.map(xdp_fw_common::Reason::name),
@@ -187,6 +207,10 @@ impl Totals {
             text += &format!(
                 "of {packets} the capture has only the beginning: the rest counts as zeros\n"
             );
+        }
+        if self.sent > 0 {
+            let packets = counted(self.sent, "packet");
+            text += &format!("{packets} sent by this host: xdp-fw filters what arrives\n");
         }
         if self.short > 0 {
             let frames = counted(self.short, "frame");

@@ -150,8 +150,17 @@ fn a_capture_is_a_line_per_packet_then_totals() {
         };
         let judgement: Judgement = court.judge(&captured.frame, 2).unwrap();
         totals.add(&captured, &judgement);
-        told += &line(&captured, &judgement, Audience::Terminal(80));
+        told += &line(&captured, Some(&judgement), Audience::Terminal(80));
     }
+    let sent = Captured {
+        number: 7,
+        captured: 64,
+        frame: packet::parse("udp 192.0.2.1:1 > 198.51.100.1:2")
+            .unwrap()
+            .frame,
+        interface: None,
+    };
+    told += &line(&sent, None, Audience::Terminal(80));
     told += &totals.text(Audience::Terminal(80));
     insta::assert_snapshot!(told);
 }

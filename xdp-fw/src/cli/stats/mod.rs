@@ -11,7 +11,7 @@ use clap::Args;
 use crate::{datapath, interfaces};
 
 use super::table::Audience;
-use super::{Exit, Failure, Places, block_on, output};
+use super::{Exit, Failure, Paths, block_on, output};
 use crate::timestamp::Timestamp;
 use report::Report;
 
@@ -21,10 +21,11 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Show what each rule has counted, then totals by reason
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads the kernel alone: it works with the daemon stopped. Rules are in the order of the file. A \
-packet is counted once: by the rule that decided, by the default, or by a reason (malformed packets, \
+Reads the kernel, so it works with the daemon stopped. Rules stand in file order. Each packet is \
+counted once: by the rule that decided, by `default_action`, or by a reason (malformed packets, \
 essentials such as ARP and neighbour discovery, frames that are not IP). Counters belong to a rule's \
-name; they survive reloads and restarts.
+name, and continue over reloads and restarts. On a terminal, long names are cut (`…`); a pipe gets \
+them whole.
 
 Examples:
   xdp-fw stats
@@ -43,17 +44,17 @@ pub(super) struct Stats {
 }
 
 impl Stats {
-    pub(super) fn run(self, places: &Places) -> Result<Exit, Failure> {
+    pub(super) fn run(self, paths: &Paths) -> Result<Exit, Failure> {
         let audience = Audience::of_output();
         loop {
-            let report = self.read(places)?;
+            let report = self.read(paths)?;
             if self.json {
                 output::json(&report)?;
             } else {
                 if self.watch && matches!(audience, Audience::Terminal(_)) {
                     output::clear()?;
                 }
-                output::print(&self.text(&report, audience))?;
+                output::print_painted(&self.text(&report, audience))?;
             }
             if !self.watch {
                 return Ok(Exit::Ok);
@@ -62,8 +63,8 @@ impl Stats {
         }
     }
 
-    fn read(&self, places: &Places) -> Result<Report, Failure> {
-        let snapshot = datapath::read(&places.pin_dir)?;
+    fn read(&self, paths: &Paths) -> Result<Report, Failure> {
+        let snapshot = datapath::read(&paths.pin_dir)?;
         let interfaces = block_on(interfaces::list())??;
         let mut report = Report::of(&snapshot, &interfaces);
         if let Some(name) = &self.rule {

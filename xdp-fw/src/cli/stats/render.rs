@@ -3,7 +3,9 @@
 use xdp_fw_common::{Reason, Verdict};
 
 use crate::cli::table::{self, Audience};
-use crate::cli::units::{self, grouped};
+use crate::cli::units;
+use crate::names::printable;
+use crate::names::quantity::grouped;
 use crate::timestamp::Timestamp;
 
 use super::report::{Counted, Report};
@@ -18,12 +20,8 @@ pub(super) fn all(report: &Report, audience: Audience, now: Timestamp) -> String
         now,
     ));
     for reason in report.reasons.iter().filter(|row| row.counted.packets > 0) {
-        rows.push(row(
-            &told(reason.reason),
-            reason.verdict,
-            reason.counted,
-            now,
-        ));
+        let name = label(reason.reason);
+        rows.push(row(&name, reason.verdict, reason.counted, now));
         if reason.reason == Reason::Essential {
             rows.extend(kinds(report, now));
         }
@@ -73,9 +71,11 @@ fn row(name: &str, action: &str, counted: Counted, now: Timestamp) -> [String; 5
 }
 
 /// In parentheses, which no rule's name has.
-fn told(reason: Reason) -> String {
+fn label(reason: Reason) -> String {
     match reason {
-        Reason::Rule => "(rules that are gone)".to_owned(),
+        Reason::Rule => "(removed rules)".to_owned(),
+        // Under the other action, which `default_action` had before.
+        Reason::Default => "(default, earlier)".to_owned(),
         reason => format!("({})", reason.name()),
     }
 }
@@ -97,13 +97,15 @@ fn totals(report: &Report) -> String {
 
 fn interfaces(report: &Report) -> String {
     if report.interfaces.is_empty() {
-        return "on no interface\n".to_owned();
+        return "on no interface: nothing is filtered\n".to_owned();
     }
     let names = report.interfaces.iter().map(|interface| {
         let mode = interface.mode.unwrap_or("in another network namespace");
         format!("{} ({mode})", interface.name)
     });
-    format!("on {}\n", names.collect::<Vec<_>>().join(", "))
+    let names = names.collect::<Vec<_>>().join(", ");
+    // What others have named; the rest of the text has passed the table.
+    format!("on {}\n", printable(&names))
 }
 
 #[cfg(test)]
@@ -142,6 +144,9 @@ mod tests {
     fn nothing_attached_is_said() {
         let mut report = report();
         report.interfaces.clear();
-        assert!(all(&report, Audience::Pipe, now().into()).ends_with("\non no interface\n"));
+        assert!(
+            all(&report, Audience::Pipe, now().into())
+                .ends_with("\non no interface: nothing is filtered\n")
+        );
     }
 }
