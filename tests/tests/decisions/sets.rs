@@ -107,7 +107,7 @@ fn an_island_in_a_hole_is_still_in_the_hole() {
         for list in lists(nest) {
             let from = config([drop("listed").source(&list)]);
             let to = config([drop("listed").destination(&list)]);
-            let mut courts = [from, to].map(|config| KernelVsOracle::of(with_sets(nest, config)));
+            let mut evaluators = [from, to].map(|config| KernelVsOracle::of(with_sets(nest, config)));
             for (addresses, expected) in [
                 (nest.in_wide, "drop by rule listed"),
                 (nest.in_hole, "pass by default"),
@@ -115,7 +115,7 @@ fn an_island_in_a_hole_is_still_in_the_hole() {
                 (nest.outside, "pass by default"),
             ] {
                 for address in addresses {
-                    for (evaluator, frame) in courts.iter_mut().zip(from_and_to(address)) {
+                    for (evaluator, frame) in evaluators.iter_mut().zip(from_and_to(address)) {
                         let row = format!("{list:?} of {address}");
                         assert_eq!(evaluator.judge(&frame, &row), expected, "{row}");
                     }
