@@ -6,16 +6,19 @@ use std::cell::Cell;
 use std::fmt;
 
 use xdp_fw::config::{Action, Config};
-use xdp_fw::policy::{HostTables, Leaves, Policy, Tables, compile_with};
+use xdp_fw::policy::{HostTables, Tables};
 use xdp_fw_common::{Essential, Ingress, Reason, Verdict, decide};
 
 use crate::generate::INTERFACES;
 use crate::oracle;
+use crate::shapes::TableShape;
 
 /// Tables of a configuration, and how its rules are called.
 pub struct Compiled {
     /// What the datapath takes.
     pub tables: Tables,
+    /// What was asked for, for the message of a failing test.
+    pub shape: TableShape,
 }
 
 /// What was said of a frame: by kernel, host build or oracle, in the same words.
@@ -45,48 +48,19 @@ impl fmt::Display for Said {
     }
 }
 
-/// `XDP_FW_TEST_TABLES=nodes` puts all prefixes into nodes of tries; `hash` puts as many as it can
-/// into hashes.
-fn leaves() -> Leaves {
-    let all = |lengths| Leaves {
-        v4: lengths,
-        v6: lengths,
-    };
-    match std::env::var("XDP_FW_TEST_TABLES").as_deref() {
-        Ok("nodes") => all(0),
-        Ok("hash") => all(usize::MAX),
-        Ok(other) => panic!("XDP_FW_TEST_TABLES={other}: nodes and hash are what can be forced"),
-        Err(_) => Leaves::default(),
-    }
-}
-
-/// Whether there are no rows of single words, however few rules there are: `XDP_FW_TEST_ROWS=long`.
-///
-/// # Panics
-/// Where something else is asked for.
-#[must_use]
-pub fn rows_are_long() -> bool {
-    match std::env::var("XDP_FW_TEST_ROWS").as_deref() {
-        Ok("long") => true,
-        Ok(other) => panic!("XDP_FW_TEST_ROWS={other}: long is what there is"),
-        Err(_) => false,
-    }
-}
-
-fn with_rows(mut tables: Tables) -> Tables {
-    if rows_are_long() {
-        tables.settings.short = 0;
-    }
-    tables
-}
-
 impl Compiled {
-    /// Compiles a configuration for the interfaces of [`INTERFACES`].
+    /// Compiles a configuration for the interfaces of [`INTERFACES`], as the product does.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let tables = compile_with(&Policy::from_config(config), &interfaces(), leaves());
+        Self::shaped(config, TableShape::AsCompiled)
+    }
+
+    /// The same, with tables of a shape.
+    #[must_use]
+    pub fn shaped(config: &Config, shape: TableShape) -> Self {
         Self {
-            tables: with_rows(tables.expect("the configuration compiles")),
+            tables: shape.compile(config, &interfaces()),
+            shape,
         }
     }
 

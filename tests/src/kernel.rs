@@ -16,6 +16,7 @@ use xdp_fw::config::Config;
 use xdp_fw::datapath::{self, Datapath, Prepared, Probe};
 
 use crate::compiled::{Compiled, INGRESS, Said, index_of};
+use crate::shapes::TableShape;
 use xdp_fw_common::{Dimension, Essential, Verdict};
 
 /// A pin directory of one test, unloaded and removed at its end.
@@ -85,7 +86,7 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Compiles and loads a configuration.
+    /// Compiles and loads a configuration as the product does.
     #[must_use]
     pub fn load(config: &Config) -> Self {
         Self::of(Rc::new(Compiled::new(config)))
@@ -117,6 +118,12 @@ impl Kernel {
         })
     }
 
+    /// The shape of its tables.
+    #[must_use]
+    pub fn shape(&self) -> TableShape {
+        self.compiled.shape
+    }
+
     /// What the kernel would do with a frame of at least 14 bytes that came in by `interface`: what
     /// the probe says, which must be what the filter does.
     pub fn judge(&mut self, interface: &str, frame: &[u8]) -> Said {
@@ -133,7 +140,8 @@ impl Kernel {
         let said = self.ask(interface, frame, first_buffer);
         if interface == INGRESS || !self.knows_interfaces() {
             let done = self.run_filter(frame, first_buffer);
-            assert_eq!(done, said.verdict, "the filter's, and the probe's: {said}");
+            let shape = self.shape();
+            assert_eq!(done, said.verdict, "filter and probe, {shape:?}: {said}");
         }
         said
     }

@@ -1,22 +1,22 @@
-//! Kernel and oracle over one configuration, asked together: a frame has one fate or the test
-//! fails.
+//! Kernel and oracle over one configuration, asked together: a frame has one fate, whatever shape
+//! the kernel's tables have, or the test fails.
 
 use xdp_fw::config::{Action, Config};
 
 use crate::compiled::{INGRESS, Said};
-use crate::kernel::Kernel;
+use crate::shapes::EveryShape;
 
 /// A configuration in the kernel and in the oracle.
 pub struct KernelVsOracle {
     config: Config,
-    kernel: Kernel,
+    kernel: EveryShape,
 }
 
 impl KernelVsOracle {
     /// Loads the configuration.
     #[must_use]
     pub fn of(config: Config) -> Self {
-        let kernel = Kernel::load(&config);
+        let kernel = EveryShape::load(&config);
         Self { config, kernel }
     }
 

@@ -27,6 +27,7 @@ pub mod netns;
 pub mod oracle;
 pub mod packet;
 pub mod ruleset;
+pub mod shapes;
 pub mod stream;
 pub mod two_hosts;
 pub mod veth;

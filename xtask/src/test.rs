@@ -28,29 +28,6 @@ use crate::{
 /// The package whose tests need root.
 const PRIVILEGED: &str = "xdp-fw-tests";
 
-/// The tests of decisions, which are right whatever shape the address tables have.
-const DECISIONS: &str = "binary(decisions) & test(/^(acceptance|buffers|counters|criteria|kernel_oracle|parsing|reasons|sets)::/)";
-
-/// What small policies do not have by themselves, and how it is forced, with fewer of the random
-/// policies: all prefixes in nodes, with the rows of large policies; all that can be in a hash.
-const FORCED: [(&str, &[(&str, &str)]); 2] = [
-    (
-        "nodes",
-        &[
-            ("XDP_FW_TEST_ROWS", "long"),
-            ("XDP_FW_TEST_TABLES", "nodes"),
-            ("XDP_FW_ORACLE_CONFIGS", "8"),
-        ],
-    ),
-    (
-        "hash",
-        &[
-            ("XDP_FW_TEST_TABLES", "hash"),
-            ("XDP_FW_ORACLE_CONFIGS", "8"),
-        ],
-    ),
-];
-
 /// Where the privileged tests find the daemon.
 const DAEMON: &str = "XDP_FW_BIN";
 
@@ -94,10 +71,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if let Some(built) = built {
         stages.run("unit", || tests.unit(&built));
         stages.run("documentation", || tests.documentation());
-        stages.run("privileged", || tests.privileged(&built, "all()", &[]));
-        for (name, settings) in FORCED {
-            stages.run(name, || tests.privileged(&built, DECISIONS, settings));
-        }
+        stages.run("privileged", || tests.privileged(&built));
     }
     stages.finish(!arguments.filter.is_empty())
 }
@@ -184,24 +158,13 @@ impl Tests<'_> {
         outcome_of(&mut cargo)
     }
 
-    fn privileged(
-        &self,
-        built: &Built,
-        set: &str,
-        settings: &[(&str, &str)],
-    ) -> Result<Outcome<()>> {
+    fn privileged(&self, built: &Built) -> Result<Outcome<()>> {
         // sudo clears the environment and has a search path of its own.
         let mut command = self.privilege.command("env");
         command.current_dir(self.workspace.root());
         command.args(self.environment(&built.daemon)?);
-        command.args(
-            settings
-                .iter()
-                .map(|(name, value)| format!("{name}={value}")),
-        );
         command.arg("cargo-nextest");
-        let set = format!("package({PRIVILEGED}) & ({set})");
-        self.choose(&mut command, built, &set);
+        self.choose(&mut command, built, &format!("package({PRIVILEGED})"));
         outcome_of(&mut command)
     }
 

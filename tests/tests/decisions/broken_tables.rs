@@ -11,6 +11,7 @@ use xdp_fw_tests::compiled::{Compiled, INGRESS};
 use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::packet::{eth, ipv4, tcp};
 use xdp_fw_tests::ruleset::{Criteria as _, config, pass};
+use xdp_fw_tests::shapes::TableShape;
 
 /// Rules that pass as the default does: dropped is only what is broken.
 fn policy(rules: impl IntoIterator<Item = Rule>) -> Config {
@@ -52,7 +53,10 @@ fn policies() -> [(&'static str, Tables); 4] {
 /// What filter, probe and host do with a packet to port 22 from the list.
 fn judged(entry_point: &str, tables: Tables) -> Vec<String> {
     let frame = (eth() / ipv4("192.0.2.1", "198.51.100.1") / tcp(40_000, 22)).bytes();
-    let mut kernel = Kernel::of(Rc::new(Compiled { tables }));
+    let mut kernel = Kernel::of(Rc::new(Compiled {
+        tables,
+        shape: TableShape::AsCompiled,
+    }));
     assert_eq!(kernel.entry_point(), entry_point);
     let filter = kernel.run_filter(&frame, None);
     let probe = kernel.ask(INGRESS, &frame, None);

@@ -4,12 +4,12 @@
 use xdp_fw::config::{Action, Config};
 use xdp_fw_tests::compiled::{INGRESS, Said};
 use xdp_fw_tests::encapsulations::{DENIED_V4, DENIED_V6, HOST_V4, HOST_V6, links};
-use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::packet::{
     Layer as _, Packet, ah, destination_options, eth, fragment6, hop_by_hop, icmp, icmpv6, ipv4,
     ipv6, pad, pad_to, payload, payload_bytes, protocol, qinq, routing, tcp, udp, vlan,
 };
 use xdp_fw_tests::ruleset::{Criteria, config, drop, pass};
+use xdp_fw_tests::shapes::EveryShape;
 
 /// A frame as the kernel's test run takes it has at least an Ethernet header.
 const FRAME_MIN: usize = 14;
@@ -46,14 +46,14 @@ fn far() -> Packet {
     destination_options().size(2048) / routing().size(2048)
 }
 
-fn judge(kernel: &mut Kernel, packet: &Packet) -> String {
+fn judge(kernel: &mut EveryShape, packet: &Packet) -> String {
     kernel.judge(INGRESS, &packet.bytes()).to_string()
 }
 
 #[test]
 fn ports_beyond_the_first_buffer_are_read() {
     for (config, verdict) in [(drops_web(), "drop"), (passes_web(), "pass")] {
-        let mut kernel = Kernel::load(&config);
+        let mut kernel = EveryShape::load(&config);
         for (name, link) in links() {
             let headers = link / v6() / far() / web();
             let rest = 9000 - headers.bytes().len();
@@ -69,7 +69,7 @@ fn eight_extension_headers_of_full_size_hide_nothing() {
     let frame = (eth() / qinq(5) / vlan(7) / chain / web()).bytes();
     assert!(frame.len() > 16_384);
     for (config, verdict) in [(drops_web(), "drop"), (passes_web(), "pass")] {
-        let mut kernel = Kernel::load(&config);
+        let mut kernel = EveryShape::load(&config);
         let said = kernel.judge(INGRESS, &frame).to_string();
         assert_eq!(said, format!("{verdict} by rule web"));
     }
@@ -117,7 +117,7 @@ fn every_split_of_a_packet_between_buffers_reads_the_same() {
         ),
     ];
     for (config, expected) in configs {
-        let mut kernel = Kernel::load(&config);
+        let mut kernel = EveryShape::load(&config);
         for (name, packet) in shapes() {
             // Long enough for every split to leave something behind.
             let frame = (packet / payload(100)).bytes();
@@ -131,7 +131,7 @@ fn every_split_of_a_packet_between_buffers_reads_the_same() {
 
 #[test]
 fn splits_around_far_headers_read_the_same() {
-    let mut kernel = Kernel::load(&drops_web());
+    let mut kernel = EveryShape::load(&drops_web());
     let frame = (eth() / v6() / far() / web() / payload(3000)).bytes();
     for split in [14, 54, 55, 56, 62, 2100, 2101, 2102, 2103, 3000, 3500] {
         let said = kernel.judge_split(INGRESS, &frame, Some(split)).to_string();
@@ -144,7 +144,7 @@ fn splits_around_far_headers_read_the_same() {
 
 #[test]
 fn a_frame_of_64_kib_is_judged_and_counted_whole() {
-    let mut kernel = Kernel::load(&drops_web());
+    let mut kernel = EveryShape::load(&drops_web());
     for (name, packet) in [
         ("IPv4", eth() / v4() / web() / payload(IP_MAX - 60)),
         (
@@ -210,7 +210,7 @@ fn padding_that_looks_like_a_port_is_no_port() {
         ])
     };
     for (config, expected) in [(drops, "pass by default"), (passes, "drop by default")] {
-        let mut kernel = Kernel::load(&config);
+        let mut kernel = EveryShape::load(&config);
         for (name, packet) in completed_by_padding() {
             assert_eq!(judge(&mut kernel, &packet), expected, "{name}");
         }
@@ -219,7 +219,7 @@ fn padding_that_looks_like_a_port_is_no_port() {
 
 #[test]
 fn padding_completes_no_essential_and_no_extension_header() {
-    let mut kernel = Kernel::load(&Config {
+    let mut kernel = EveryShape::load(&Config {
         default_action: Action::Drop,
         ..config([])
     });
@@ -298,7 +298,7 @@ fn denies() -> Config {
 
 #[test]
 fn no_truncation_of_a_denied_packet_passes() {
-    let mut kernel = Kernel::load(&denies());
+    let mut kernel = EveryShape::load(&denies());
     every_truncation(|row, frame| {
         let said = kernel.judge(INGRESS, frame);
         assert_eq!(said, Said::by_oracle(&denies(), INGRESS, frame).0, "{row}");
@@ -313,7 +313,7 @@ fn a_truncation_is_judged_by_address_as_long_as_one_is_there() {
         malformed: Action::Pass,
         ..denies()
     };
-    let mut kernel = Kernel::load(&config);
+    let mut kernel = EveryShape::load(&config);
     every_truncation(|row, frame| {
         let said = kernel.judge(INGRESS, frame);
         assert_eq!(said, Said::by_oracle(&config, INGRESS, frame).0, "{row}");
@@ -326,7 +326,7 @@ fn a_truncation_is_judged_by_address_as_long_as_one_is_there() {
 
 #[test]
 fn a_truncation_in_two_buffers_is_judged_like_one_in_one() {
-    let mut kernel = Kernel::load(&denies());
+    let mut kernel = EveryShape::load(&denies());
     every_truncation(|row, frame| {
         let split = FRAME_MIN.midpoint(frame.len());
         if split < frame.len() {
@@ -343,7 +343,7 @@ fn a_truncation_in_two_buffers_is_judged_like_one_in_one() {
 /// Shorter frames than the kernel's test run takes: the same core, compiled for the host.
 #[test]
 fn a_frame_without_an_ethernet_header_is_dropped() {
-    let kernel = Kernel::load(&denies());
+    let kernel = EveryShape::load(&denies());
     let frame = (eth() / v4() / web()).bytes();
     for length in 0..FRAME_MIN {
         let said = kernel
@@ -360,7 +360,7 @@ fn an_ip_length_of_zero_is_the_frames_only_where_no_field_can_say_it() {
     let v4 = || ipv4(DENIED_V4, HOST_V4).total_length(0);
     let v6 = || ipv6(DENIED_V6, HOST_V6).payload_length(0);
     let config = config([drop("long").protocol("6").length("65535")]);
-    let mut kernel = Kernel::load(&config);
+    let mut kernel = EveryShape::load(&config);
     for (name, link) in links() {
         let head = link.bytes().len();
         for (packet, length, expected) in [

@@ -11,10 +11,11 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use xdp_fw::config::{Action, Config};
 use xdp_fw::datapath::{AttachMode, Datapath};
-use xdp_fw::policy::{Policy, compile};
 use xdp_fw_tests::compiled::Said;
 use xdp_fw_tests::generate;
+use xdp_fw_tests::in_every_shape;
 use xdp_fw_tests::kernel::{PinDirectory, counted};
+use xdp_fw_tests::shapes::TableShape;
 use xdp_fw_tests::two_hosts::{EDGE_DEVICE, Hosts};
 
 /// Rule sets, each on a pin directory of its own.
@@ -46,7 +47,7 @@ fn expected(config: &Config, frames: &[Vec<u8>], markers: u32) -> Counts {
 
 /// Puts a configuration into force on a cable, sends frames, and compares what was counted. Gives
 /// what the oracle says of them.
-fn exchange(hosts: &Hosts, config: &Config, runner: &mut TestRunner) -> Counts {
+fn exchange(hosts: &Hosts, config: &Config, shape: TableShape, runner: &mut TestRunner) -> Counts {
     let frames: Vec<Vec<u8>> = (0..FRAMES)
         .map(|_| sample(&generate::packet(), runner).bytes())
         .filter(|frame| SIZES.contains(&frame.len()))
@@ -56,7 +57,7 @@ fn exchange(hosts: &Hosts, config: &Config, runner: &mut TestRunner) -> Counts {
     let mut datapath = hosts.edge.within(|| {
         let index = if_nametoindex(EDGE_DEVICE).unwrap();
         let interfaces = [(index, EDGE_DEVICE.to_owned())];
-        let tables = compile(&Policy::from_config(config), &interfaces).unwrap();
+        let tables = shape.compile(config, &interfaces);
         let mut datapath = Datapath::open(pins.path()).unwrap();
         let prepared = datapath.prepare(&tables, [0; 32]).unwrap();
         datapath.commit(prepared).unwrap();
@@ -82,15 +83,20 @@ fn with_markers(config: Config) -> Config {
     }
 }
 
-#[test]
-fn every_rule_in_force_counts_what_the_oracle_says_shadow_rules_apart() {
+in_every_shape! {
+    every_rule_counts_what_the_oracle_says,
+    filters_for_simple_policies_count_what_the_oracle_says,
+}
+
+/// Shadow rules apart.
+fn every_rule_counts_what_the_oracle_says(shape: TableShape) {
     let hosts = Hosts::new("counters");
     let _cable = hosts.cable(1500);
     let mut runner = TestRunner::deterministic();
     let mut shadowed = 0;
     for _ in 0..RULE_SETS {
         let config = with_markers(sample(&generate::config(), &mut runner));
-        let expected = exchange(&hosts, &config, &mut runner);
+        let expected = exchange(&hosts, &config, shape, &mut runner);
         let is_shadow = |name: &str| {
             config
                 .rules
@@ -102,8 +108,8 @@ fn every_rule_in_force_counts_what_the_oracle_says_shadow_rules_apart() {
     assert!(shadowed >= 3, "{shadowed} shadow rules counted anything");
 }
 
-#[test]
-fn the_filters_for_simple_policies_count_what_the_oracle_says_be_rules_few_or_many() {
+/// Be the rules few or many.
+fn filters_for_simple_policies_count_what_the_oracle_says(shape: TableShape) {
     let hosts = Hosts::new("counters-basic");
     let _cable = hosts.cable(1500);
     let mut runner = TestRunner::deterministic();
@@ -114,7 +120,7 @@ fn the_filters_for_simple_policies_count_what_the_oracle_says_be_rules_few_or_ma
     ] {
         for _ in 0..RULE_SETS {
             let config = with_markers(generate::basic(sample(&strategy, &mut runner)));
-            let expected = exchange(&hosts, &config, &mut runner);
+            let expected = exchange(&hosts, &config, shape, &mut runner);
             let decided = expected.keys().filter(|name| name.starts_with("rule-"));
             *deciding.entry(rules).or_insert(0) += decided.count();
         }

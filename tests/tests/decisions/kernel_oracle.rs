@@ -21,9 +21,11 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config as Proptest, RngAlgorithm, TestRng, TestRunner};
 use xdp_fw::config::Config;
 use xdp_fw::config::print;
-use xdp_fw_tests::compiled::{self, Compiled, INGRESS, Said};
+use xdp_fw_tests::compiled::{Compiled, INGRESS, Said};
 use xdp_fw_tests::generate;
+use xdp_fw_tests::in_every_shape;
 use xdp_fw_tests::kernel::Kernel;
+use xdp_fw_tests::shapes::TableShape;
 
 /// Frames per rule set: loading one takes as long as some thousand frames.
 const FRAMES: usize = 1200;
@@ -55,8 +57,12 @@ fn arrival() -> impl Strategy<Value = Arrival> {
 }
 
 /// What host and kernel say otherwise than the oracle, if they do; else which filter it was.
-fn compare(config: &Config, arrivals: &[Arrival]) -> Result<&'static str, (Vec<Arrival>, String)> {
-    let compiled = Rc::new(Compiled::new(config));
+fn compare(
+    config: &Config,
+    shape: TableShape,
+    arrivals: &[Arrival],
+) -> Result<&'static str, (Vec<Arrival>, String)> {
+    let compiled = Rc::new(Compiled::shaped(config, shape));
     let host = compiled.host();
     let mut kernel = Kernel::of(Rc::clone(&compiled));
     let by_interface = kernel.knows_interfaces();
@@ -106,12 +112,12 @@ fn compare(config: &Config, arrivals: &[Arrival]) -> Result<&'static str, (Vec<A
 }
 
 /// Fails with as few rules and frames as still show the disagreement.
-fn fail(mut config: Config, mut arrivals: Vec<Arrival>, seed: u64) -> ! {
+fn fail(mut config: Config, shape: TableShape, mut arrivals: Vec<Arrival>, seed: u64) -> ! {
     while arrivals.len() > 1 {
         let (first, second) = arrivals.split_at(arrivals.len() / 2);
         let half = [first, second]
             .into_iter()
-            .find(|it| compare(&config, it).is_err());
+            .find(|it| compare(&config, shape, it).is_err());
         match half {
             Some(half) => arrivals = half.to_vec(),
             None => break,
@@ -122,13 +128,15 @@ fn fail(mut config: Config, mut arrivals: Vec<Arrival>, seed: u64) -> ! {
         index -= 1;
         let mut less = config.clone();
         less.rules.remove(index);
-        if compare(&less, &arrivals).is_err() {
+        if compare(&less, shape, &arrivals).is_err() {
             config = less;
         }
     }
-    let message = compare(&config, &arrivals).err().map(|found| found.1);
+    let message = compare(&config, shape, &arrivals)
+        .err()
+        .map(|found| found.1);
     panic!(
-        "{}\nseed {seed}\n{}\n{arrivals:02x?}",
+        "{}\nseed {seed}, {shape:?} tables\n{}\n{arrivals:02x?}",
         message.unwrap_or_else(|| "it did not happen again".to_owned()),
         print::config(&config)
     );
@@ -145,7 +153,12 @@ fn seed() -> u64 {
     repeated().unwrap_or_else(|| RandomState::new().hash_one(std::process::id()))
 }
 
-fn rule_sets(default: u64) -> u64 {
+/// How many rule sets a test tries: fewer in the shapes that the product would not choose.
+fn rule_sets(as_compiled: u64, shape: TableShape) -> u64 {
+    let default = match shape {
+        TableShape::AsCompiled => as_compiled,
+        TableShape::Nodes | TableShape::Hashes => as_compiled.min(8),
+    };
     let set = std::env::var("XDP_FW_ORACLE_CONFIGS").ok();
     set.map_or(default, |number| {
         number.parse().expect("XDP_FW_ORACLE_CONFIGS is a number")
@@ -168,7 +181,13 @@ fn sample<T>(strategy: &impl Strategy<Value = T>, runner: &mut TestRunner) -> T 
 }
 
 /// Fails if no rule set has the filter `entry_point`, unless one is repeated.
-fn run(configs: impl Strategy<Value = Config>, rule_sets: u64, entry_point: &str) {
+fn run(
+    configs: impl Strategy<Value = Config>,
+    shape: TableShape,
+    as_compiled: u64,
+    entry_point: &str,
+) {
+    let rule_sets = rule_sets(as_compiled, shape);
     let seed = seed();
     let arrivals = prop::collection::vec(arrival(), FRAMES);
     let mut pairs = 0;
@@ -178,9 +197,9 @@ fn run(configs: impl Strategy<Value = Config>, rule_sets: u64, entry_point: &str
         let mut runner = runner(seed);
         let config = sample(&configs, &mut runner);
         let arrivals = sample(&arrivals, &mut runner);
-        match compare(&config, &arrivals) {
+        match compare(&config, shape, &arrivals) {
             Ok(entry_point) => *met.entry(entry_point).or_default() += 1,
-            Err((arrivals, _)) => fail(config, arrivals, seed),
+            Err((arrivals, _)) => fail(config, shape, arrivals, seed),
         }
         let taken = |arrival: &&Arrival| arrival.frame.len() >= SHORTEST;
         pairs += arrivals.iter().filter(taken).count();
@@ -197,36 +216,38 @@ fn run(configs: impl Strategy<Value = Config>, rule_sets: u64, entry_point: &str
 mod kernel_host_and_oracle_agree {
     use super::*;
 
-    #[test]
-    fn over_random_rules_and_frames() {
-        run(generate::config(), rule_sets(32), "filter");
+    in_every_shape! {
+        over_random_rules_and_frames,
+        over_other_random_rules_and_frames,
+        over_hundreds_of_rules,
+        over_a_few_rules_for_the_simple_filters,
+        over_hundreds_of_rules_for_the_simple_filter,
     }
 
-    #[test]
-    fn over_other_random_rules_and_frames() {
-        run(generate::config(), rule_sets(32), "filter");
+    fn over_random_rules_and_frames(shape: TableShape) {
+        run(generate::config(), shape, 32, "filter");
     }
 
-    #[test]
-    fn over_hundreds_of_rules() {
-        run(generate::many_rules(), rule_sets(8), "filter");
+    fn over_other_random_rules_and_frames(shape: TableShape) {
+        run(generate::config(), shape, 32, "filter");
     }
 
-    #[test]
-    fn over_a_few_rules_on_addresses_protocol_and_ports() {
+    fn over_hundreds_of_rules(shape: TableShape) {
+        run(generate::many_rules(), shape, 8, "filter");
+    }
+
+    fn over_a_few_rules_for_the_simple_filters(shape: TableShape) {
         let configs = generate::few_rules().prop_map(generate::basic);
-        let entry_point = if compiled::rows_are_long() {
-            "filter_basic"
-        } else {
-            "filter_short"
+        let entry_point = match shape {
+            TableShape::Nodes => "filter_basic",
+            TableShape::AsCompiled | TableShape::Hashes => "filter_short",
         };
-        run(configs, rule_sets(10), entry_point);
+        run(configs, shape, 10, entry_point);
     }
 
-    #[test]
-    fn over_hundreds_of_rules_on_addresses_protocol_and_ports() {
+    fn over_hundreds_of_rules_for_the_simple_filter(shape: TableShape) {
         let configs = generate::many_rules().prop_map(generate::basic);
-        run(configs, rule_sets(8), "filter_basic");
+        run(configs, shape, 8, "filter_basic");
     }
 }
 

@@ -107,7 +107,8 @@ fn an_island_in_a_hole_is_still_in_the_hole() {
         for list in lists(nest) {
             let from = config([drop("listed").source(&list)]);
             let to = config([drop("listed").destination(&list)]);
-            let mut evaluators = [from, to].map(|config| KernelVsOracle::of(with_sets(nest, config)));
+            let mut evaluators =
+                [from, to].map(|config| KernelVsOracle::of(with_sets(nest, config)));
             for (addresses, expected) in [
                 (nest.in_wide, "drop by rule listed"),
                 (nest.in_hole, "pass by default"),

@@ -7,9 +7,9 @@ mod encapsulated;
 
 use xdp_fw::config::{Action, Config, Rule};
 use xdp_fw_tests::compiled::Said;
-use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::ruleset::{Criteria as _, config, drop, pass, sets};
+use xdp_fw_tests::shapes::EveryShape;
 
 use self::encapsulated::{Encapsulated, Facts, LINKS, all};
 
@@ -177,7 +177,7 @@ fn check(
     packets: &[Encapsulated],
     is_dropped: impl Fn(&Facts) -> bool,
 ) {
-    let mut kernel = Kernel::load(config);
+    let mut kernel = EveryShape::load(config);
     for packet in packets {
         let said = kernel.judge("test0", &packet.frame);
         let context = || format!("{kind} over {}: {:02x?}", packet.name, packet.frame);
@@ -252,7 +252,7 @@ fn essentials_survive_every_kind_of_deny_rule_behind_every_tag() {
             non_ip: Action::Drop,
             ..with_sets(config([criterion(drop("r"))]))
         };
-        let mut kernel = Kernel::load(&config);
+        let mut kernel = EveryShape::load(&config);
         for (link, _, tags) in LINKS {
             for packet in &essentials {
                 let said = kernel.judge("test0", &(tags() / packet.clone()).bytes());
@@ -274,7 +274,7 @@ fn ends_of_port_ranges_are_inclusive_in_every_encapsulation_that_shows_ports() {
         drop("middle").destination_port("8000-8099"),
         drop("ends").destination_port("0, 65535"),
     ]);
-    let mut kernel = Kernel::load(&rules);
+    let mut kernel = EveryShape::load(&rules);
     for (link, _, tags) in LINKS {
         for port in ports {
             let dropped = matches!(port, 0 | 65535 | 8000..=8099);
@@ -303,7 +303,7 @@ fn ends_of_port_ranges_are_inclusive_in_every_encapsulation_that_shows_ports() {
 #[test]
 fn every_protocol_number_is_dropped_by_a_deny_on_the_source_alone() {
     let rules = config([drop("r").source("192.0.2.0/24, 2001:db8::/32")]);
-    let mut kernel = Kernel::load(&rules);
+    let mut kernel = EveryShape::load(&rules);
     for number in 0..=255 {
         for (link, _, tags) in LINKS {
             let content = || protocol(number) / payload(64);

@@ -5,9 +5,9 @@
 
 use xdp_fw::config::{Action, Config, Essentials, Rule};
 use xdp_fw_tests::compiled::Said;
-use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::packet::Packet;
 use xdp_fw_tests::ruleset::{config, drop, sets};
+use xdp_fw_tests::shapes::EveryShape;
 
 /// A way to write a criterion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,7 +99,7 @@ impl Field {
     pub(crate) fn check(&self) {
         for (operator, list, matching) in self.cases {
             let config = self.config(list);
-            let mut kernel = Kernel::load(&config);
+            let mut kernel = EveryShape::load(&config);
             let mut check = |packet: &Packet, interface: &str, expected: bool| {
                 let frame = packet.bytes();
                 let said = kernel.judge(interface, &frame);

@@ -2,13 +2,13 @@
 
 use xdp_fw::config::{Action, Config};
 use xdp_fw_tests::compiled::INGRESS;
-use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::kernel_vs_oracle::{KernelVsOracle, by_default};
 use xdp_fw_tests::packet::{
     Ipv4, Ipv6, Packet, arp, destination_options, eth, fragment6, ipv4, ipv6, payload, protocol,
     qinq, tcp, truncate, udp, vlan,
 };
 use xdp_fw_tests::ruleset::{Criteria, config, drop, pass};
+use xdp_fw_tests::shapes::EveryShape;
 
 fn v4() -> Ipv4 {
     ipv4("192.0.2.66", "198.51.100.1")
@@ -232,7 +232,7 @@ fn a_frame_shorter_than_an_ethernet_header_is_truncated_ethernet() {
         (malformed_pass(config([])), "pass"),
         (malformed_pass(by_default(Action::Drop, config([]))), "drop"),
     ] {
-        let kernel = Kernel::load(&config);
+        let kernel = EveryShape::load(&config);
         for length in 0..14 {
             let said = kernel
                 .judge_on_host(INGRESS, frame.split_at(length).0)
