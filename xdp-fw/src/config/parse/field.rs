@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::elsewhere;
 use super::report::Report;
 use super::words::{nearest, one_of, quoted};
 
@@ -279,21 +280,19 @@ pub(super) fn read_table<T: Target>(
     let mut offsets = Offsets::new();
     for (key, value) in in_order(table) {
         let Some(field) = fields.iter().find(|field| field.key.name == key.get_ref()) else {
-            scope
-                .report
-                .wrong(key.span().start, unknown(key.get_ref(), name, fields));
+            let word = key.get_ref();
+            let message = unknown(word, name, fields);
+            scope.report.wrong(key.span().start, message);
+            if holds_tables(value)
+                && let Some(field) = near(word, fields)
+            {
+                // What is wrong below a misspelt `[[rules]]` is reported at once as well.
+                read(target, field, value, scope);
+            }
             continue;
         };
         offsets.insert(field.key.name, key.span().start);
-        (field.read)(
-            target,
-            &Item {
-                key: &field.key,
-                value,
-                in_list: false,
-            },
-            scope,
-        );
+        read(target, field, value, scope);
     }
     for Field { key, .. } in fields {
         if key.presence == Presence::Required && !offsets.contains_key(key.name) {
@@ -317,15 +316,49 @@ pub(super) fn in_order<'a>(
     entries
 }
 
-fn unknown<T: Target>(word: &str, table: &str, fields: &[Field<T>]) -> String {
-    let names = || fields.iter().map(|field| field.key.name);
-    match nearest(word, names()) {
-        Some(near) => format!("unknown key {}; did you mean `{near}`?", quoted(word)),
+fn read<T: Target>(
+    target: &mut T,
+    field: &'static Field<T>,
+    value: &Spanned<DeValue<'_>>,
+    scope: &mut Scope<'_>,
+) {
+    let item = Item {
+        key: &field.key,
+        value,
+        in_list: false,
+    };
+    (field.read)(target, &item, scope);
+}
+
+/// Whether the value is a table, or a list of tables.
+fn holds_tables(value: &Spanned<DeValue<'_>>) -> bool {
+    match value.get_ref() {
+        DeValue::Table(_) => true,
+        DeValue::Array(items) => items
+            .iter()
+            .any(|item| matches!(item.get_ref(), DeValue::Table(_))),
+        _ => false,
+    }
+}
+
+/// The field whose key was probably meant.
+fn near<T: Target>(word: &str, fields: &'static [Field<T>]) -> Option<&'static Field<T>> {
+    let near = nearest(word, fields.iter().map(|field| field.key.name))?;
+    fields.iter().find(|field| field.key.name == near)
+}
+
+fn unknown<T: Target>(word: &str, table: &str, fields: &'static [Field<T>]) -> String {
+    let subject = quoted(word);
+    if let Some(answer) = elsewhere::answer(table, word) {
+        return format!("unknown key {subject}; {answer}");
+    }
+    match near(word, fields) {
+        Some(near) => format!("unknown key {subject}; did you mean `{}`?", near.key.name),
         None => {
+            let names = fields.iter().map(|field| field.key.name);
             format!(
-                "unknown key {} in {table}; expected {}",
-                quoted(word),
-                one_of(names())
+                "unknown key {subject} in {table}; expected {}",
+                one_of(names)
             )
         }
     }

@@ -7,6 +7,7 @@
 
 mod address;
 mod check;
+mod elsewhere;
 mod essentials;
 mod expect;
 mod extent;
