@@ -15,80 +15,136 @@ mod removal;
 mod start;
 mod trial;
 
+use std::fs;
+use std::path::Path;
+
 use xdp_fw::fault::Point;
 use xdp_fw_tests::daemon::Daemon;
 
-/// What the daemon is about when it comes to a point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Work {
-    /// Its first start on a host that is not filtered.
-    FirstStart,
-    /// A start that adopts what another has left.
-    Restart,
-    Reload,
-    /// An interface is not configured any more.
-    Detach,
-    Unload,
-    /// A reload on trial.
-    Trial,
-    /// What is on trial is taken back, or stays.
-    EndOfTrial,
-    /// In the tests of what it belongs to.
-    Elsewhere,
-}
-
-/// Every point is exercised: one that is new does not compile before it says where.
-fn work(point: Point) -> Work {
-    match point {
-        Point::RootPinned | Point::LinkMade | Point::LinkPinned => Work::FirstStart,
-        Point::Adopted => Work::Restart,
-        Point::TablesTaken
-        | Point::TablesPinned
-        | Point::GenerationLoaded
-        | Point::ProgramsPinned
-        | Point::GenerationPinned
-        | Point::CountersZeroed
-        | Point::CommitReady
-        | Point::CommitWritten
-        | Point::ContentStored
-        | Point::ContentsStored
-        | Point::IndexWritten
-        | Point::IndexReplaced => Work::Reload,
-        Point::LinkDetached => Work::Detach,
-        Point::UnloadedLinks | Point::UnloadedShared => Work::Unload,
-        Point::BaseKept => Work::Trial,
-        Point::RevertReady | Point::BaseForgotten => Work::EndOfTrial,
-        // `daemon::end`, `daemon::limits`, and `datapath::migration`.
-        Point::LinksTask
-        | Point::FileRead
-        | Point::Compiling
-        | Point::MigrationCarried
-        | Point::MigrationMovedOne
-        | Point::MigrationMoved
-        | Point::MigrationAligned
-        | Point::MigrationAccounted
-        | Point::MigrationRemoved => Work::Elsewhere,
-    }
-}
-
+/// What a point that is struck does to the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
     Kill,
     Error,
 }
 
-/// Every point of this work with both effects.
-fn each(wanted: Work, case: impl Fn(Point, Effect)) {
-    let points = Point::ALL.iter().filter(|point| work(**point) == wanted);
-    let mut cases = 0;
-    for point in points {
-        for effect in [Effect::Kill, Effect::Error] {
-            println!("{}: {effect:?}", point.name());
-            case(*point, effect);
-            cases += 1;
-        }
+/// For each row two tests: what is at work there survives death and an error at that point. Further
+/// values of a row go to its case.
+macro_rules! strike {
+    ($($work:ident: $case:path {
+        $($name:ident: $point:ident $(, $more:expr)*;)+
+    })+) => {
+        /// The points that are struck here.
+        const STRUCK: &[Point] = &[$($(Point::$point),+),+];
+
+        $(
+            mod $work {
+                $(
+                    mod $name {
+                        use super::super::*;
+
+                        #[test]
+                        fn survives_death() {
+                            $case(Point::$point, Effect::Kill $(, $more)*);
+                        }
+
+                        #[test]
+                        fn survives_an_error() {
+                            $case(Point::$point, Effect::Error $(, $more)*);
+                        }
+                    }
+                )+
+            }
+        )+
+    };
+}
+
+strike! {
+    a_reload: reload::leaves_the_old_or_the_new_rules {
+        at_tables_taken: TablesTaken;
+        at_tables_pinned: TablesPinned;
+        at_generation_loaded: GenerationLoaded;
+        at_programs_pinned: ProgramsPinned;
+        at_generation_pinned: GenerationPinned;
+        at_counters_zeroed: CountersZeroed;
+        at_commit_ready: CommitReady;
+        at_commit_written: CommitWritten;
+        at_content_stored: ContentStored;
+        at_contents_stored: ContentsStored;
+        at_index_written: IndexWritten;
+        at_index_replaced: IndexReplaced;
     }
-    assert_ne!(cases, 0, "{wanted:?} has no point");
+    a_first_start: start::is_completed_by_the_next {
+        at_root_pinned: RootPinned;
+        at_link_made: LinkMade;
+        at_link_pinned: LinkPinned;
+    }
+    // What a start does to a filter that is in force, a reload does too; here both happen at once.
+    a_restart: start::leaves_the_filter_in_force {
+        at_adopted: Adopted;
+        at_generation_loaded: GenerationLoaded;
+        at_generation_pinned: GenerationPinned;
+        at_commit_ready: CommitReady;
+        at_commit_written: CommitWritten;
+    }
+    a_detach: removal::leaves_the_others_filtered {
+        at_link_detached: LinkDetached;
+    }
+    an_unload: removal::is_completed_by_the_next {
+        at_links: UnloadedLinks;
+        at_shared: UnloadedShared;
+    }
+    // What a reload does, and what a trial does besides; with the turn at which the trial comes there.
+    a_trial: trial::begins_or_leaves_the_old_rules {
+        at_generation_pinned: GenerationPinned, 2;
+        at_index_written: IndexWritten, 2;
+        at_index_replaced: IndexReplaced, 2;
+        at_base_kept: BaseKept, 1;
+        at_commit_ready: CommitReady, 2;
+        at_commit_written: CommitWritten, 2;
+    }
+    a_rollback: trial::ends_as_it_would_have {
+        at_revert_ready: RevertReady, "rollback";
+        at_base_forgotten: BaseForgotten, "rollback";
+    }
+    a_confirmation: trial::ends_as_it_would_have {
+        at_base_forgotten: BaseForgotten, "confirm";
+    }
+}
+
+/// Points that are struck in the tests of what they belong to: the file says `Point::NAME` or
+/// `name:effect`.
+const STRUCK_ELSEWHERE: &[(Point, &str)] = &[
+    (Point::LinksTask, "tests/daemon/end.rs"),
+    (Point::FileRead, "tests/daemon/limits.rs"),
+    (Point::Compiling, "tests/daemon/limits.rs"),
+    (Point::MigrationCarried, "tests/datapath/migration.rs"),
+    (Point::MigrationMovedOne, "tests/datapath/migration.rs"),
+    (Point::MigrationMoved, "tests/datapath/migration.rs"),
+    (Point::MigrationAligned, "tests/datapath/migration.rs"),
+    (Point::MigrationAccounted, "tests/datapath/migration.rs"),
+    (Point::MigrationRemoved, "tests/datapath/migration.rs"),
+];
+
+#[test]
+fn every_fault_point_has_a_case() {
+    let elsewhere = |point| STRUCK_ELSEWHERE.iter().any(|(other, _)| *other == point);
+    for point in Point::ALL {
+        let has_case = STRUCK.contains(point) || elsewhere(*point);
+        assert!(has_case, "{point:?}: add a row to `strike!`");
+    }
+}
+
+#[test]
+fn a_point_struck_elsewhere_is_named_by_the_file_it_is_struck_in() {
+    // Asked at run time: a build directory may be shared between checkouts.
+    let root = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    for (point, file) in STRUCK_ELSEWHERE {
+        let text = fs::read_to_string(Path::new(&root).join(file)).unwrap();
+        let names = [format!("Point::{point:?}"), format!("\"{}:", point.name())];
+        let is_named = names.iter().any(|name| text.contains(name));
+        assert!(is_named, "{file} has none of {names:?}");
+    }
 }
 
 /// As it is armed: at the `turn`-th time.
