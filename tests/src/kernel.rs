@@ -198,7 +198,7 @@ impl Kernel {
         }
     }
 
-    /// Which entry point the filter is: `filter`, `filter_basic` or `filter_short`, whether for
+    /// Which entry point the filter is: `filter`, `filter_basic` or `filter_word`, whether for
     /// frames of several buffers or not.
     #[must_use]
     pub fn entry_point(&self) -> &'static str {
@@ -206,7 +206,7 @@ impl Kernel {
         let name = info.name_as_str().expect("it has a name");
         // The kernel cuts names off.
         let of = |it: &&str| name.starts_with(it);
-        let known = ["filter_short", "filter_basic", "filter"];
+        let known = ["filter_word", "filter_basic", "filter"];
         known.into_iter().find(of).expect("it is a filter")
     }
 

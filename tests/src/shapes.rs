@@ -61,7 +61,7 @@ impl TableShape {
         let tables = compile_with(&policy, interfaces, self.leaves());
         let mut tables = tables.expect("the configuration compiles");
         if self == Self::Nodes {
-            tables.settings.short = 0;
+            tables.settings.single_word = 0;
         }
         tables
     }
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn nodes_have_long_rows_and_the_product_short_ones() {
-        let short = |shape: TableShape| shape.compile(&lengths(), &[]).settings.short;
-        assert_eq!(TableShape::ALL.map(short), [1, 0, 1]);
+        let single_word = |shape: TableShape| shape.compile(&lengths(), &[]).settings.single_word;
+        assert_eq!(TableShape::ALL.map(single_word), [1, 0, 1]);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 
 use crate::decide::Ingress;
 use crate::packet::{Address, MAC_UNKNOWN, Mac, Network, Transport, protocol};
-use crate::tables::{CLASS_ABSENT, ROW_WORDS, Row, Rule, SHADOW_RULES_MAX, icmp_value, place};
-use crate::verifier::{bit_index, forget, opaque};
+use crate::tables::{CLASS_ABSENT, ROW_WORDS, Row, Rule, SHADOW_RULES_MAX, bit_slot, icmp_value};
+use crate::verifier::{bit_index, hide_from_llvm, hide_from_verifier};
 use crate::{Dimension, Packet, Tables};
 
 /// What the rules say of a packet.
@@ -31,8 +31,8 @@ pub fn first_match<T: Tables>(packet: &Packet, ingress: &Ingress, tables: &T) ->
     if !tables.has_rules() {
         return Match::Nothing;
     }
-    if tables.has_short_rows() {
-        return short_match(packet, ingress, tables);
+    if tables.has_single_word_rows() {
+        return single_word_match(packet, ingress, tables);
     }
     match Rows::look_up(packet, ingress, tables) {
         Some(rows) => walk(&rows, ingress, tables),
@@ -72,7 +72,7 @@ macro_rules! rows {
         /// The rules that no dimension rules out, where rows are words; `None` if a table is broken.
         #[inline(always)]
         fn candidates<T: Tables>(packet: &Packet, ingress: &Ingress, tables: &T) -> Option<u64> {
-            Some(u64::MAX $(& short_row(packet, ingress, tables, Dimension::$dimension)?)+)
+            Some(u64::MAX $(& single_word_row(packet, ingress, tables, Dimension::$dimension)?)+)
         }
 
         const _: () = assert!([$(Dimension::$dimension),+].len() == Dimension::COUNT);
@@ -125,12 +125,12 @@ fn unknown_class<T: Tables>(
     dimension: Dimension,
 ) -> Option<u32> {
     let class = class(packet, ingress, tables, dimension)?;
-    Some(forget(class as usize, ingress.length) as u32)
+    Some(hide_from_verifier(class as usize, ingress.length) as u32)
 }
 
 /// [`row`], where it is a word.
 #[inline(always)]
-fn short_row<T: Tables>(
+fn single_word_row<T: Tables>(
     packet: &Packet,
     ingress: &Ingress,
     tables: &T,
@@ -140,19 +140,19 @@ fn short_row<T: Tables>(
         return Some(u64::MAX);
     }
     let class = unknown_class(packet, ingress, tables, dimension)?;
-    tables.short_row(dimension, class)
+    tables.single_word_row(dimension, class)
 }
 
 /// [`first_match`], where rows are words.
 #[inline(always)]
-fn short_match<T: Tables>(packet: &Packet, ingress: &Ingress, tables: &T) -> Match {
+fn single_word_match<T: Tables>(packet: &Packet, ingress: &Ingress, tables: &T) -> Match {
     match candidates(packet, ingress, tables) {
         None => Match::Broken,
         Some(0) => Match::Nothing,
         Some(candidates) => matched(
             // Only who asks for it computes it.
             lowest_bit(candidates),
-            tables.short_rule(place(candidates)),
+            tables.single_word_rule(bit_slot(candidates)),
         ),
     }
 }
@@ -205,9 +205,9 @@ fn walk_past_shadows<T: Tables>(rows: &Rows<'_>, ingress: &Ingress, tables: &T) 
     let mut steps = 0;
     while steps < STEPS_MAX {
         // Both ways round the loop must look the same to the verifier, or they double each time.
-        summary = forget(summary as usize, ingress.length) as u64;
-        candidates = forget(candidates as usize, ingress.length) as u64;
-        word = forget(word as usize, ingress.length) as u32;
+        summary = hide_from_verifier(summary as usize, ingress.length) as u64;
+        candidates = hide_from_verifier(candidates as usize, ingress.length) as u64;
+        word = hide_from_verifier(word as usize, ingress.length) as u32;
         if candidates == 0 {
             if summary == 0 {
                 return Match::Nothing;
@@ -252,7 +252,7 @@ fn class<T: Tables>(
     if present {
         // Of a packet's number LLVM may know more than the verifier (a protocol that is one of two),
         // and drops the bounds of its look-up.
-        tables.class_number(dimension, opaque(value))
+        tables.class_number(dimension, hide_from_llvm(value))
     } else {
         Some(CLASS_ABSENT)
     }

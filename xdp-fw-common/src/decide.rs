@@ -56,7 +56,7 @@ pub struct Ingress {
 pub fn decide<F: Frame + ?Sized, T: Tables>(frame: &F, ingress: &Ingress, tables: &T) -> Decision {
     let packet = match Packet::parse_plain(frame, ingress.length) {
         Some(packet) if tables.is_basic() => return judge(packet, frame, ingress, tables),
-        Some(packet) => packet.without_path(ingress.length),
+        Some(packet) => packet.merge_parser_paths(ingress.length),
         None => Packet::parse(frame, ingress.length),
     };
     judge(packet, frame, ingress, tables)

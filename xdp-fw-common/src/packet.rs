@@ -11,7 +11,7 @@ mod transport;
 use bytemuck::{Pod, Zeroable};
 
 use crate::tables::VLAN_NONE;
-use crate::verifier::{forget, forget_byte};
+use crate::verifier::{hide_byte_from_verifier, hide_from_verifier};
 use crate::{Frame, Reason};
 
 pub use ipv6::EXTENSION_HEADERS_MAX;
@@ -155,7 +155,7 @@ impl Packet {
     /// set a field from those that do not.
     #[inline(always)]
     fn unread(length: usize) -> Self {
-        let zero = forget(0, length) as u16;
+        let zero = hide_from_verifier(0, length) as u16;
         Self {
             length: zero,
             dscp: zero as u8,
@@ -183,30 +183,31 @@ impl Packet {
                 packet.is_read = false;
             }
         }
-        packet.without_path(length)
+        packet.merge_parser_paths(length)
     }
 
     /// All paths through the parser meet here. What is decided by from here on must not tell the
     /// verifier on which of them it is, or it walks all that follows once for each.
     #[inline(always)]
-    pub(crate) fn without_path(mut self, length: usize) -> Self {
-        self.malformed = forget_byte(self.malformed, length);
-        self.network = forget_byte(self.network, length);
-        self.transport = forget_byte(self.transport, length);
-        self.protocol = forget(usize::from(self.protocol), length) as u16;
-        self.extended = forget_byte(self.extended, length);
-        self.is_read = forget_byte(self.is_read, length);
-        self.fragment = forget_byte(self.fragment, length);
-        self.source_port = forget(usize::from(self.source_port), length) as u16;
-        self.destination_port = forget(usize::from(self.destination_port), length) as u16;
+    pub(crate) fn merge_parser_paths(mut self, length: usize) -> Self {
+        self.malformed = hide_byte_from_verifier(self.malformed, length);
+        self.network = hide_byte_from_verifier(self.network, length);
+        self.transport = hide_byte_from_verifier(self.transport, length);
+        self.protocol = hide_from_verifier(usize::from(self.protocol), length) as u16;
+        self.extended = hide_byte_from_verifier(self.extended, length);
+        self.is_read = hide_byte_from_verifier(self.is_read, length);
+        self.fragment = hide_byte_from_verifier(self.fragment, length);
+        self.source_port = hide_from_verifier(usize::from(self.source_port), length) as u16;
+        self.destination_port =
+            hide_from_verifier(usize::from(self.destination_port), length) as u16;
         self
     }
 
     #[inline(always)]
     fn read<F: Frame + ?Sized>(&mut self, frame: &F, length: usize) -> Result<(), Reason> {
         let (ethertype, at) = self.read_tags(frame)?;
-        let at = forget(at, length);
-        self.vlan = forget(usize::from(self.vlan), length) as u16;
+        let at = hide_from_verifier(at, length);
+        self.vlan = hide_from_verifier(usize::from(self.vlan), length) as u16;
         match ethertype {
             ETHERTYPE_IPV4 => self.read_ipv4(frame, at, length),
             ETHERTYPE_IPV6 => self.read_ipv6(frame, at, length),

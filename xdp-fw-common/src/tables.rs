@@ -208,15 +208,15 @@ impl Rule {
 }
 
 /// Rules of a policy whose rows are single words, at most.
-pub const SHORT_RULES_MAX: usize = 64;
+pub const SINGLE_WORD_RULES_MAX: usize = 64;
 /// Rows of each of its dimensions, at most.
-pub const SHORT_ROWS_MAX: usize = 256;
+pub const SINGLE_WORD_ROWS_MAX: usize = 256;
 
 /// Where the rule of the lowest set bit of `word` stands in the table of such a policy. The bit's index
 /// would take a look-up more: a multiplication tells the 64 bits apart just as well (de Bruijn).
 #[must_use]
 #[inline(always)]
-pub const fn place(word: u64) -> usize {
+pub const fn bit_slot(word: u64) -> usize {
     ((word & word.wrapping_neg()).wrapping_mul(0x0218_a392_cd3d_5dbf) >> 58) as usize
 }
 
@@ -260,13 +260,13 @@ pub trait Tables {
     /// Class of an Ethernet address; [`CLASS_OUTSIDE`] if no rule names it.
     fn class_mac(&self, dimension: Dimension, address: Mac) -> u32;
 
-    /// Whether a row is a single word, which [`Tables::short_row`] gives; otherwise [`Tables::row`]
+    /// Whether a row is a single word, which [`Tables::single_word_row`] gives; otherwise [`Tables::row`]
     /// has it. Not with shadow rules.
-    fn has_short_rows(&self) -> bool;
-    /// The rule at a [`place`]; `None` only if the table is broken.
-    fn short_rule(&self, place: usize) -> Option<Rule>;
+    fn has_single_word_rows(&self) -> bool;
+    /// The rule in a [`bit_slot`]; `None` only if the table is broken.
+    fn single_word_rule(&self, slot: usize) -> Option<Rule>;
     /// The row of a class; `None` only if the table is broken.
-    fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64>;
+    fn single_word_row(&self, dimension: Dimension, class: u32) -> Option<u64>;
     /// The row of a class; `None` only if the table is broken.
     fn row(&self, dimension: Dimension, class: u32) -> Option<&Row>;
     /// The rule at `index` in file order; `None` only if the table is broken.
@@ -281,7 +281,7 @@ mod tests {
     use crate::wire::REASON_SLOTS;
 
     #[test]
-    fn a_place_that_nobody_wrote_to_has_no_rule_and_every_rule_is_something() {
+    fn word_of_zero_is_no_rule_and_no_rule_is_zero() {
         assert_eq!(Rule::from_word(0), None);
         let least = Rule {
             slot: REASON_SLOTS,
@@ -291,12 +291,12 @@ mod tests {
     }
 
     #[test]
-    fn every_bit_has_a_place_of_its_own_whatever_is_above_it() {
-        let mut taken = [false; SHORT_RULES_MAX];
-        for bit in 0..SHORT_RULES_MAX {
-            let place = place(1 << bit);
-            assert_eq!(place, super::place(u64::MAX << bit));
-            assert!(!std::mem::replace(&mut taken[place], true), "{bit}");
+    fn every_bit_has_its_own_slot_whatever_is_above_it() {
+        let mut taken = [false; SINGLE_WORD_RULES_MAX];
+        for bit in 0..SINGLE_WORD_RULES_MAX {
+            let slot = bit_slot(1 << bit);
+            assert_eq!(slot, bit_slot(u64::MAX << bit));
+            assert!(!std::mem::replace(&mut taken[slot], true), "{bit}");
         }
     }
 }

@@ -10,13 +10,13 @@
 /// mask; behind it, both know.
 #[inline(always)]
 pub(crate) fn bit_index(index: u32) -> u32 {
-    opaque(index) & 63
+    hide_from_llvm(index) & 63
 }
 
 /// `value`, of which LLVM knows nothing afterwards: it keeps every bound that is put to it, and
 /// the verifier sees it.
 #[inline(always)]
-pub(crate) fn opaque(value: u32) -> u32 {
+pub(crate) fn hide_from_llvm(value: u32) -> u32 {
     #[cfg(target_arch = "bpf")]
     let value = {
         let mut value = u64::from(value);
@@ -35,7 +35,7 @@ pub(crate) fn opaque(value: u32) -> u32 {
 /// Where paths meet with different constants, the verifier walks the rest of the program once for
 /// each of them. Forgetting the constant makes the paths one.
 #[inline(always)]
-pub(crate) fn forget(value: usize, unknown: usize) -> usize {
+pub(crate) fn hide_from_verifier(value: usize, unknown: usize) -> usize {
     #[cfg(target_arch = "bpf")]
     {
         let mut value = value as u64;
@@ -58,16 +58,16 @@ pub(crate) fn forget(value: usize, unknown: usize) -> usize {
     }
 }
 
-/// [`forget`] for a type of one byte.
+/// [`hide_from_verifier`] for a type of one byte.
 #[inline(always)]
-pub(crate) fn forget_byte<T: Copy>(value: T, unknown: usize) -> T {
+pub(crate) fn hide_byte_from_verifier<T: Copy>(value: T, unknown: usize) -> T {
     const { assert!(size_of::<T>() == 1) };
     #[cfg(target_arch = "bpf")]
     {
         // SAFETY: one byte each, and it comes back as it went.
         unsafe {
             let byte: u8 = core::mem::transmute_copy(&value);
-            let byte = forget(usize::from(byte), unknown) as u8;
+            let byte = hide_from_verifier(usize::from(byte), unknown) as u8;
             core::mem::transmute_copy(&byte)
         }
     }
@@ -83,7 +83,7 @@ pub(crate) fn forget_byte<T: Copy>(value: T, unknown: usize) -> T {
 #[inline(always)]
 pub(crate) fn differ(a: u8, b: u8) -> usize {
     // LLVM would turn what follows back into a branch.
-    let difference = opaque(u32::from(a ^ b)) as usize;
+    let difference = hide_from_llvm(u32::from(a ^ b)) as usize;
     // Borrows into the top bit only if there is no difference.
     (difference.wrapping_sub(1) >> (usize::BITS - 1)).wrapping_sub(1)
 }

@@ -66,7 +66,7 @@ pub struct Settings {
     /// 1 where the kernel has `bpf_ktime_get_coarse_ns` (5.11).
     pub coarse_clock: u32,
     /// 1 where rows are single words.
-    pub short: u32,
+    pub single_word: u32,
     /// Per [`Dimension`]: its rows, one for each class; 0 where no rule has a criterion on it.
     pub row_counts: [u32; Dimension::COUNT],
     /// Per [`Dimension`]: index of its class 0 in the row table.

@@ -19,70 +19,70 @@ use xdp_fw_common::{
 };
 
 use frame::Buffers;
-use maps::{Any, Basic, COUNTERS, ENTRY, Full, Maps, PROBE, Short, setting};
+use maps::{Basic, COUNTERS, ENTRY, Full, Maps, PROBE, ProbeVariant, SingleWord, setting};
 
 /// What the links hold. Reloads never change it: it only jumps to the generation in force.
 #[xdp]
 pub fn root(ctx: XdpContext) -> u32 {
-    enter::<false>(&ctx)
+    jump_to_filter::<false>(&ctx)
 }
 
 /// [`root`] for frames of several buffers.
 #[xdp(frags)]
 pub fn root_frags(ctx: XdpContext) -> u32 {
-    enter::<true>(&ctx)
+    jump_to_filter::<true>(&ctx)
 }
 
 /// A generation: decides and counts.
 #[xdp]
 pub fn filter(ctx: XdpContext) -> u32 {
-    judge(Buffers::<false>(&ctx), &Maps::<Full>::new())
+    run_filter(Buffers::<false>(&ctx), &Maps::<Full>::new())
 }
 
 /// [`filter`] for frames of several buffers.
 #[xdp(frags)]
 pub fn filter_frags(ctx: XdpContext) -> u32 {
-    judge(Buffers::<true>(&ctx), &Maps::<Full>::new())
+    run_filter(Buffers::<true>(&ctx), &Maps::<Full>::new())
 }
 
 /// [`filter`] for policies over addresses, protocol and ports alone.
 #[xdp]
 pub fn filter_basic(ctx: XdpContext) -> u32 {
-    judge(Buffers::<false>(&ctx), &Maps::<Basic>::new())
+    run_filter(Buffers::<false>(&ctx), &Maps::<Basic>::new())
 }
 
 /// [`filter_basic`] for frames of several buffers.
 #[xdp(frags)]
 pub fn filter_basic_frags(ctx: XdpContext) -> u32 {
-    judge(Buffers::<true>(&ctx), &Maps::<Basic>::new())
+    run_filter(Buffers::<true>(&ctx), &Maps::<Basic>::new())
 }
 
 /// [`filter_basic`] where every row is a word.
 #[xdp]
-pub fn filter_short(ctx: XdpContext) -> u32 {
-    judge(Buffers::<false>(&ctx), &Maps::<Short>::new())
+pub fn filter_word(ctx: XdpContext) -> u32 {
+    run_filter(Buffers::<false>(&ctx), &Maps::<SingleWord>::new())
 }
 
-/// [`filter_short`] for frames of several buffers.
+/// [`filter_word`] for frames of several buffers.
 #[xdp(frags)]
-pub fn filter_short_frags(ctx: XdpContext) -> u32 {
-    judge(Buffers::<true>(&ctx), &Maps::<Short>::new())
+pub fn filter_word_frags(ctx: XdpContext) -> u32 {
+    run_filter(Buffers::<true>(&ctx), &Maps::<SingleWord>::new())
 }
 
 /// The same decision over the same tables, told instead of counted: live state is not touched.
 #[xdp]
 pub fn probe(ctx: XdpContext) -> u32 {
-    tell(Buffers::<false>(&ctx))
+    run_probe(Buffers::<false>(&ctx))
 }
 
 /// [`probe`] for frames of several buffers.
 #[xdp(frags)]
 pub fn probe_frags(ctx: XdpContext) -> u32 {
-    tell(Buffers::<true>(&ctx))
+    run_probe(Buffers::<true>(&ctx))
 }
 
 #[inline(always)]
-fn enter<const FRAGS: bool>(ctx: &XdpContext) -> u32 {
+fn jump_to_filter<const FRAGS: bool>(ctx: &XdpContext) -> u32 {
     // SAFETY: the map is a program array and the context is the one that was handed in.
     unsafe { ENTRY.tail_call(ctx, 0) };
     // Only reached if the slot is empty, which no commit leaves behind.
@@ -92,7 +92,7 @@ fn enter<const FRAGS: bool>(ctx: &XdpContext) -> u32 {
 }
 
 #[inline(always)]
-fn judge<const FRAGS: bool>(frame: Buffers<'_, FRAGS>, tables: &impl Tables) -> u32 {
+fn run_filter<const FRAGS: bool>(frame: Buffers<'_, FRAGS>, tables: &impl Tables) -> u32 {
     let ingress = Ingress {
         interface: frame.0.ingress_ifindex() as u32,
         length: frame.length(),
@@ -107,12 +107,12 @@ fn judge<const FRAGS: bool>(frame: Buffers<'_, FRAGS>, tables: &impl Tables) -> 
 }
 
 #[inline(always)]
-fn tell<const FRAGS: bool>(frame: Buffers<'_, FRAGS>) -> u32 {
+fn run_probe<const FRAGS: bool>(frame: Buffers<'_, FRAGS>) -> u32 {
     let ingress = Ingress {
         interface: PROBE.get(0).map_or(0, |asked| asked.interface),
         length: frame.length(),
     };
-    let decision = decide(&frame, &ingress, &Maps::<Any>::new());
+    let decision = decide(&frame, &ingress, &Maps::<ProbeVariant>::new());
     if let Some(result) = PROBE.get_ptr_mut(0) {
         // SAFETY: the pointer is to a live map value of this type, and the verifier checked it.
         unsafe {

@@ -17,7 +17,7 @@ use xdp_fw_common::{
     packet::Mac,
     tables::{
         BYTE_TABLES, BYTE_VALUES, CLASS_OUTSIDE, NUMBERS_PACK, RULES_MAX, Row, Rule,
-        SHORT_ROWS_MAX, SHORT_RULES_MAX,
+        SINGLE_WORD_ROWS_MAX, SINGLE_WORD_RULES_MAX,
     },
     wire::{COUNTER_SLOTS, Counter, ProbeResult, Settings},
 };
@@ -75,10 +75,10 @@ placed! {
     /// all below.
     RULES: [u64; RULES_MAX] = [0; RULES_MAX], ".bss.rules";
     /// Place -> the [`Rule`], where rows are words.
-    SHORT_RULES: [u64; SHORT_RULES_MAX] = [0; SHORT_RULES_MAX], ".bss.short_rules";
+    SINGLE_WORD_RULES: [u64; SINGLE_WORD_RULES_MAX] = [0; SINGLE_WORD_RULES_MAX], ".bss.word_rules";
     /// Dimension and class -> row, where a row is a word.
-    SHORT_ROWS: [[u64; SHORT_ROWS_MAX]; Dimension::COUNT]
-        = [[0; SHORT_ROWS_MAX]; Dimension::COUNT], ".bss.short_rows";
+    SINGLE_WORD_ROWS: [[u64; SINGLE_WORD_ROWS_MAX]; Dimension::COUNT]
+        = [[0; SINGLE_WORD_ROWS_MAX]; Dimension::COUNT], ".bss.word_rows";
     /// Dimension of 256 numbers, and number -> class.
     BYTES: [[u16; BYTE_VALUES]; BYTE_TABLES]
         = [[0; BYTE_VALUES]; BYTE_TABLES], ".bss.bytes";
@@ -113,7 +113,7 @@ pub static SETTINGS: Settings = Settings {
     rules: 0,
     shadow: 0,
     coarse_clock: 0,
-    short: 0,
+    single_word: 0,
     row_counts: [0; Dimension::COUNT],
     rows: [0; Dimension::COUNT],
     values: [0; Dimension::COUNT],
@@ -139,7 +139,7 @@ pub(crate) use setting;
 /// made of; in the walk past shadow rules that was too much for 5.10. What is loaded from half a
 /// slot of the stack was made of nothing.
 #[inline(always)]
-fn untracked(index: u32) -> u32 {
+fn drop_precision(index: u32) -> u32 {
     let mut slot = 0;
     // SAFETY: a variable of our own.
     unsafe {
@@ -165,7 +165,7 @@ pub trait Kind {
     /// Whether there is more than addresses, protocol and ports.
     const FULL: bool;
     /// Whether rows are words; `None`: as the settings say.
-    const SHORT: Option<bool>;
+    const SINGLE_WORD: Option<bool>;
 }
 
 /// Every policy, whatever its rows.
@@ -173,29 +173,29 @@ pub enum Full {}
 /// Policies over addresses, protocol and ports alone.
 pub enum Basic {}
 /// The same, where rows are words.
-pub enum Short {}
+pub enum SingleWord {}
 /// [`Full`] without an effect.
-pub enum Any {}
+pub enum ProbeVariant {}
 
 impl Kind for Full {
     const FULL: bool = true;
-    const SHORT: Option<bool> = None;
+    const SINGLE_WORD: Option<bool> = None;
 }
 
 impl Kind for Basic {
     const FULL: bool = false;
-    const SHORT: Option<bool> = Some(false);
+    const SINGLE_WORD: Option<bool> = Some(false);
 }
 
-impl Kind for Short {
+impl Kind for SingleWord {
     const FULL: bool = false;
-    const SHORT: Option<bool> = Some(true);
+    const SINGLE_WORD: Option<bool> = Some(true);
 }
 
-impl Kind for Any {
+impl Kind for ProbeVariant {
     const COUNT: bool = false;
     const FULL: bool = true;
-    const SHORT: Option<bool> = None;
+    const SINGLE_WORD: Option<bool> = None;
 }
 
 impl<K: Kind> Tables for Maps<K> {
@@ -289,20 +289,20 @@ impl<K: Kind> Tables for Maps<K> {
     }
 
     #[inline(always)]
-    fn has_short_rows(&self) -> bool {
-        K::SHORT.unwrap_or(setting!(short) == 1)
+    fn has_single_word_rows(&self) -> bool {
+        K::SINGLE_WORD.unwrap_or(setting!(single_word) == 1)
     }
 
     #[inline(always)]
-    fn short_rule(&self, place: usize) -> Option<Rule> {
-        placed(&raw const SHORT_RULES, place).and_then(Rule::from_word)
+    fn single_word_rule(&self, slot: usize) -> Option<Rule> {
+        placed(&raw const SINGLE_WORD_RULES, slot).and_then(Rule::from_word)
     }
 
     #[inline(always)]
-    fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
+    fn single_word_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
         let rows = setting!(row_counts[dimension as usize]);
         first(
-            &raw const SHORT_ROWS[dimension as usize],
+            &raw const SINGLE_WORD_ROWS[dimension as usize],
             rows as usize,
             class as usize,
         )
@@ -319,7 +319,11 @@ impl<K: Kind> Tables for Maps<K> {
 
     #[inline(always)]
     fn rule(&self, index: u32) -> Option<Rule> {
-        let index = if K::FULL { untracked(index) } else { index };
+        let index = if K::FULL {
+            drop_precision(index)
+        } else {
+            index
+        };
         placed(&raw const RULES, index as usize).and_then(Rule::from_word)
     }
 

@@ -70,14 +70,14 @@ impl Tables for Counted<'_> {
     fn class_mac(&self, dimension: Dimension, address: Mac) -> u32 {
         self.count(self.tables.class_mac(dimension, address))
     }
-    fn has_short_rows(&self) -> bool {
-        self.tables.has_short_rows()
+    fn has_single_word_rows(&self) -> bool {
+        self.tables.has_single_word_rows()
     }
-    fn short_rule(&self, place: usize) -> Option<Rule> {
-        self.count(self.tables.short_rule(place))
+    fn single_word_rule(&self, slot: usize) -> Option<Rule> {
+        self.count(self.tables.single_word_rule(slot))
     }
-    fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
-        self.count(self.tables.short_row(dimension, class))
+    fn single_word_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
+        self.count(self.tables.single_word_row(dimension, class))
     }
     fn row(&self, dimension: Dimension, class: u32) -> Option<&Row> {
         self.count(self.tables.row(dimension, class))

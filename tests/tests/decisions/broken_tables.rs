@@ -6,7 +6,7 @@ use std::rc::Rc;
 use xdp_fw::config::{Action, Config, Rule};
 use xdp_fw::policy::Tables;
 use xdp_fw_common::Dimension;
-use xdp_fw_common::tables::{RULES_MAX, Row, SHORT_RULES_MAX};
+use xdp_fw_common::tables::{RULES_MAX, Row, SINGLE_WORD_RULES_MAX};
 use xdp_fw_tests::compiled::{Compiled, INGRESS};
 use xdp_fw_tests::kernel::Kernel;
 use xdp_fw_tests::packet::{eth, ipv4, tcp};
@@ -33,19 +33,19 @@ fn policies() -> [(&'static str, Tables); 4] {
     let compiled = |rules: Vec<Rule>| Compiled::new(&policy(rules)).tables;
     let long = |rules| {
         let mut tables = compiled(rules);
-        tables.settings.short = 0;
+        tables.settings.single_word = 0;
         tables
     };
-    let short = |rules| {
+    let single_word = |rules| {
         let mut tables = compiled(rules);
-        tables.settings.short = 1;
+        tables.settings.single_word = 1;
         tables
     };
     let full = || vec![basic().ttl("1-255")];
     [
-        ("filter_short", short(vec![basic()])),
+        ("filter_word", single_word(vec![basic()])),
         ("filter_basic", long(vec![basic()])),
-        ("filter", short(full())),
+        ("filter", single_word(full())),
         ("filter", long(full())),
     ]
 }
@@ -81,8 +81,8 @@ fn a_bit_behind_the_last_rule_drops_in_every_filter() {
             whole.iter().all(|it| it.starts_with("pass by ")),
             "{whole:?}"
         );
-        let last = if tables.settings.short == 1 {
-            SHORT_RULES_MAX
+        let last = if tables.settings.single_word == 1 {
+            SINGLE_WORD_RULES_MAX
         } else {
             RULES_MAX
         };

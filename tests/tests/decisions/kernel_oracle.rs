@@ -240,7 +240,7 @@ mod kernel_host_and_oracle_agree {
         let configs = generate::few_rules().prop_map(generate::basic);
         let entry_point = match shape {
             TableShape::Nodes => "filter_basic",
-            TableShape::AsCompiled | TableShape::Hashes => "filter_short",
+            TableShape::AsCompiled | TableShape::Hashes => "filter_word",
         };
         run(configs, shape, 10, entry_point);
     }

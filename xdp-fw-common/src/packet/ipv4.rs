@@ -6,7 +6,7 @@ use super::{
     Address, ETHERNET_HEADER, ETHERTYPE_IPV4, Network, Packet, Transport, big, fragment, martian,
     protocol, transport,
 };
-use crate::verifier::forget;
+use crate::verifier::hide_from_verifier;
 use crate::{Frame, Reason};
 
 /// Bit of the flag.
@@ -83,8 +83,8 @@ impl Packet {
             self.length = u16::MAX;
         }
         if BIG {
-            total = forget(total, length);
-            self.length = forget(usize::from(self.length), length) as u16;
+            total = hide_from_verifier(total, length);
+            self.length = hide_from_verifier(usize::from(self.length), length) as u16;
         }
 
         let flags_and_offset = u16::from_be(header.flags_and_offset);

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{Address, Network, Packet, big, fragment, martian, protocol, transport};
-use crate::verifier::{differ, forget};
+use crate::verifier::{differ, hide_from_verifier};
 use crate::{Frame, Reason};
 
 /// Extension headers that are walked; one more is [`Reason::ExtensionHeaders`]. RFC 8200 §4.1
@@ -91,7 +91,7 @@ impl Packet {
             let not_fragment = differ(next, protocol::FRAGMENT);
             let not_ah = differ(next, protocol::AH);
             let words = (usize::from(header.length) & not_fragment) << 2;
-            at = forget(
+            at = hide_from_verifier(
                 at + size_of::<Extension>() + words + (words & not_ah),
                 length,
             );

@@ -378,9 +378,9 @@ fn broken_tables_drop_as_internal_whatever_the_default() {
             ..sound.clone()
         },
     ];
-    for has_short_rows in [false, true] {
+    for has_single_word_rows in [false, true] {
         let rows = |tables: &Plain| Plain {
-            has_short_rows,
+            has_single_word_rows,
             ..tables.clone()
         };
         assert_rule(decided(&ordinary(), &rows(&sound)), 0, Verdict::Drop, 1000);

@@ -22,7 +22,7 @@ pub(super) struct Plain {
     /// Class of every interface and every Ethernet address.
     pub(super) key: u32,
     pub(super) has_shadow_rules: bool,
-    pub(super) has_short_rows: bool,
+    pub(super) has_single_word_rows: bool,
     /// Rows of every dimension.
     pub(super) rows: Vec<Row>,
     pub(super) rules: Vec<Rule>,
@@ -45,7 +45,7 @@ pub(super) fn default_drop() -> Plain {
         number: Some(1),
         key: 1,
         has_shadow_rules: false,
-        has_short_rows: false,
+        has_single_word_rows: false,
         rows: Vec::new(),
         rules: Vec::new(),
         asked: RefCell::default(),
@@ -140,16 +140,16 @@ impl Tables for Plain {
         self.key
     }
 
-    fn has_short_rows(&self) -> bool {
-        self.has_short_rows
+    fn has_single_word_rows(&self) -> bool {
+        self.has_single_word_rows
     }
 
-    fn short_rule(&self, place: usize) -> Option<Rule> {
+    fn single_word_rule(&self, slot: usize) -> Option<Rule> {
         let mut bits = 0..u64::BITS;
-        self.rule(bits.find(|bit| crate::tables::place(1 << bit) == place)?)
+        self.rule(bits.find(|bit| crate::tables::bit_slot(1 << bit) == slot)?)
     }
 
-    fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
+    fn single_word_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
         self.row(dimension, class).map(|row| row.words[0])
     }
 

@@ -10,7 +10,8 @@ use aya::maps::{Array, HashMap, Map, MapError};
 use aya::{Ebpf, Pod};
 use xdp_fw_common::Dimension;
 use xdp_fw_common::tables::{
-    BYTE_TABLES, BYTE_VALUES, NUMBERS_PACK, RULES_MAX, Rule, SHORT_ROWS_MAX, SHORT_RULES_MAX, place,
+    BYTE_TABLES, BYTE_VALUES, NUMBERS_PACK, RULES_MAX, Rule, SINGLE_WORD_ROWS_MAX,
+    SINGLE_WORD_RULES_MAX, bit_slot,
 };
 use xdp_fw_common::wire::Settings;
 
@@ -85,7 +86,7 @@ fn sizes(tables: &Tables, reused: &Reused) -> Vec<(&'static str, usize)> {
         ("NUMBERS", tables.number_values()),
         (
             "ROWS",
-            if tables.settings.short == 1 {
+            if tables.settings.single_word == 1 {
                 0
             } else {
                 tables.rows.len()
@@ -132,16 +133,16 @@ fn fill_rules(maps: &mut Maps, rules: &[Slot]) -> Result<(), Error> {
             slot: rule.slot,
         })
     });
-    let mut placed = [0_u64; RULES_MAX];
-    write("rules", &mut placed, rules)?;
-    let mut short = [0_u64; SHORT_RULES_MAX];
-    for (index, rule) in placed.iter().take(SHORT_RULES_MAX).enumerate() {
-        if let Some(short) = short.get_mut(place(1 << index)) {
-            *short = *rule;
+    let mut by_index = [0_u64; RULES_MAX];
+    write("rules", &mut by_index, rules)?;
+    let mut by_slot = [0_u64; SINGLE_WORD_RULES_MAX];
+    for (index, rule) in by_index.iter().take(SINGLE_WORD_RULES_MAX).enumerate() {
+        if let Some(slot) = by_slot.get_mut(bit_slot(1 << index)) {
+            *slot = *rule;
         }
     }
-    fill_placed(maps, ".bss.short_rules", short)?;
-    fill_placed(maps, ".bss.rules", placed)
+    fill_bss(maps, ".bss.word_rules", by_slot)?;
+    fill_bss(maps, ".bss.rules", by_index)
 }
 
 /// The classes of numbers: small dimensions in their places, the others in a map.
@@ -153,7 +154,7 @@ fn fill_numbers(maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
             write("bytes", table, classes.iter().copied())?;
         }
     }
-    fill_placed(maps, ".bss.bytes", bytes)?;
+    fill_bss(maps, ".bss.bytes", bytes)?;
     let length = tables.number_values() * NUMBERS_PACK;
     if length == 0 {
         return Ok(());
@@ -171,15 +172,15 @@ fn fill_numbers(maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
 
 /// The rows: in their places where they are words, in a map otherwise.
 fn fill_rows(maps: &mut Maps, tables: &Tables) -> Result<(), Error> {
-    if tables.settings.short == 0 {
+    if tables.settings.single_word == 0 {
         return fill_array(maps, "ROWS", tables.rows.iter().copied());
     }
-    let mut placed = [[0; SHORT_ROWS_MAX]; Dimension::COUNT];
-    for (dimension, placed) in Dimension::ALL.into_iter().zip(&mut placed) {
-        let rows = tables.rows_of(dimension).iter();
-        write("short_rows", placed, rows.map(|row| row.word(0)))?;
+    let mut all = [[0; SINGLE_WORD_ROWS_MAX]; Dimension::COUNT];
+    for (dimension, rows) in Dimension::ALL.into_iter().zip(&mut all) {
+        let words = tables.rows_of(dimension).iter();
+        write("word_rows", rows, words.map(|row| row.word(0)))?;
     }
-    fill_placed(maps, ".bss.short_rows", placed)
+    fill_bss(maps, ".bss.word_rows", all)
 }
 
 /// Writes values into table `name` from the start on.
@@ -208,7 +209,7 @@ pub(super) fn unfit(name: &str, cause: &impl ToString) -> Error {
 }
 
 /// Writes what has its place in the object.
-fn fill_placed<V: Pod>(maps: &mut Maps, section: &str, value: V) -> Result<(), Error> {
+fn fill_bss<V: Pod>(maps: &mut Maps, section: &str, value: V) -> Result<(), Error> {
     fill_array(maps, section, std::iter::once(value))
 }
 

@@ -217,8 +217,8 @@ fn pin_copy(from: &Path, to: &Path, number: u64, described: &mut Described) -> R
 /// The smallest filter that has what the tables need: see `docs/adr/0008`.
 pub(super) fn filter(tables: &Tables) -> EntryPoint {
     let settings = &tables.settings;
-    match (settings.is_basic(), settings.short == 1) {
-        (true, true) => EntryPoint::ShortFilter,
+    match (settings.is_basic(), settings.single_word == 1) {
+        (true, true) => EntryPoint::SingleWordFilter,
         (true, false) => EntryPoint::BasicFilter,
         (false, _) => EntryPoint::Filter,
     }

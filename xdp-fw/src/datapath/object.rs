@@ -34,7 +34,7 @@ pub(super) enum EntryPoint {
     /// For policies over addresses, protocol and ports alone.
     BasicFilter,
     /// For those of them whose rows are words.
-    ShortFilter,
+    SingleWordFilter,
     Probe,
 }
 
@@ -63,8 +63,8 @@ impl Kernel {
             (EntryPoint::Filter, true) => "filter_frags",
             (EntryPoint::BasicFilter, false) => "filter_basic",
             (EntryPoint::BasicFilter, true) => "filter_basic_frags",
-            (EntryPoint::ShortFilter, false) => "filter_short",
-            (EntryPoint::ShortFilter, true) => "filter_short_frags",
+            (EntryPoint::SingleWordFilter, false) => "filter_word",
+            (EntryPoint::SingleWordFilter, true) => "filter_word_frags",
             (EntryPoint::Probe, false) => "probe",
             (EntryPoint::Probe, true) => "probe_frags",
         }

@@ -9,8 +9,8 @@ use bytemuck::Zeroable as _;
 use xdp_fw_common::Dimension;
 use xdp_fw_common::lpm::CLASS_MAX;
 use xdp_fw_common::tables::{
-    BYTE_VALUES, CLASS_ABSENT, Domain, RULES_MAX, Row, SHADOW_RULES_MAX, SHORT_ROWS_MAX,
-    SHORT_RULES_MAX,
+    BYTE_VALUES, CLASS_ABSENT, Domain, RULES_MAX, Row, SHADOW_RULES_MAX, SINGLE_WORD_ROWS_MAX,
+    SINGLE_WORD_RULES_MAX,
 };
 use xdp_fw_common::wire::Settings;
 
@@ -203,7 +203,7 @@ fn settings(policy: &Policy) -> Settings {
         rules: policy.rules.len() as u32,
         shadow: u32::from(shadow),
         coarse_clock: 0,
-        short: u32::from(policy.rules.len() <= SHORT_RULES_MAX && !shadow),
+        single_word: u32::from(policy.rules.len() <= SINGLE_WORD_RULES_MAX && !shadow),
         ..Settings::zeroed()
     }
 }
@@ -323,7 +323,7 @@ impl Tables {
         };
         self.rows.extend(criteria.rows(memberships));
         let count = self.rows.len() - first;
-        self.settings.short &= u32::from(count <= SHORT_ROWS_MAX);
+        self.settings.single_word &= u32::from(count <= SINGLE_WORD_ROWS_MAX);
         set(&mut self.settings.rows, dimension, base);
         // No more than `all`.
         set(&mut self.settings.row_counts, dimension, count as u32);

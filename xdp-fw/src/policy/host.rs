@@ -121,16 +121,16 @@ impl tables::Tables for HostTables<'_> {
         class_of_key(classes, &address)
     }
 
-    fn has_short_rows(&self) -> bool {
-        self.tables.settings.short == 1
+    fn has_single_word_rows(&self) -> bool {
+        self.tables.settings.single_word == 1
     }
 
-    fn short_rule(&self, place: usize) -> Option<Rule> {
+    fn single_word_rule(&self, slot: usize) -> Option<Rule> {
         let mut bits = 0..u64::BITS;
-        self.rule(bits.find(|bit| tables::place(1 << bit) == place)?)
+        self.rule(bits.find(|bit| tables::bit_slot(1 << bit) == slot)?)
     }
 
-    fn short_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
+    fn single_word_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
         self.row(dimension, class).map(|row| row.word(0))
     }
 

@@ -33,7 +33,7 @@ impl Tables {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let addresses: u64 = self.address_tables().iter().map(|table| table.bytes).sum();
-        let rows = match self.settings.short {
+        let rows = match self.settings.single_word {
             1 => 0,
             _ => self.rows.len() * size_of::<Row>(),
         };
