@@ -1,7 +1,7 @@
 //! `xdp-fw explain`: what would happen to a packet, and why.
 
 mod basis;
-mod court;
+mod evaluator;
 mod render;
 mod replay;
 mod report;
@@ -21,7 +21,7 @@ use crate::names::printable::is_printable;
 
 use super::{Exit, Failure, Paths, output, shown_name};
 use basis::Basis;
-use court::Court;
+use evaluator::Evaluator;
 use report::Report;
 
 /// Show what would happen to a packet, by which rule, and why not by the earlier ones
@@ -73,10 +73,10 @@ impl Explain {
             .and_then(|packet| packet.interface.as_deref());
         let named = named.or(self.interface.as_deref());
         let basis = Basis::read(paths, self.host, named)?;
-        let mut court = Court::open(basis.as_ref(), paths, self.host)?;
+        let mut evaluator = Evaluator::open(basis.as_ref(), paths, self.host)?;
         match (packet, &self.pcap) {
-            (Some(packet), _) => self.one(&mut court, &packet),
-            (None, Some(file)) => replay::run(&self, &mut court, file),
+            (Some(packet), _) => self.one(&mut evaluator, &packet),
+            (None, Some(file)) => replay::run(&self, &mut evaluator, file),
             (None, None) => Ok(Exit::Ok),
         }
     }
@@ -94,9 +94,9 @@ impl Explain {
         })
     }
 
-    fn one(&self, court: &mut Court<'_>, packet: &packet::Packet) -> Result<Exit, Failure> {
+    fn one(&self, evaluator: &mut Evaluator<'_>, packet: &packet::Packet) -> Result<Exit, Failure> {
         let asked = packet.interface.as_deref().or(self.interface.as_deref());
-        let report = Report::of(court, &packet.frame, asked)?;
+        let report = Report::of(evaluator, &packet.frame, asked)?;
         if self.json {
             output::json(&report)?;
         } else {

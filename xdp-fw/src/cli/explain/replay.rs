@@ -18,7 +18,7 @@ use crate::packet::capture::{Capture, Captured};
 use crate::packet::{FRAME_MIN, printed};
 
 use super::Explain;
-use super::court::Court;
+use super::evaluator::Evaluator;
 use super::render;
 use super::report::JudgedBy;
 
@@ -47,7 +47,11 @@ struct Total {
     bytes: u64,
 }
 
-pub(super) fn run(asked: &Explain, court: &mut Court<'_>, file: &Path) -> Result<Exit, Failure> {
+pub(super) fn run(
+    asked: &Explain,
+    evaluator: &mut Evaluator<'_>,
+    file: &Path,
+) -> Result<Exit, Failure> {
     let capture = Capture::open(file).map_err(|error| Failure::failed(error.to_string()))?;
     let audience = Audience::of_output();
     let own = block_on(interfaces::ethernet_addresses())??;
@@ -69,9 +73,9 @@ pub(super) fn run(asked: &Explain, court: &mut Court<'_>, file: &Path) -> Result
         let named = captured
             .interface
             .as_deref()
-            .filter(|name| court.knows(name));
-        let ingress = court.ingress(asked.interface.as_deref().or(named));
-        let judgement = court.judge(&captured.frame, ingress.index)?;
+            .filter(|name| evaluator.knows(name));
+        let ingress = evaluator.ingress(asked.interface.as_deref().or(named));
+        let judgement = evaluator.judge(&captured.frame, ingress.index)?;
         let sent = own.iter().any(|own| captured.frame.get(6..12) == Some(own));
         if sent {
             totals.sent += 1;
@@ -87,14 +91,14 @@ pub(super) fn run(asked: &Explain, court: &mut Court<'_>, file: &Path) -> Result
         }
     }
     if asked.json {
-        let by = JudgedBy::of(&court.by);
+        let by = JudgedBy::of(&evaluator.by);
         output::json(&json!({
             "totals": totals.rows, "cut": totals.cut, "short": totals.short, "sent": totals.sent,
             "judged_by": by,
         }))?;
     } else {
-        let by = render::judged_by(&JudgedBy::of(&court.by));
-        let interface = court.ingress(asked.interface.as_deref());
+        let by = render::judged_by(&JudgedBy::of(&evaluator.by));
+        let interface = evaluator.ingress(asked.interface.as_deref());
         let name = interface
             .name
             .as_deref()

@@ -10,7 +10,7 @@ use crate::config::{Config, Rule};
 use crate::explain::{Judgement, Outcome, Subject, steps};
 use crate::packet::printed;
 
-use super::court::{By, Court};
+use super::evaluator::{By, Evaluator};
 
 /// One packet and its fate, as JSON has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -99,18 +99,18 @@ pub(super) struct Asked {
 
 impl Report {
     pub(super) fn of(
-        court: &mut Court<'_>,
+        evaluator: &mut Evaluator<'_>,
         frame: &[u8],
         asked: Option<&str>,
     ) -> Result<Self, Failure> {
-        let ingress = court.ingress(asked);
-        let judgement = court.judge(frame, ingress.index)?;
+        let ingress = evaluator.ingress(asked);
+        let judgement = evaluator.judge(frame, ingress.index)?;
         let name = ingress.name.as_deref().filter(|_| ingress.known);
         let subject = Subject::of(frame, name);
         let addresses = subject.addresses();
         let addresses = addresses.map(|(source, to)| vec![source, to]);
-        let left_out = court.left_out(&addresses.unwrap_or_default());
-        let config = court.config.as_ref();
+        let left_out = evaluator.left_out(&addresses.unwrap_or_default());
+        let config = evaluator.config.as_ref();
         let rules = config.map(|config| {
             let steps = steps(config, &subject, &judgement).into_iter();
             steps
@@ -134,7 +134,7 @@ impl Report {
                 why: ingress.why,
                 known: ingress.known,
             },
-            judged_by: JudgedBy::of(&court.by),
+            judged_by: JudgedBy::of(&evaluator.by),
             verdict: judgement.verdict.name(),
             reason: judgement.reason.map(Reason::name),
             essential: judgement.essential.map(Essential::name),

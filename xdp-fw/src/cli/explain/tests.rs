@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::court::By;
+use super::evaluator::By;
 use super::replay::{Totals, line};
 use super::*;
 use crate::config::{FileError, Files, Role, load};
@@ -73,15 +73,15 @@ fn basis() -> Basis {
     }
 }
 
-fn report(court: &mut Court<'_>, text: &str) -> Report {
+fn report(evaluator: &mut Evaluator<'_>, text: &str) -> Report {
     let packet = packet::parse(text).unwrap();
-    Report::of(court, &packet.frame, packet.interface.as_deref()).unwrap()
+    Report::of(evaluator, &packet.frame, packet.interface.as_deref()).unwrap()
 }
 
 #[test]
 fn each_rule_on_the_way_says_why_it_did_not_decide_within_80_columns() {
     let basis = basis();
-    let mut court = Court::of_file(&basis, true).unwrap();
+    let mut evaluator = Evaluator::of_file(&basis, true).unwrap();
     let texts = [
         "tcp 192.0.2.10:40000 > 198.51.100.1:22 syn",
         "tcp 192.0.2.66:40000 > 198.51.100.1:22 syn in wan0",
@@ -95,7 +95,7 @@ fn each_rule_on_the_way_says_why_it_did_not_decide_within_80_columns() {
         "arp",
     ];
     let told = texts.map(|text| {
-        let text = render::text(&report(&mut court, text), Audience::Terminal(80));
+        let text = render::text(&report(&mut evaluator, text), Audience::Terminal(80));
         assert!(
             text.lines().all(|line| line.chars().count() <= 80),
             "{text}"
@@ -108,19 +108,19 @@ fn each_rule_on_the_way_says_why_it_did_not_decide_within_80_columns() {
 #[test]
 fn what_is_in_force_without_its_text_has_a_verdict_and_no_places() {
     let basis = basis();
-    let mut court = Court::of_file(&basis, true).unwrap();
-    court.by = By::InForce(7);
-    court.config = Err("the text of what is in force is not in /var/lib/xdp-fw: it has another configuration; `xdp-fw reload` stores it".to_owned());
-    let report = report(&mut court, "tcp 192.0.2.10:40000 > 198.51.100.1:22 syn");
+    let mut evaluator = Evaluator::of_file(&basis, true).unwrap();
+    evaluator.by = By::InForce(7);
+    evaluator.config = Err("the text of what is in force is not in /var/lib/xdp-fw: it has another configuration; `xdp-fw reload` stores it".to_owned());
+    let report = report(&mut evaluator, "tcp 192.0.2.10:40000 > 198.51.100.1:22 syn");
     insta::assert_snapshot!(render::text(&report, Audience::Terminal(80)));
 }
 
 #[test]
 fn json_keeps_its_contract() {
     let basis = basis();
-    let mut court = Court::of_file(&basis, true).unwrap();
+    let mut evaluator = Evaluator::of_file(&basis, true).unwrap();
     let report = report(
-        &mut court,
+        &mut evaluator,
         "tcp 192.0.2.66:40000 > 198.51.100.1:80 syn in wan0",
     );
     insta::assert_snapshot!(serde_json::to_string_pretty(&report).unwrap());
@@ -129,7 +129,7 @@ fn json_keeps_its_contract() {
 #[test]
 fn a_capture_is_a_line_per_packet_then_totals() {
     let basis = basis();
-    let mut court = Court::of_file(&basis, true).unwrap();
+    let mut evaluator = Evaluator::of_file(&basis, true).unwrap();
     let mut totals = Totals::default();
     let texts = [
         "tcp 192.0.2.10:40000 > 198.51.100.1:22 syn",
@@ -148,7 +148,7 @@ fn a_capture_is_a_line_per_packet_then_totals() {
             frame,
             interface: None,
         };
-        let judgement: Judgement = court.judge(&captured.frame, 2).unwrap();
+        let judgement: Judgement = evaluator.judge(&captured.frame, 2).unwrap();
         totals.add(&captured, &judgement);
         told += &line(&captured, Some(&judgement), Audience::Terminal(80));
     }

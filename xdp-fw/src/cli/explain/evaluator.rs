@@ -13,7 +13,7 @@ use crate::interfaces;
 use super::basis::{Basis, list};
 
 /// A policy that can be asked, and what is known of it.
-pub(super) struct Court<'a> {
+pub(super) struct Evaluator<'a> {
     judge: Judge<'a>,
     pub(super) by: By,
     /// The configuration that it was compiled from, or why that is not known.
@@ -48,7 +48,7 @@ pub(super) struct Ingress {
     pub(super) known: bool,
 }
 
-impl<'a> Court<'a> {
+impl<'a> Evaluator<'a> {
     pub(super) fn open(
         basis: Option<&'a Basis>,
         paths: &Paths,
