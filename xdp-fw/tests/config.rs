@@ -82,6 +82,21 @@ fn each_bad_configuration_says_what_is_wrong() {
 }
 
 #[test]
+fn merged_prefixes_are_a_note_and_no_warning() {
+    let folder = package("tests/config");
+    for (name, part) in [
+        ("good/includes.toml", "1 duplicate and 2 prefixes inside others"),
+        ("good/sets-in-sets.toml", "1 prefix inside another"),
+    ] {
+        let loaded = load(Path::new(name), &folder).unwrap();
+        let warnings = lines(&loaded.warnings);
+        assert!(!warnings.contains("merged"), "{name}: {warnings}");
+        let notes = lines(&loaded.notes);
+        assert!(notes.contains(part), "{name}: {notes}");
+    }
+}
+
+#[test]
 fn each_good_configuration_becomes_a_model() {
     let folder = package("tests/config");
     for path in configurations(&folder, "good") {

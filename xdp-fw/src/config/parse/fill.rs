@@ -193,7 +193,8 @@ impl Filling {
             && let Some(document) = documents.get_mut(self.document)
         {
             let message = format!("set {}: {what}", words::quoted(name));
-            document.report.warn(self.offset, message);
+            // Feeds overlap: there is nothing to do about it.
+            document.report.note(self.offset, message);
         }
         Some(merged.prefixes)
     }
