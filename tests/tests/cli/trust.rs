@@ -237,6 +237,22 @@ fn check_reads_what_it_is_handed() {
 }
 
 #[test]
+fn globs_of_the_working_directory_are_read() {
+    let ground = Ground::new();
+    ground.write("etc/feed.txt", "192.0.2.1\n");
+    let main = with_set(Path::new("*.txt"));
+    ground.write("etc/fw.toml", &format!("include = \"*.rules\"\n{main}"));
+    ground.write("etc/more.rules", "[[rule]]\nname = \"more\"\naction = \"pass\"\n");
+    for line in ["\"$FW\" check fw.toml", "\"$FW\" check - < fw.toml"] {
+        let output = shell(line, &ground.path("etc"));
+        assert!(
+            said(&output).contains(": ok: 2 rules, 1 prefix"),
+            "{line}: {output:?}"
+        );
+    }
+}
+
+#[test]
 fn the_daemon_reads_no_descriptor_and_notices_when_the_way_is_closed_again() {
     let hosts = Hosts::new("trust");
     let _cable = hosts.cable(1_500);

@@ -80,8 +80,8 @@ fn is_leaving(wanted: &str, name: &str) -> bool {
 #[must_use]
 pub fn glob_directory(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_string_lossy();
-    let directory = path.parent().unwrap_or(Path::new(""));
-    is_glob(&name).then(|| directory.to_path_buf())
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+    is_glob(&name).then(|| directory.unwrap_or(Path::new(".")).to_path_buf())
 }
 
 /// Whether `path` is one that the glob `pattern` stands for: in the same directory, of a name
@@ -189,7 +189,7 @@ mod tests {
     fn the_directory_of_a_glob_is_told_from_a_file() {
         let directory = |path: &str| glob_directory(Path::new(path));
         assert_eq!(directory("/etc/x.d/*.txt"), Some("/etc/x.d".into()));
-        assert_eq!(directory("a?"), Some("".into()));
+        assert_eq!(directory("a?"), Some(".".into()));
         assert_eq!(directory("/etc/*/a.txt"), None);
         assert_eq!((directory("/"), directory("")), (None, None));
     }

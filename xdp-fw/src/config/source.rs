@@ -212,7 +212,8 @@ impl Files for Disk {
             if name == "." || name == ".." {
                 continue;
             }
-            let path = directory.join(name);
+            // Spelled as the pattern is, which has perhaps no directory.
+            let path = pattern.with_file_name(name);
             if matches_path(pattern, &path) {
                 paths.push(path);
                 if paths.len() > defaults::MAX_SET_FILES {
