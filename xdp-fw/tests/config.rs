@@ -85,7 +85,10 @@ fn each_bad_configuration_says_what_is_wrong() {
 fn merged_prefixes_are_a_note_and_no_warning() {
     let folder = package("tests/config");
     for (name, part) in [
-        ("good/includes.toml", "1 duplicate and 2 prefixes inside others"),
+        (
+            "good/includes.toml",
+            "1 duplicate and 2 prefixes inside others",
+        ),
         ("good/sets-in-sets.toml", "1 prefix inside another"),
     ] {
         let loaded = load(Path::new(name), &folder).unwrap();

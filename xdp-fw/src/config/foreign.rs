@@ -5,6 +5,7 @@
 
 mod bytes;
 mod lines;
+mod tables;
 
 use std::fmt;
 

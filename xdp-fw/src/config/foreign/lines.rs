@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use ipnetwork::IpNetwork;
-
 use super::Format;
+use super::tables::{address, separated};
 
 /// What has such lines, which were taken from one file in their order.
 pub(in crate::config) fn of_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Format> {
@@ -238,58 +237,6 @@ fn is_setting(line: &str) -> bool {
         || key.is_some_and(|(key, _)| is_word(key))
 }
 
-/// A field of a table, without quotes.
-fn address(field: &str) -> Option<IpNetwork> {
-    let field = field.trim().trim_matches(['"', '\'']);
-    let field = field
-        .split([':', ','])
-        .next()
-        .filter(|_| field.contains('.'))
-        .unwrap_or(field);
-    field.parse().ok()
-}
-
-/// CSV and its relatives: which column has the addresses.
-fn separated(lines: &[&str]) -> Option<Format> {
-    for (separator, option, name) in [
-        (',', "-d, ", "CSV"),
-        ('\t', "", "a table with tabs"),
-        ('|', "-d'|' ", "a table with bars"),
-        (';', "-d';' ", "a table with semicolons"),
-    ] {
-        let rows = lines.iter().filter(|line| line.contains(separator));
-        let column = rows.into_iter().find_map(|line| {
-            let fields: Vec<&str> = line.split(separator).collect();
-            let column = fields.iter().position(|field| address(field).is_some())?;
-            let unquoted = |field: &&str| {
-                field
-                    .trim()
-                    .trim_matches(['"', '\''])
-                    .parse::<IpAddr>()
-                    .is_ok()
-            };
-            let is_range = fields.get(column).is_some_and(unquoted)
-                && fields.get(column + 1).is_some_and(unquoted);
-            Some((column + 1, is_range, line.contains('"')))
-        });
-        let Some((column, is_range, is_quoted)) = column else {
-            continue;
-        };
-        let unquote = if is_quoted { " | tr -d '\"'" } else { "" };
-        let remedy = if is_range {
-            let next = column + 1;
-            format!(
-                "`awk -F'{}' '{{ print ${column} \"-\" ${next} }}' FILE{unquote} > NEW`",
-                separator.escape_default()
-            )
-        } else {
-            format!("`cut {option}-f{column} FILE{unquote} > NEW`")
-        };
-        return Some(Format::new(name, remedy));
-    }
-    None
-}
-
 /// Names or prose, if most lines are.
 fn worded(lines: &[&str]) -> Option<Format> {
     let most = |is: fn(&str) -> bool| {
@@ -378,30 +325,6 @@ mod tests {
                 "daemon:*:19000:0:99999:7:::\nbin:*:19000:0:99999:7:::",
                 "unknown",
             ),
-        ] {
-            let said = named(text);
-            assert!(said.contains(expected), "{text}: {said}");
-        }
-    }
-
-    #[test]
-    fn the_column_of_the_addresses_is_found() {
-        for (text, expected) in [
-            ("192.0.2.0/24,SBL1,2026", "`cut -d, -f1 FILE > NEW`"),
-            ("id,network\n7,192.0.2.0/24\n", "`cut -d, -f2 FILE > NEW`"),
-            (
-                "\"7\",\"2001:db8::/32\",\"x\"",
-                "`cut -d, -f2 FILE | tr -d '\"' > NEW`",
-            ),
-            (
-                "192.0.2.0,192.0.2.255,24",
-                "`awk -F',' '{ print $1 \"-\" $2 }' FILE > NEW`",
-            ),
-            (
-                "192.0.2.0\t192.0.2.255\t24",
-                "`awk -F'\\t' '{ print $1 \"-\" $2 }' FILE > NEW`",
-            ),
-            ("64496 | 192.0.2.0/24 | US", "`cut -d'|' -f2 FILE > NEW`"),
         ] {
             let said = named(text);
             assert!(said.contains(expected), "{text}: {said}");
