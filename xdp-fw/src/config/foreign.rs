@@ -5,6 +5,7 @@
 
 mod bytes;
 mod lines;
+mod programs;
 mod tables;
 
 use std::fmt;

@@ -28,6 +28,16 @@ const SIGNS: &[(&[u8], &str, &str)] = &[
         "a 7z archive",
         "`7z x -so FILE > NEW`",
     ),
+    (b"PK\x05\x06", "an empty ZIP archive", "pack it again"),
+    (b"\x5d\0\0", "compressed by lzma", "`xz -dc FILE > NEW`"),
+    (b"\x89PNG", "an image", "use a plain-text list"),
+    (b"\xff\xd8\xff", "an image", "use a plain-text list"),
+    (b"GIF8", "an image", "use a plain-text list"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "a document of an office program",
+        "save it as plain text",
+    ),
     (b"%PDF-", "a PDF document", "use a plain-text list"),
     (
         b"SQLite format 3\0",
@@ -42,6 +52,11 @@ const UTF_32: &str = "text in UTF-32";
 
 /// What begins with these bytes, if it is no text in UTF-8.
 pub(in crate::config) fn of_bytes(head: &[u8]) -> Option<Format> {
+    // An archive of XML, of which `unzip -p` would print everything.
+    if head.starts_with(b"PK") && head.get(30..49) == Some(b"[Content_Types].xml") {
+        let remedy = "save it as plain text";
+        return Some(Format::new("a document of an office program", remedy));
+    }
     let mut signs = SIGNS.iter();
     if let Some((_, name, remedy)) = signs.find(|(sign, ..)| head.starts_with(sign)) {
         return Some(Format::new(name, *remedy));
@@ -97,6 +112,10 @@ mod tests {
             (b"\x28\xb5\x2f\xfd\x24", "zstd -dc"),
             (b"\x04\x22\x4d\x18", "lz4"),
             (b"PK\x03\x04\x14", "unzip -p"),
+            (b"PK\x05\x06\0", "empty ZIP"),
+            (b"\x5d\0\0\x80", "xz -dc"),
+            (b"\x89PNG\r\n", "an image"),
+            (b"\xd0\xcf\x11\xe0\xa1", "office"),
             (&tar, "tar -xOf"),
             (b"\xff\xfe1\0", "-f UTF-16 "),
             (b"\xfe\xff\x001", "-f UTF-16 "),

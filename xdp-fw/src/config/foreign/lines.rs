@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::Format;
+use super::programs;
 use super::tables::{address, separated};
 
 /// What has such lines, which were taken from one file in their order.
@@ -16,8 +17,8 @@ pub(in crate::config) fn of_lines<'a>(lines: impl Iterator<Item = &'a str>) -> O
     let is_shown = |has: fn(&str) -> bool| {
         has(first) || lines.iter().filter(|line| has(line)).count() * 2 > lines.len()
     };
-    let by_line = SIGNS
-        .iter()
+    let mut signs = programs::SIGNS.iter().chain(SIGNS);
+    let by_line = signs
         .find(|(has, ..)| is_shown(*has))
         .map(|(_, name, remedy)| Format::new(name, *remedy));
     by_line
@@ -25,9 +26,9 @@ pub(in crate::config) fn of_lines<'a>(lines: impl Iterator<Item = &'a str>) -> O
         .or_else(|| worded(&lines))
 }
 
-type Sign = (fn(&str) -> bool, &'static str, &'static str);
+pub(super) type Sign = (fn(&str) -> bool, &'static str, &'static str);
 
-const ONE_PER_LINE: &str = "expected one prefix per line";
+pub(super) const ONE_PER_LINE: &str = "expected one prefix per line";
 
 /// How a line of each format looks; the first one that fits is meant.
 const SIGNS: &[Sign] = &[
@@ -38,7 +39,16 @@ const SIGNS: &[Sign] = &[
     ),
     (is_json, "JSON", "`jq -r '.. | strings' FILE > NEW`"),
     (
-        |line| line.starts_with('<'),
+        is_item,
+        "a list in quotes, perhaps a part of JSON",
+        "`tr -d '\", ' < FILE > NEW`",
+    ),
+    (
+        |line| {
+            line.strip_prefix('<').is_some_and(|tag| {
+                tag.starts_with(|first: char| first.is_ascii_alphabetic() || "!?/".contains(first))
+            })
+        },
         "HTML or XML, perhaps an error page",
         "look at what the server answered, and use a plain-text list",
     ),
@@ -87,12 +97,7 @@ const SIGNS: &[Sign] = &[
         ONE_PER_LINE,
     ),
     (
-        |line| {
-            begins_with(
-                line,
-                &["deny ", "allow ", "Deny from ", "Allow from ", "Require "],
-            )
-        },
+        |line| begins_with(line, &["deny ", "allow "]),
         "an access list of a web server",
         "`awk '$1 == \"deny\" { sub(\";\", \"\", $2); print $2 }' FILE > NEW`",
     ),
@@ -144,7 +149,7 @@ const SIGNS: &[Sign] = &[
     (is_setting, "a configuration of a program", ONE_PER_LINE),
 ];
 
-fn begins_with(line: &str, signs: &[&str]) -> bool {
+pub(super) fn begins_with(line: &str, signs: &[&str]) -> bool {
     signs.iter().any(|sign| line.starts_with(sign))
 }
 
@@ -154,14 +159,13 @@ fn is_json(line: &str) -> bool {
             let next = rest.trim_start();
             next.is_empty() || next.starts_with(['"', '[', '{', ']'])
         });
-    let is_item = |quote| {
-        line.trim_end_matches(',')
-            .strip_prefix(quote)
-            .is_some_and(|rest| rest.ends_with(quote) && !rest.contains("\",\""))
-    };
-    opens
-        || is_item('"') && line.ends_with(',') && !line.contains(", ")
-        || line.starts_with("\"") && line.contains("\": ")
+    opens || line.starts_with('"') && line.contains("\": ")
+}
+
+/// `"192.0.2.0/24",`
+fn is_item(line: &str) -> bool {
+    let item = line.strip_suffix(',').map(|item| item.trim_matches('"'));
+    line.starts_with('"') && item.is_some_and(|item| item.parse::<ipnetwork::IpNetwork>().is_ok())
 }
 
 fn is_ipset(line: &str) -> bool {
@@ -183,7 +187,7 @@ fn is_nft(line: &str) -> bool {
         }
         (Some("elements"), Some("=")) => true,
         (Some("set"), Some(_)) => line.ends_with('{'),
-        (Some("define"), Some(_)) => line.contains('='),
+        (Some("define"), Some(_)) => line.contains('=') && !line.ends_with('['),
         _ => line.contains("/nft -f"),
     }
 }

@@ -28,36 +28,62 @@ pub(super) fn separated(lines: &[&str]) -> Option<Format> {
         (';', "-d';' ", "a table with semicolons"),
     ] {
         let rows = lines.iter().filter(|line| line.contains(separator));
-        let column = rows.into_iter().find_map(|line| {
-            let fields: Vec<&str> = line.split(separator).collect();
-            let column = fields.iter().position(|field| address(field).is_some())?;
-            let unquoted = |field: &&str| {
-                field
-                    .trim()
-                    .trim_matches(['"', '\''])
-                    .parse::<IpAddr>()
-                    .is_ok()
-            };
-            let is_range = fields.get(column).is_some_and(unquoted)
-                && fields.get(column + 1).is_some_and(unquoted);
-            Some((column + 1, is_range, line.contains('"')))
-        });
-        let Some((column, is_range, is_quoted)) = column else {
+        let Some(found) = rows
+            .into_iter()
+            .find_map(|line| Column::of(line, separator))
+        else {
             continue;
         };
-        let unquote = if is_quoted { " | tr -d '\"'" } else { "" };
-        let remedy = if is_range {
+        let column = found.number;
+        let unquote = if found.is_quoted { " | tr -d '\"'" } else { "" };
+        let port = if found.has_port { " | cut -d: -f1" } else { "" };
+        let remedy = if found.is_range {
             let next = column + 1;
             format!(
                 "`awk -F'{}' '{{ print ${column} \"-\" ${next} }}' FILE{unquote} > NEW`",
                 separator.escape_default()
             )
         } else {
-            format!("`cut {option}-f{column} FILE{unquote} > NEW`")
+            format!("`cut {option}-f{column} FILE{unquote}{port} > NEW`")
         };
         return Some(Format::new(name, remedy));
     }
     None
+}
+
+/// Where the addresses are in the rows of a table.
+struct Column {
+    /// From 1.
+    number: usize,
+    /// Whether the next column has the other ends of ranges.
+    is_range: bool,
+    is_quoted: bool,
+    has_port: bool,
+}
+
+impl Column {
+    fn of(row: &str, separator: char) -> Option<Self> {
+        let fields: Vec<&str> = row.split(separator).collect();
+        let unquoted = |at: usize| Some(fields.get(at)?.trim().trim_matches(['"', '\'']));
+        let is_prefix = |field: &&str| field.contains('/') && address(field).is_some();
+        // Beside a prefix, an address is the router or the source that it came from.
+        let column = fields.iter().position(|field| is_prefix(&field));
+        let column = column.or_else(|| fields.iter().position(|field| address(field).is_some()))?;
+        let end = |at| unquoted(at)?.parse::<IpAddr>().ok();
+        let is_range = match (end(column), end(column + 1)) {
+            (Some(from), Some(to)) => from.is_ipv4() == to.is_ipv4() && from <= to,
+            _ => false,
+        };
+        let has_port = unquoted(column)
+            .and_then(|field| field.split_once(':'))
+            .is_some_and(|(before, _)| before.contains('.'));
+        Some(Self {
+            number: column + 1,
+            is_range,
+            is_quoted: row.contains('"'),
+            has_port,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +106,15 @@ mod tests {
             (
                 "192.0.2.0\t192.0.2.255\t24",
                 "`awk -F'\\t' '{ print $1 \"-\" $2 }' FILE > NEW`",
+            ),
+            (
+                "T|1|B|198.51.100.1|64496|192.0.2.0/24|64496|IGP",
+                "`cut -d'|' -f6 FILE > NEW`",
+            ),
+            ("192.0.2.9,192.0.2.1,24", "`cut -d, -f1 FILE > NEW`"),
+            (
+                "\"2026\",\"192.0.2.1:443\",\"x\"",
+                "`cut -d, -f2 FILE | tr -d '\"' | cut -d: -f1 > NEW`",
             ),
             ("64496 | 192.0.2.0/24 | US", "`cut -d'|' -f2 FILE > NEW`"),
         ] {
