@@ -79,14 +79,13 @@ impl Faults {
         if let Some(format) = foreign::of_bytes(&self.head) {
             return Some(FileError::Foreign(format));
         }
+        let head = String::from_utf8_lossy(&self.head);
+        if !head.contains('\n') && head.trim().contains('\r') {
+            return Some(FileError::Foreign(Format::of_cr()));
+        }
         match error {
             Some(error @ FileError::LongLine { .. }) => {
-                let head = String::from_utf8_lossy(&self.head);
-                let has_cr = !head.contains('\n') && head.contains('\r');
-                let format = match has_cr {
-                    true => Some(Format::of_cr()),
-                    false => foreign::of_lines(head.lines()),
-                };
+                let format = foreign::of_lines(head.lines());
                 Some(format.map_or(error, FileError::Foreign))
             }
             error => error,

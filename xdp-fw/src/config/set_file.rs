@@ -170,7 +170,23 @@ impl Lines {
         }
         match str::from_utf8(lines) {
             Ok(text) => self.text(text),
-            Err(error) => self.broken = Some(not_utf8(lines, &error, self.count)),
+            Err(_) => self.lines_in_other_encodings(lines),
+        }
+    }
+
+    /// A comment may be in Latin-1: only addresses are read.
+    fn lines_in_other_encodings(&mut self, lines: &[u8]) {
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let text = String::from_utf8_lossy(line);
+            if set_line::content(&text).contains(char::REPLACEMENT_CHARACTER)
+                && let Err(error) = str::from_utf8(line)
+            {
+                self.broken = Some(not_utf8(line, &error, self.count));
+            }
+            if self.broken.is_some() {
+                return;
+            }
+            self.text(&text);
         }
     }
 

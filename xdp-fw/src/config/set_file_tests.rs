@@ -44,6 +44,26 @@ fn the_formats_of_common_lists_are_read() {
 }
 
 #[test]
+fn comments_in_latin_1_are_skipped() {
+    let text = b"# Verzeichnis f\xfcr \xe4lle\n192.0.2.1 ; \xdcbel\n# \xc3\xbc\n::1 // \xfc";
+    let file = SetFile::parse(Path::new("set.txt"), text).unwrap();
+    let prefixes: Vec<_> = file.prefixes().iter().map(|it| it.to_string()).collect();
+    assert_eq!(prefixes, ["192.0.2.1/32", "::1/128"]);
+    assert_eq!(file.problems, []);
+}
+
+#[test]
+fn comments_of_other_formats_are_named() {
+    for line in ["% RIPE", "! list", "-- list", "/* list */", "REM list"] {
+        let (_, problems) = parsed(&format!("192.0.2.1\n{line}\n"));
+        let expected = format!("`{line}` looks like a comment; expected #, ; or //");
+        assert!(problems[0].contains(&expected), "{problems:?}");
+    }
+    let (_, problems) = parsed("192.0.2.1\n!192.0.2.9\n");
+    assert!(problems[0].contains("is for rules"), "{problems:?}");
+}
+
+#[test]
 fn mapped_entries_are_ipv4_and_counted() {
     let text = "::ffff:203.0.113.50\n::ffff:cb00:7100/120\n::ffff:192.0.2.1 - ::ffff:192.0.2.2\n\
                 203.0.113.50\n2001:db8::1\n";
@@ -175,6 +195,10 @@ fn what_is_no_text_is_named() {
         said("192.0.2.1\r".repeat(10_000).as_bytes()),
         "is text with CR between its lines; run `tr '\\r' '\\n' < FILE > NEW`"
     );
+    assert_eq!(
+        said(b"192.0.2.1\r192.0.2.2\r"),
+        "is text with CR between its lines; run `tr '\\r' '\\n' < FILE > NEW`"
+    );
     let long = format!("::1\n# {}\n", "x".repeat(70_000));
     assert_eq!(
         said(long.as_bytes()),
@@ -202,10 +226,10 @@ fn what_is_no_text_is_told_by_line_and_column() {
         (byte, line, column)
     };
     assert_eq!(
-        broken(b"::1\n\n10.0.0.1 # \xc3\xb8\xe9t\xe9\n::2"),
-        (0xe9, 3, 13)
+        broken(b"::1\n\n10.0.0.1 \xc3\xb8\xe9t\xe9 # x\n::2"),
+        (0xe9, 3, 11)
     );
-    assert_eq!(broken(b"::1\n# cut off \xc3"), (0xc3, 2, 11));
+    assert_eq!(broken(b"# \xfc\n::1\ncut off \xc3"), (0xc3, 3, 9));
     assert_eq!(broken(b"\xff\n"), (0xff, 1, 1));
 }
 

@@ -129,14 +129,14 @@ fn with_port(text: &str) -> Option<Odd> {
     if !is_port(port) {
         return None;
     }
-    match address.parse::<Ipv4Addr>() {
-        Ok(address) => Odd::address(format!(
+    match super::address::prefix(address) {
+        Some(_) => Odd::address(format!(
             "has a port; expected {address}, and the port in the rule"
         )),
-        Err(_) if is_host_name(address) => {
+        None if is_host_name(address) => {
             Odd::other("is a host name and a port, and names are not resolved; expected an address")
         }
-        Err(_) => None,
+        None => None,
     }
 }
 
@@ -360,6 +360,7 @@ mod tests {
                 "[2001:db8::1]/64",
                 "[2001:db8::1]:443",
                 "192.0.2.1:443",
+                "192.0.2.0/24:443",
                 "www.example.com:443",
                 "fe80::1%eth0",
                 "fe80::1%25eth0/64",

@@ -74,6 +74,12 @@ fn kind(content: &str, prefix: &IpNetwork) -> Line {
     }
 }
 
+/// What other formats begin a comment with; `!192.0.2.1` without a space is a negation.
+fn is_comment(content: &str) -> bool {
+    let signs = ["%", "! ", "--", "/*", "REM ", "dnl "];
+    signs.iter().any(|sign| content.starts_with(sign))
+}
+
 /// What is wrong with a line that is neither a prefix nor a range.
 pub(in crate::config) fn explain(content: &str) -> Fault {
     match range::prefixes(content) {
@@ -90,6 +96,12 @@ pub(in crate::config) fn explain(content: &str) -> Fault {
             );
         }
         Ok(_) | Err(Bad::NotARange) => {}
+    }
+    if is_comment(content) {
+        return Fault::other(
+            content,
+            "looks like a comment; expected #, ; or // before it",
+        );
     }
     if content.starts_with(['!', '@']) {
         return Fault::other(content, "is for rules; expected a prefix");
