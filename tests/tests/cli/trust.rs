@@ -242,7 +242,10 @@ fn globs_of_the_working_directory_are_read() {
     ground.write("etc/feed.txt", "192.0.2.1\n");
     let main = with_set(Path::new("*.txt"));
     ground.write("etc/fw.toml", &format!("include = \"*.rules\"\n{main}"));
-    ground.write("etc/more.rules", "[[rule]]\nname = \"more\"\naction = \"pass\"\n");
+    ground.write(
+        "etc/more.rules",
+        "[[rule]]\nname = \"more\"\naction = \"pass\"\n",
+    );
     for line in ["\"$FW\" check fw.toml", "\"$FW\" check - < fw.toml"] {
         let output = shell(line, &ground.path("etc"));
         assert!(
