@@ -18,7 +18,7 @@ pub(super) const SIGNS: &[Sign] = &[
     (
         |line| line.starts_with("version https://git-lfs"),
         "a pointer of Git LFS",
-        "`git lfs pull` fetches the file itself",
+        "`git lfs pull`",
     ),
     (
         |line| line.starts_with("{\\rtf"),
@@ -75,7 +75,7 @@ pub(super) const SIGNS: &[Sign] = &[
             let actions = ["alert ", "drop ", "reject ", "pass "];
             begins_with(line, &actions) && line.contains(" -> ")
         },
-        "rules of Suricata or Snort",
+        "a ruleset of Suricata or Snort",
         ONE_PER_LINE,
     ),
     (
