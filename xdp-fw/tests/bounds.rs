@@ -98,7 +98,7 @@ static COUNTED: Mutex<()> = Mutex::new(());
 fn sixteen_mebibytes_of_anything_stay_below_the_bound() {
     let _alone = COUNTED.lock();
     let rule = "[[rule]]\nname = \"a\"\naction = \"drop\"\n";
-    let shapes: [(&str, String, Part); 20] = [
+    let shapes: [(&str, String, Part); 23] = [
         ("lists in lists", "a = ".into(), |_| "[".into()),
         ("empty lists", String::new(), |_| "[]".into()),
         ("tables in tables", "a = ".into(), |_| "{a=".into()),
@@ -108,6 +108,13 @@ fn sixteen_mebibytes_of_anything_stay_below_the_bound() {
         ("a list", "a = [".into(), |_| "1,".into()),
         ("keys", String::new(), |number| format!("k{number:x}=1\n")),
         ("a key of parts", "a".into(), |_| ".a".into()),
+        ("keys of parts", String::new(), |number| {
+            format!("k{number:x}.a.b.c=1\n")
+        }),
+        ("tables of parts", String::new(), |number| {
+            format!("[t{number:x}.a.b.c]\n")
+        }),
+        ("tables in a list", "a = [".into(), |_| "{a.b.c=1},".into()),
         ("the same key", String::new(), |_| "a=1\n".into()),
         ("junk", String::new(), |_| "@\n".into()),
         ("signs", String::new(), |_| "=".into()),
@@ -130,7 +137,13 @@ fn sixteen_mebibytes_of_anything_stay_below_the_bound() {
     ];
     for (name, head, part) in shapes {
         // As many tokens as may be parsed, and as many bytes as may be read.
-        for size in [900_000, 16 * MIB] {
+        // A dot counts as several.
+        let most = if part(0).contains('.') {
+            400_000
+        } else {
+            900_000
+        };
+        for size in [most, 16 * MIB] {
             let text = text(&head, size, part);
             let (height, _) = height(|| load(&text, "192.0.2.1\n").map(drop));
             println!("{name}, {size} bytes: {} MiB", height / MIB);
