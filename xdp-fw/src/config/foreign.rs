@@ -41,6 +41,15 @@ impl Format {
         )
     }
 
+    /// The same of a file that should be a configuration, of which no list can be made.
+    pub(super) fn of_a_configuration(mut self) -> Self {
+        self.remedy = self
+            .remedy
+            .replace("one prefix per line", "TOML")
+            .replace("a plain-text list", "TOML");
+        self
+    }
+
     /// What it is: completes "is …".
     pub(super) fn name(&self) -> &'static str {
         self.name

@@ -247,11 +247,11 @@ pub(super) fn digest_set(path: &Path) -> Result<(Identity, Digest), FileError> {
     })
 }
 
-/// Turns bytes into text, or says where they stop being text.
+/// Turns the bytes of a configuration into text, or says where they stop being text.
 pub(super) fn utf8(bytes: Vec<u8>) -> Result<String, FileError> {
     let head = bytes.get(..HEAD).unwrap_or(&bytes);
     if let Some(format) = foreign::of_bytes(head) {
-        return Err(FileError::Foreign(format));
+        return Err(FileError::Foreign(format.of_a_configuration()));
     }
     String::from_utf8(bytes).map_err(|error| not_utf8(error.as_bytes(), &error.utf8_error(), 0))
 }

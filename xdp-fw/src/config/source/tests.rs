@@ -52,6 +52,30 @@ fn a_missing_file_says_what_to_do() {
 }
 
 #[test]
+fn a_configuration_that_is_no_text_is_no_list_of_prefixes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(dir.path(), "fw.toml", b"interfaces = 1\n\0");
+    assert_eq!(refused(&path), "is no text; byte 16 is NUL, expected TOML");
+}
+
+#[test]
+fn files_of_the_kernel_are_recognised_unopened() {
+    for path in [
+        "/proc/self/environ",
+        "/proc/cpuinfo",
+        "/sys/class/net/lo/mtu",
+    ] {
+        for role in [Role::Main, Role::Set] {
+            let error = Disk.read(Path::new(path), role).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "is a file of the kernel (proc or sysfs); expected a regular file"
+            );
+        }
+    }
+}
+
+#[test]
 fn what_is_not_a_regular_file_is_refused_without_waiting() {
     let dir = tempfile::tempdir().unwrap();
     let fifo = dir.path().join("fifo");

@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
+use nix::sys::statfs::{DEBUGFS_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC, fstatfs};
 
 use super::FileError;
 use super::trust::{Place, trust_directory, trust_entry, trust_link};
@@ -60,6 +61,13 @@ impl Found {
         };
         Ok(is_same(&file.metadata()?, &self.meta).then_some(file))
     }
+}
+
+/// Such files have no size, and reading some takes away what they hold (`/proc/kmsg`).
+fn is_of_the_kernel(entry: &File) -> Result<bool, FileError> {
+    let kind = fstatfs(entry).map_err(refused)?.filesystem_type();
+    let kernel = [PROC_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC, DEBUGFS_MAGIC];
+    Ok(kernel.contains(&kind))
 }
 
 fn is_same(one: &Metadata, other: &Metadata) -> bool {
@@ -126,6 +134,9 @@ impl Walk {
                 return Err(refused(Errno::ENOTDIR));
             }
             trust_entry(&name, &meta, self.user, self.place)?;
+            if meta.is_file() && is_of_the_kernel(&entry)? {
+                return Err(FileError::NotAFile("a file of the kernel (proc or sysfs)"));
+            }
             return Ok(Found {
                 directory: self.here,
                 name: step,
