@@ -102,6 +102,36 @@ fn setting(cause: &Cause, config: &Config) -> &'static str {
     }
 }
 
+impl Cut {
+    /// A rule to paste that lets them pass; `None` where a rule on their address does not.
+    fn rule_that_passes(&self) -> Option<String> {
+        let witness = &self.by.witness;
+        let place = match &self.by.cause {
+            Cause::Rule(name) => format!("above rule `{name}`"),
+            Cause::Reason(Some(Reason::Default)) => "to the rules".to_owned(),
+            Cause::Reason(_) => return None,
+        };
+        let (address, criteria) = match witness.role {
+            Role::Session { remote, local } => {
+                let port = local.port();
+                let criteria = format!("protocol = \"tcp\"\ndestination_port = {port}");
+                (remote.ip(), criteria)
+            }
+            Role::Resolver(address) => {
+                let criteria = "protocol = \"udp\"\nsource_port = 53".to_owned();
+                (address, criteria)
+            }
+            Role::Gateway(_) => return None,
+        };
+        witness.is_own.then(|| {
+            let name = address.to_string().replace(':', "-");
+            format!(
+                "add {place}:\n[[rule]]\nname = \"pass-{name}\"\naction = \"pass\"\nsource = \"{address}\"\n{criteria}"
+            )
+        })
+    }
+}
+
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let witness = &self.by.witness;
@@ -112,7 +142,7 @@ impl fmt::Display for Cut {
             (Cause::Reason(_), _) => f.write_str(self.setting)?,
         }
         let (what, interface) = (witness.what, &witness.name);
-        write!(f, " drops {what} on {interface}, which passes today")
+        write!(f, " drops {what} on {interface} (today it passes)")
     }
 }
 
@@ -121,11 +151,14 @@ impl fmt::Display for LockOut {
         for line in self.lines() {
             writeln!(f, "{line}")?;
         }
+        if let Some(rule) = self.cut_off.iter().find_map(Cut::rule_that_passes) {
+            writeln!(f, "{rule}")?;
+        }
         match self.command {
             Some(command) => write!(
                 f,
-                "let these pass, or put it into force all the same: `{command}`; \
-                 `guard = false` switches this check off"
+                "let these pass, or apply it all the same: `{command}`; `guard = false` switches \
+                 this check off"
             ),
             None => write!(f, "let these pass; or {RESTART}"),
         }
@@ -158,6 +191,7 @@ mod tests {
             witness: Witness {
                 role,
                 what,
+                is_own: true,
                 interface: 2,
                 name: "eth0".to_owned(),
                 frame: Vec::new(),
@@ -191,12 +225,19 @@ mod tests {
                 Cause::Reason(Some(Reason::Default)),
             ),
         ]);
-        insta::assert_snapshot!(told, @r"
-        the SSH session from 203.0.113.9:40000 to 192.0.2.1:22 would be cut off: rule `deny` (/etc/xdp-fw.toml:7:1) drops a new connection from there on eth0, which passes today
-        the default gateway 192.0.2.254 would be cut off: `non_ip` (with `essentials = false`) drops its ARP reply on eth0, which passes today
-        the resolver 192.0.2.53 would be cut off: `default_action` drops its next answer on eth0, which passes today
-        let these pass, or put it into force all the same: `xdp-fw reload --force`; `guard = false` switches this check off
-        ");
+        insta::assert_snapshot!(told, @r#"
+        the SSH session from 203.0.113.9:40000 to 192.0.2.1:22 would be cut off: rule `deny` (/etc/xdp-fw.toml:7:1) drops a new connection from there on eth0 (today it passes)
+        the default gateway 192.0.2.254 would be cut off: `non_ip` (with `essentials = false`) drops its ARP reply on eth0 (today it passes)
+        the resolver 192.0.2.53 would be cut off: `default_action` drops its next answer on eth0 (today it passes)
+        add above rule `deny`:
+        [[rule]]
+        name = "pass-203.0.113.9"
+        action = "pass"
+        source = "203.0.113.9"
+        protocol = "tcp"
+        destination_port = 22
+        let these pass, or apply it all the same: `xdp-fw reload --force`; `guard = false` switches this check off
+        "#);
     }
 
     #[test]
@@ -206,7 +247,7 @@ mod tests {
             lock_out(vec![(session(40_000), "its next acknowledgement", cause)])
         };
         let last = |told: LockOut| told.to_string().lines().last().unwrap().to_owned();
-        insta::assert_snapshot!(last(told().at_start(false)), @"let these pass, or put it into force all the same: `xdp-fw run --force`; `guard = false` switches this check off");
+        insta::assert_snapshot!(last(told().at_start(false)), @"let these pass, or apply it all the same: `xdp-fw run --force`; `guard = false` switches this check off");
         insta::assert_snapshot!(last(told().at_start(true)), @"let these pass; or set `guard = false`, `systemctl restart xdp-fw`, and take it out again");
         insta::assert_snapshot!(again(false), @"try it again with `xdp-fw run --force`");
     }
@@ -219,6 +260,6 @@ mod tests {
         });
         let told = lock_out(many.collect()).to_string();
         assert!(told.contains("and 3 more\n"), "{told}");
-        assert_eq!(told.lines().count(), 12);
+        assert_eq!(told.lines().count(), 19);
     }
 }

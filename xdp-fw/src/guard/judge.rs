@@ -67,6 +67,7 @@ mod tests {
         Witness {
             role: Role::Gateway(address.parse().unwrap()),
             what,
+            is_own: true,
             interface: 2,
             name: "eth0".to_owned(),
             frame: Vec::new(),

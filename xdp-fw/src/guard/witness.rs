@@ -73,6 +73,8 @@ pub struct Witness {
     pub role: Role,
     /// What it is to them.
     pub what: &'static str,
+    /// Whether it is theirs; else it is their next hop's, which no rule on their address passes.
+    pub is_own: bool,
     /// The filtered interface that it comes in by.
     pub interface: u32,
     /// The interface's name.
@@ -105,11 +107,15 @@ impl Surroundings {
             }
             let theirs = peer.mac.unwrap_or_default();
             let ours = device.mac.unwrap_or_default();
-            let packets = packets(peer, device, theirs, ours);
+            let own = own_packets(peer, device);
+            let next_hop = next_hop(peer, theirs, ours).packets();
+            let packets =
+                || (own.iter().map(|it| (it, true))).chain(next_hop.iter().map(|it| (it, false)));
             for place in ingress(&self.devices, device.index, &filtered) {
-                witnesses.extend(packets.iter().map(|packet| Witness {
+                witnesses.extend(packets().map(|(packet, is_own)| Witness {
                     role: peer.role,
                     what: packet.what,
+                    is_own,
                     interface: place.device.index,
                     name: place.device.name.to_string(),
                     frame: packet.frame(theirs, ours, &place.tags),
@@ -120,10 +126,9 @@ impl Surroundings {
     }
 }
 
-/// Everyone depends on the next hop to be known, too.
-fn packets(peer: &Peer, device: &Device, theirs: Mac, ours: Mac) -> Vec<Packet> {
+fn own_packets(peer: &Peer, device: &Device) -> Vec<Packet> {
     let way = &peer.way;
-    let mut packets = match peer.role {
+    match peer.role {
         Role::Session { remote, local } => {
             let (near, mtu) = (remote.ip() == way.next_hop, device.mtu);
             let connection = Connection {
@@ -136,16 +141,19 @@ fn packets(peer: &Peer, device: &Device, theirs: Mac, ours: Mac) -> Vec<Packet> 
         }
         Role::Gateway(_) => Vec::new(),
         Role::Resolver(address) => packets::answer(address, way.local, address == way.next_hop),
-    };
-    let next_hop = Neighbour {
+    }
+}
+
+/// Everyone depends on the next hop to be known, too.
+fn next_hop(peer: &Peer, theirs: Mac, ours: Mac) -> Neighbour {
+    let way = &peer.way;
+    Neighbour {
         address: way.next_hop,
         local: way.local,
         theirs,
         ours,
         on_the_way: peer.role.address() != way.next_hop,
-    };
-    packets.extend(next_hop.packets());
-    packets
+    }
 }
 
 #[cfg(test)]
