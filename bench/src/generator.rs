@@ -13,7 +13,7 @@ use crate::bpf::{Program, Slot};
 use crate::instructions::{
     Action, Helper, Instruction, Register, add, add32, and32, big_endian16, big_endian32, call,
     copy, copy32, exit, load_map, load32, modulo32, multiply32, or32, set32, shift_right32,
-    skip_if_greater, store16, store32, xor_value32, xor32,
+    skip_if_greater, skip_unless_equal32, store16, store32, xor_value32, xor32,
 };
 use crate::policy::Family;
 
@@ -59,10 +59,28 @@ fn mixed(number: u32) -> u32 {
     mixed ^ mixed >> LAST
 }
 
+/// What 127/8 begins with: the filter drops such a source as a martian, before any rule.
+const LOOPBACK: u32 = 127;
+const NETWORK: u8 = 24;
+
+/// How often at most a number is mixed again, because it came out in 127/8. Mixing never makes one
+/// number of two, so each still has another. Enough for twice a million prefixes.
+const AGAIN: usize = 2;
+
+fn mixed_v4(number: u32) -> u32 {
+    let mut source = mixed(number);
+    for _ in 0..AGAIN {
+        if source >> NETWORK == LOOPBACK {
+            source = mixed(source);
+        }
+    }
+    source
+}
+
 /// The address of this number; each has another.
 pub(crate) fn address(family: Family, index: u32) -> IpAddr {
     match family {
-        Family::V4 => Ipv4Addr::from_bits(mixed(index)).into(),
+        Family::V4 => Ipv4Addr::from_bits(mixed_v4(index)).into(),
         Family::V6 => {
             let mut bits = 0;
             for (word, key) in KEYS.into_iter().enumerate() {
@@ -127,6 +145,22 @@ pub(crate) fn constant(action: Action, frags: bool) -> Result<Program> {
     Program::load(&[set32(0, action as u32), exit()], frags)
 }
 
+/// `MIXED` from `INDEX`, as [`mixed_v4`] does it.
+fn mix_v4() -> Vec<Instruction> {
+    let mut body = mix(0);
+    let mut again = vec![copy32(INDEX, MIXED)];
+    again.extend(mix(0));
+    for _ in 0..AGAIN {
+        body.extend([
+            copy32(SCRATCH, MIXED),
+            shift_right32(SCRATCH, NETWORK),
+            skip_unless_equal32(SCRATCH, LOOPBACK, again.len() as i16),
+        ]);
+        body.extend(&again);
+    }
+    body
+}
+
 /// `MIXED` from `INDEX`, as [`mixed`] does it.
 fn mix(key: u32) -> Vec<Instruction> {
     let shifted = |bits| {
@@ -150,7 +184,7 @@ fn write_v4(frame: &[u8]) -> Result<Vec<Instruction>> {
         bail!("the frame of a generator is not IPv4 from 0.0.0.0");
     };
     let rest = !u16::from_be_bytes([high, low]);
-    let mut body = mix(0);
+    let mut body = mix_v4();
     // The ones' complement sum of everything else, and of the address.
     body.extend([
         copy32(SUM, MIXED),
@@ -189,4 +223,21 @@ fn write_v6() -> Vec<Instruction> {
         body.extend([big_endian32(MIXED), store32(FRAME, offset as i16, MIXED)]);
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twice as many as the largest shape has prefixes: half of the sources are on no list.
+    const ADDRESSES: u32 = 2_000_000;
+
+    #[test]
+    fn no_source_is_a_martian_and_no_two_are_the_same() {
+        let mut all: Vec<IpAddr> = (0..ADDRESSES).map(|it| address(Family::V4, it)).collect();
+        assert!(all.iter().all(|address| !address.is_loopback()));
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), ADDRESSES as usize);
+    }
 }

@@ -131,6 +131,11 @@ pub(crate) const fn store16(to: Register, offset: i16, from: Register) -> Instru
     new(0x6b, to, from, offset, 0)
 }
 
+/// Skips `count` instructions if the lower half is not `value`.
+pub(crate) const fn skip_unless_equal32(left: Register, value: u32, count: i16) -> Instruction {
+    new(0x56, left, 0, count, value as i32)
+}
+
 /// Skips `count` instructions if `left > right`.
 pub(crate) const fn skip_if_greater(left: Register, right: Register, count: i16) -> Instruction {
     new(0x2d, left, right, count, 0)
