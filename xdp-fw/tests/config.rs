@@ -445,6 +445,30 @@ fn malformed_pass_beside_a_drop_rule_on_more_than_addresses_is_a_warning() {
 }
 
 #[test]
+fn malformed_pass_is_no_warning_where_the_default_drops() {
+    let warns = |rule: &str| {
+        let top = "malformed = \"pass\"\ndefault_action = \"drop\"";
+        warnings_of(top, rule).contains("`malformed = ")
+    };
+    let drops = "action = \"drop\"\nprotocol = \"tcp\"";
+    let passes =
+        |criterion: &str| format!("[[rule]]\nname = \"p\"\naction = \"pass\"\n{criterion}");
+    assert!(!warns(drops));
+    assert!(!warns(&format!(
+        "{drops}\n{}",
+        passes("protocol = \"udp\"")
+    )));
+    // A malformed packet gets through here, but for the rule before it.
+    assert!(warns(&format!(
+        "{drops}\n{}",
+        passes("source = \"192.0.2.0/24\"")
+    )));
+    let before =
+        format!("action = \"pass\"\nsource = \"192.0.2.0/24\"\n[[rule]]\nname = \"d\"\n{drops}");
+    assert!(!warns(&before));
+}
+
+#[test]
 fn a_rule_on_length_in_generic_mode_is_a_warning() {
     let warns = |mode: &str, rule: &str| {
         let rule = format!("action = \"drop\"\n{rule}");

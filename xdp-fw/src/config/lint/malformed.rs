@@ -6,18 +6,25 @@ use super::{Seen, warning};
 use crate::config::model::{Action, Config, Rule};
 use crate::config::problem::Problem;
 
-/// Warns once of drop rules that ask for what a malformed packet does not have.
+/// Warns once of drop rules that ask for what a malformed packet does not have, unless whatever they do
+/// not see is dropped after them.
 pub(super) fn past_rules(rules: &[Seen<'_>], config: &Config) -> Option<Problem> {
     if config.malformed == Action::Drop {
         return None;
     }
-    let drops = rules
-        .iter()
-        .map(|seen| seen.rule)
-        .filter(|rule| rule.action == Action::Drop && !rule.shadow);
-    let mut blind = drops.filter_map(|rule| Some((rule, asks_for(rule)?)));
-    let (first, keys) = blind.next()?;
-    let others = match blind.count() {
+    let mut lets_past = config.default_action == Action::Pass;
+    let mut blind: Vec<(&Rule, String)> = Vec::new();
+    for seen in rules.iter().rev().filter(|seen| !seen.rule.shadow) {
+        let rule = seen.rule;
+        match (rule.action, asks_for(rule)) {
+            // What a rule passes on addresses alone, no drop rule behind it sees anyway.
+            (Action::Pass, None) => lets_past = true,
+            (Action::Drop, Some(keys)) if lets_past => blind.push((rule, keys)),
+            _ => {}
+        }
+    }
+    let (first, keys) = blind.pop()?;
+    let others = match blind.len() {
         0 => String::new(),
         1 => ", nor by one more rule like it".to_owned(),
         more => format!(", nor by {more} more rules like it"),
