@@ -13,7 +13,7 @@ use crate::interfaces::{
 };
 use crate::names::pattern::exact;
 
-use super::{Finding, Group};
+use super::{Finding, Group, source_routes};
 
 const GROUP: Group = Group("interfaces");
 
@@ -49,6 +49,8 @@ pub(super) struct Seen {
     pub(super) tags: Result<Option<String>, io::Error>,
     /// Whether a rule asks for the VLAN ids of its frames.
     pub(super) vlan_rules: bool,
+    /// The routes in packets that the host follows.
+    pub(super) follows: Vec<source_routes::Setting>,
 }
 
 /// Whose program is on an interface.
@@ -111,6 +113,7 @@ fn look_at(
         program: program(interface, links),
         tags: hides_tags(interface, all),
         vlan_rules: rules_on_tags(config, name).next().is_some(),
+        follows: source_routes::look(name),
         interface: interface.clone(),
     }
 }
@@ -187,6 +190,7 @@ fn check_one(seen: &Seen) -> Vec<Finding> {
         Program::Nobodys => native(seen),
     };
     findings.extend(tags(seen));
+    findings.extend(source_routes::check(GROUP, name, &seen.follows));
     if findings.is_empty() {
         findings.push(GROUP.ok(described(seen)));
     }

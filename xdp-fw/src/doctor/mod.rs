@@ -11,6 +11,7 @@ mod interfaces;
 mod kernel;
 mod rights;
 mod service;
+mod source_routes;
 
 use serde::Serialize;
 

@@ -193,6 +193,7 @@ fn seen(name: &str, driver: &str) -> interfaces::Seen {
         program: interfaces::Program::Nobodys,
         tags: Ok(None),
         vlan_rules: false,
+        follows: Vec::new(),
     }
 }
 
@@ -453,4 +454,48 @@ fn the_list_of_logins_is_named_with_what_it_means() {
     Ok: the lock-out guard is off (`guard = false`): no session is protected
       -
     ");
+}
+
+#[test]
+fn routes_in_packets_are_followed_where_both_settings_are_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let set = |family: &str, whose: &str, key: &str, value: &str| {
+        let conf = directory.path().join(family).join("conf").join(whose);
+        std::fs::create_dir_all(&conf).unwrap();
+        std::fs::write(conf.join(key), format!("{value}\n")).unwrap();
+    };
+    let name = crate::names::InterfaceName::from_text("wan0");
+    let followed = || source_routes::look_in(directory.path(), &name);
+    assert_eq!(followed(), []);
+    for (family, key) in [
+        ("ipv4", "accept_source_route"),
+        ("ipv6", "seg6_enabled"),
+        ("ipv6", "rpl_seg_enabled"),
+    ] {
+        set(family, "wan0", key, "1");
+        set(family, "all", key, "0");
+    }
+    assert_eq!(followed(), []);
+    set("ipv6", "all", "seg6_enabled", "1");
+    assert_eq!(followed(), [source_routes::SETTINGS[1]]);
+    set("ipv6", "wan0", "seg6_enabled", "0");
+    assert_eq!(followed(), []);
+}
+
+#[test]
+fn a_followed_route_is_a_warning_with_its_setting() {
+    let found = interfaces::Seen {
+        follows: source_routes::SETTINGS.to_vec(),
+        ..seen("wan0", "ena")
+    };
+    let told = interfaces_told(vec![found]);
+    for setting in [
+        "ipv4.conf.all.accept_source_route",
+        "ipv6.conf.all.seg6_enabled",
+    ] {
+        assert!(
+            told.contains(&format!("`sysctl -w net.{setting}=0`")),
+            "{told}"
+        );
+    }
 }
