@@ -45,6 +45,14 @@ Each packet is counted under one reason. `xdp-fw stats`, `xdp-fw explain` and th
   the flags (16 bytes of TCP, 8 of SCTP or DCCP) is judged like any packet. Any other is dropped, and
   so is a TCP fragment at offset 8.
 - Up to two VLAN tags and eight IPv6 extension headers are read. A packet with more of them is dropped.
+- The outer packet is judged, as it arrives. What a host takes out of a tunnel (GRE, VXLAN, WireGuard and
+  the like) is not judged, unless the tunnel's interface is in `interfaces`, which takes those with
+  Ethernet headers. Rules say who may send such packets: protocols 4, 41 and 47, or the tunnel's port.
+- Where Linux follows a route in a packet (`accept_source_route`, `seg6_enabled`, `rpl_seg_enabled`, all
+  off by default), it writes another destination into it, or unpacks another packet from it, after the
+  rules. `xdp-fw doctor` warns of it.
+- A later fragment has the protocol that its own header names. In IPv6 Linux goes by the first fragment
+  alone: to drop later fragments there, leave out `protocol`.
 - A packet without an IP length (BIG TCP) is judged by the length of its frame, if that leaves more
   than 65,535 bytes.
 
