@@ -14,7 +14,7 @@ use super::parse;
 use super::pattern::glob_directory;
 use super::problem::{Place, Problem, Problems};
 use super::set_file::{Digest, SetFile};
-use super::source::{FileError, Files, Role, stream};
+use super::source::{FileError, Files, Role};
 
 /// A file, exactly as it was parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,30 +52,6 @@ impl Loaded {
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
         self.hash
-    }
-
-    /// The same as versions before this one reckoned it, over the contents themselves, from files
-    /// that are what they were. Blocks.
-    pub(crate) fn former_hash(&self) -> Option<Digest> {
-        let mut hash = Sha256::new();
-        let files = self
-            .files
-            .iter()
-            .map(|file| (&file.path, file.text.len() as u64));
-        let sets = self.set_files.iter().map(|(path, file)| (path, file.size));
-        let texts = self.files.iter().map(|file| Some(&file.text));
-        let texts = texts.chain(std::iter::repeat(None));
-        for ((path, size), text) in files.chain(sets).zip(texts) {
-            let bytes = path.as_os_str().as_encoded_bytes();
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-            hash.update(size.to_be_bytes());
-            match text {
-                Some(text) => hash.update(text),
-                None => stream(path, size, |piece| hash.update(piece)).ok()?,
-            }
-        }
-        Some(hash.finalize().into())
     }
 }
 
@@ -198,25 +174,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-
-    #[test]
-    fn the_hash_of_versions_before_is_that_of_paths_and_contents() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("set.txt");
-        std::fs::write(&path, "::1\n").unwrap();
-        let main = "interfaces = \"eth0\"\n[set.a]\nfiles = \"set.txt\"\n";
-        std::fs::write(dir.path().join("fw.toml"), main).unwrap();
-        let loaded = load(&dir.path().join("fw.toml"), &super::super::Disk).unwrap();
-        let mut expected = Sha256::new();
-        for (path, text) in [("fw.toml", main), ("set.txt", "::1\n")] {
-            let path = dir.path().join(path);
-            for bytes in [path.as_os_str().as_encoded_bytes(), text.as_bytes()] {
-                expected.update((bytes.len() as u64).to_be_bytes());
-                expected.update(bytes);
-            }
-        }
-        assert_eq!(loaded.former_hash(), Some(expected.finalize().into()));
-    }
 
     #[test]
     fn the_hash_covers_paths_and_contents_of_every_file() {

@@ -85,7 +85,7 @@ impl Owner {
             };
             new
         });
-        Ok(self.memory.recognize(result?).await?)
+        result
     }
 
     /// Compiles, commits, and remembers.

@@ -20,8 +20,6 @@ pub(super) struct Memory {
     pub(super) state_dir: PathBuf,
     pub(super) index: Index,
     whole: Whole,
-    /// Whether what is refused was looked for under the hash of versions before.
-    has_recognized: bool,
     /// What is tried just now.
     pub(super) notes: Notes,
     /// What earlier processes died of; nothing once something else is known of that.
@@ -50,31 +48,8 @@ impl Memory {
             state_dir,
             index,
             whole: Whole::default(),
-            has_recognized: false,
             damage,
         })
-    }
-
-    /// What a version before refused, it knew by another hash: this one counts from now on, if it is
-    /// of this content.
-    pub(super) async fn recognize(&mut self, loaded: Loaded) -> Result<Loaded, KernelError> {
-        let refused = [self.index.refused, self.index.cut_off];
-        if self.has_recognized || refused == [None, None] {
-            return Ok(loaded);
-        }
-        let (loaded, former) = blocking(move || {
-            let former = loaded.former_hash();
-            (loaded, former)
-        })
-        .await?;
-        // Else a file has changed since it was read, and the next reload asks again.
-        self.has_recognized = former.is_some();
-        for hash in [&mut self.index.refused, &mut self.index.cut_off] {
-            if hash.is_some() && *hash == former {
-                *hash = Some(loaded.hash());
-            }
-        }
-        Ok(loaded)
     }
 
     /// Writes the index, and remembers it only then.

@@ -117,9 +117,8 @@ impl Index {
     /// `content` is in force as the file says, and nothing is on trial.
     #[must_use]
     pub fn in_force(self, content: Content) -> Self {
-        // By the files: a version before may have reckoned another hash of the same.
         let last_good = self.last_good.as_ref();
-        let before = if last_good.is_some_and(|last| last.files == content.files) {
+        let before = if last_good.is_some_and(|last| last.hash == content.hash) {
             self.previous
         } else {
             self.last_good

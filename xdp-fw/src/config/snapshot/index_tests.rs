@@ -107,15 +107,3 @@ fn what_is_in_force_again_does_not_push_the_previous_one_out() {
     assert_eq!(index.clone().in_force(content(2)), index);
     assert_eq!(index.swapped().last_good, Some(content(1)));
 }
-
-#[test]
-fn the_same_files_under_a_hash_of_versions_before_are_no_step_back() {
-    let before = Index::default().in_force(content(1)).in_force(content(2));
-    let renewed = Content {
-        hash: [9; 32],
-        ..content(2)
-    };
-    let after = before.in_force(renewed.clone());
-    assert_eq!(after.last_good, Some(renewed));
-    assert_eq!(after.previous, Some(content(1)));
-}
