@@ -16,7 +16,6 @@ pub mod descriptors;
 pub mod encapsulations;
 pub mod exposition;
 pub mod foreign;
-pub mod former;
 pub mod fuzz;
 pub mod generate;
 pub mod half_requests;

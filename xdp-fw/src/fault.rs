@@ -90,17 +90,17 @@ points! {
     /// It is in its place, and what only the old one named is still there.
     IndexReplaced = "store.index-replaced",
     /// The counts of an earlier layout are in the new counters, and nothing is committed.
-    MigrationCarried = "migration.carried",
+    TakeoverCarried = "takeover.carried",
     /// One link has moved, and leads where it led.
-    MigrationMovedOne = "migration.moved-one",
+    TakeoverMovedOne = "takeover.moved-one",
     /// Every link has moved.
-    MigrationMoved = "migration.moved",
+    TakeoverMoved = "takeover.moved",
     /// Every link leads to the new filter.
-    MigrationAligned = "migration.aligned",
+    TakeoverAligned = "takeover.aligned",
     /// Every packet is in a total, and the old pins are still there.
-    MigrationAccounted = "migration.accounted",
+    TakeoverAccounted = "takeover.accounted",
     /// The old counters are gone, other old pins are not.
-    MigrationRemoved = "migration.removed",
+    TakeoverRemoved = "takeover.removed",
 }
 
 /// What a test asked for.

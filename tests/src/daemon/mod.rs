@@ -123,6 +123,11 @@ impl<'a> Daemon<'a> {
         self.descriptors = Some((soft, hard));
     }
 
+    /// From its next start on, its pins are those of the next layout, beside those that it leaves.
+    pub fn upgrade_layout(&mut self) {
+        self.places.pins.set_file_name("v2");
+    }
+
     /// Starts it with the directories it has, and waits until it is ready.
     pub fn restart(&mut self) {
         if let Err(failure) = self.try_restart() {

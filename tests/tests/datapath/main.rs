@@ -3,7 +3,7 @@
 mod base;
 mod carry_over;
 mod generations;
-mod migration;
 mod probe;
 mod program;
+mod takeover;
 mod two_cpus;

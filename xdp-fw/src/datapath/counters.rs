@@ -49,7 +49,8 @@ impl Counters {
         Ok(self.count(&self.sum(slot)?))
     }
 
-    fn sum(&self, slot: u32) -> Result<Counter, Error> {
+    /// The same as the kernel keeps it.
+    pub(super) fn sum(&self, slot: u32) -> Result<Counter, Error> {
         let values = self
             .array
             .get(&slot, 0)

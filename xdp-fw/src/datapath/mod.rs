@@ -18,11 +18,9 @@ mod fill;
 mod foreign;
 mod found;
 mod generation;
-mod layout;
 mod links;
 mod loader;
 mod mapping;
-mod migrate;
 mod netlink;
 mod object;
 mod owner;
@@ -35,6 +33,7 @@ mod reuse;
 mod slots;
 mod snapshot;
 mod sys;
+mod takeover;
 mod weight;
 
 use std::path::Path;
@@ -50,8 +49,8 @@ pub use removal::Removed;
 pub use snapshot::{Count, EssentialCount, Generation, ReasonCount, RuleCount, Snapshot, read};
 pub use weight::{Table, tables};
 
-use layout::Former;
 use pins::{Pins, exists};
+use takeover::Earlier;
 
 /// Where the pins live unless `--pin-dir` says otherwise; `v1` is the layout's version.
 pub const PIN_DIRECTORY: &str = "/sys/fs/bpf/xdp-fw/v1";
@@ -152,9 +151,9 @@ pub fn unload(pins: &Path) -> Result<Removed, Error> {
         let _lock = pins.lock()?;
         removed = removal::remove_everything(&pins, &counters::SHAPE)?;
     }
-    // What an interrupted migration has not taken over yet filters, too.
-    for former in Former::all(&pins)? {
-        let more = former.remove()?;
+    // What an interrupted take-over has not taken over yet filters, too.
+    for earlier in Earlier::beside(&pins)? {
+        let more = earlier.remove()?;
         removed.links += more.links;
         removed.left.extend(more.left);
     }

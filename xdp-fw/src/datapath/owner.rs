@@ -14,12 +14,12 @@ use super::counters::{self, Counters};
 use super::description::Described;
 use super::found::{Found, look};
 use super::generation::{self, Built};
-use super::layout::Former;
 use super::loader::Loader;
 use super::object::{self, EntryPoint, Kernel};
 use super::pins::{Pins, Shape, check_map};
 use super::predecessor::Predecessor;
-use super::{AttachMode, Error, Generation, Link, Probe, base, links, migrate, snapshot};
+use super::takeover::{self, Earlier};
+use super::{AttachMode, Error, Generation, Link, Probe, base, links, snapshot};
 use crate::fault::{self, Point};
 use crate::policy::Tables;
 
@@ -44,8 +44,8 @@ pub struct Datapath {
     pub(super) in_force: Option<Described>,
     /// What may come back; see [`super::base`].
     pub(super) base: Option<Described>,
-    /// What an earlier layout left to take over; see [`super::migrate`].
-    pub(super) former: Option<Former>,
+    /// What an earlier layout left to take over; see [`super::takeover`].
+    pub(super) earlier: Option<Earlier>,
     /// Held as long as this lives.
     _lock: Flock<File>,
 }
@@ -99,7 +99,7 @@ impl Datapath {
         let lock = pins.lock()?;
         check_map(&pins.counters(), &counters::SHAPE)?;
         check_map(&pins.entry(), &ENTRY)?;
-        let former = Former::all(&pins)?.into_iter().next();
+        let earlier = Earlier::beside(&pins)?.into_iter().next();
         let kernel = Kernel::probe()?;
         let mut loader = Loader::sharing(&pins)?;
         let root = adopt_root(&pins, &mut loader, kernel)?;
@@ -122,15 +122,15 @@ impl Datapath {
             counters,
             in_force,
             base,
-            former,
+            earlier,
             _lock: lock,
         };
         datapath.sweep_generations()?;
         datapath.align_links()?;
-        if datapath.former.is_none() {
-            migrate::forget_carried(&datapath.pins)?;
+        if datapath.earlier.is_none() {
+            takeover::forget_carried(&datapath.pins)?;
         }
-        datapath.migrate();
+        datapath.take_over();
         fault::point(Point::Adopted)?;
         Ok(datapath)
     }
@@ -166,14 +166,15 @@ impl Datapath {
         let mut retired = self.counters.retire_after_grace(&before)?;
         let inheritance = self.inheritance()?;
         if let Some(counted) = &inheritance {
-            migrate::retire(counted, &built.described.rules, &mut retired);
+            // It is the first generation: nothing else is retired.
+            retired = counted.retired(&built.described.rules);
         }
         generation::pin_all(&mut built, tables, retired)?;
         for slot in before.fresh(&built.described.rules) {
             self.counters.zero(slot)?;
         }
         fault::point(Point::CountersZeroed)?;
-        if let Some(counted) = inheritance {
+        if let Some(counted) = &inheritance {
             self.inherit(counted, &built.described)?;
         }
         Ok(Prepared(built))
@@ -206,7 +207,7 @@ impl Datapath {
             .map_err(Error::from)
             .and_then(|()| self.sweep_generations());
         let _ = self.align_links();
-        self.migrate();
+        self.take_over();
         Ok(())
     }
 

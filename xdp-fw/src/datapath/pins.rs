@@ -124,7 +124,7 @@ impl Pins {
         remove(&self.base())
     }
 
-    /// What a migration has copied, while it is under way.
+    /// What a take-over has copied, while it is under way.
     pub(super) fn carried(&self) -> PathBuf {
         self.root.join("carried")
     }

@@ -1,7 +1,7 @@
 //! What the kernel says of the generation in force.
 
 use std::os::fd::AsFd as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use aya::maps::MapData;
@@ -227,23 +227,10 @@ pub(super) fn in_force(pins: &Pins) -> Result<Option<Described>, Error> {
 /// The newest first: a base that came back has its programs pinned in two places, and the counts
 /// of the newer one are right.
 fn find(pins: &Pins, program: u32) -> Result<Option<Described>, Error> {
-    let directory = directory_of(pins, program)?;
-    directory.map(|it| describe(&it)).transpose()
-}
-
-/// Where the generation is pinned whose filter stands in slot 0, in any layout.
-pub(super) fn directory_in_force(pins: &Pins) -> Result<Option<PathBuf>, Error> {
-    match program_in_force(pins)? {
-        Some(program) => directory_of(pins, program),
-        None => Ok(None),
-    }
-}
-
-fn directory_of(pins: &Pins, program: u32) -> Result<Option<PathBuf>, Error> {
     let numbers = pins.generation_numbers()?.into_iter().rev();
     for directory in numbers.map(|number| pins.generation(number)) {
         if program_id(&directory.join(pin::FILTER))? == Some(program) {
-            return Ok(Some(directory));
+            return describe(&directory).map(Some);
         }
     }
     Ok(None)

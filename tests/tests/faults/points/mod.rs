@@ -118,12 +118,12 @@ const STRUCK_ELSEWHERE: &[(Point, &str)] = &[
     (Point::LinksTask, "tests/daemon/end.rs"),
     (Point::FileRead, "tests/daemon/limits.rs"),
     (Point::Compiling, "tests/daemon/limits.rs"),
-    (Point::MigrationCarried, "tests/datapath/migration.rs"),
-    (Point::MigrationMovedOne, "tests/datapath/migration.rs"),
-    (Point::MigrationMoved, "tests/datapath/migration.rs"),
-    (Point::MigrationAligned, "tests/datapath/migration.rs"),
-    (Point::MigrationAccounted, "tests/datapath/migration.rs"),
-    (Point::MigrationRemoved, "tests/datapath/migration.rs"),
+    (Point::TakeoverCarried, "tests/datapath/takeover.rs"),
+    (Point::TakeoverMovedOne, "tests/datapath/takeover.rs"),
+    (Point::TakeoverMoved, "tests/datapath/takeover.rs"),
+    (Point::TakeoverAligned, "tests/datapath/takeover.rs"),
+    (Point::TakeoverAccounted, "tests/datapath/takeover.rs"),
+    (Point::TakeoverRemoved, "tests/datapath/takeover.rs"),
 ];
 
 #[test]
