@@ -437,6 +437,24 @@ fn the_end_of_a_trial_brings_back_who_was_left_out() {
 }
 
 #[test]
+fn many_edits_on_trial_forget_nobody_who_was_left_out_before() {
+    let hosts = Hosts::new("logins-edits");
+    let _cable = cable(&hosts);
+    let mut daemon = prepare(&hosts, &config());
+    daemon.host_file(SESSION, session(OPERATOR));
+    daemon.restart();
+    ban(&mut daemon);
+    daemon.edit(&format!("confirm = \"1h\"\n{}", config()));
+    assert!(daemon.status()["trial"].is_object());
+    for last in 1..=9 {
+        feed(&mut daemon, &format!("192.0.2.0/24\n203.0.113.{last}\n"));
+    }
+    assert!(daemon.cli(&["rollback"]).status.success());
+    assert_eq!(left_out(&daemon.status()), ["feed 192.0.2.2 logind"]);
+    assert_operator_spared(&hosts);
+}
+
+#[test]
 fn a_rollback_leaves_out_who_was_left_out_of_what_comes_back() {
     let hosts = Hosts::new("logins-rollback");
     let _cable = cable(&hosts);

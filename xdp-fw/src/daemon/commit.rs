@@ -101,9 +101,10 @@ impl Step {
             None => Unseen::default(),
         };
         let generation = prepared.generation().clone();
+        let target = datapath.base().map(|generation| generation.number);
         let more = self
             .record
-            .with(generation.number, &self.hash, self.spared.clone());
+            .with(generation.number, &self.hash, self.spared.clone(), target);
         if let Some(record) = &more {
             record.write_or_warn(&self.state_dir);
         }

@@ -180,7 +180,7 @@ impl Owner {
         config: &Config,
     ) {
         let spared = self.record.of(base);
-        if let Some(record) = self.record.with(number, hash, spared.clone()) {
+        if let Some(record) = self.record.with(number, hash, spared.clone(), Some(base)) {
             record.write_or_warn(&self.memory.state_dir);
             self.record = record;
         }

@@ -75,8 +75,14 @@ impl Record {
     }
 
     /// The record with one more generation, and the hash of its configuration; `None` if that adds
-    /// nothing.
-    pub(super) fn with(&self, generation: u64, hash: &[u8; 32], spared: Spared) -> Option<Self> {
+    /// nothing. The rollback target's entry stays, however many edits the trial sees.
+    pub(super) fn with(
+        &self,
+        generation: u64,
+        hash: &[u8; 32],
+        spared: Spared,
+        target: Option<u64>,
+    ) -> Option<Self> {
         let config = hexadecimal(hash);
         // An entry without addresses is newer than one of the same configuration that has some.
         let adds_nothing = |entry: &Entry| entry.generation != generation && entry.config != config;
@@ -91,8 +97,12 @@ impl Record {
             source: spared.source,
             sets: spared.left_out,
         });
-        let more = entries.len().saturating_sub(MOST);
-        entries.drain(..more);
+        let mut more = entries.len().saturating_sub(MOST);
+        entries.retain(|entry| {
+            let stays = more == 0 || Some(entry.generation) == target;
+            more -= usize::from(!stays);
+            stays
+        });
         Some(Self(entries))
     }
 
@@ -171,7 +181,9 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let directory = state.path().join("new");
         assert_eq!(Record::read(&directory), Record::default());
-        let record = Record::default().with(7, &[7; 32], spared("feed")).unwrap();
+        let record = Record::default()
+            .with(7, &[7; 32], spared("feed"), None)
+            .unwrap();
         record.write(&directory).unwrap();
         record.write(&directory).unwrap();
         assert_eq!(Record::read(&directory), record);
@@ -190,7 +202,9 @@ mod tests {
     #[test]
     fn a_record_that_others_can_write_is_not_used() {
         let state = tempfile::tempdir().unwrap();
-        let record = Record::default().with(7, &[7; 32], spared("feed")).unwrap();
+        let record = Record::default()
+            .with(7, &[7; 32], spared("feed"), None)
+            .unwrap();
         record.write(state.path()).unwrap();
         let path = state.path().join(FILE);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
@@ -204,21 +218,38 @@ mod tests {
     fn the_last_generations_are_kept() {
         let record = (0..20).fold(Record::default(), |record, number| {
             let hash = [u8::try_from(number).unwrap(); 32];
-            record.with(number, &hash, spared("feed")).unwrap()
+            record.with(number, &hash, spared("feed"), None).unwrap()
         });
         assert_eq!(record.0.len(), MOST);
         assert!(!record.of(19).left_out.is_empty());
-        assert!(record.with(20, &[20; 32], Spared::default()).is_none());
-        let without = record.with(19, &[19; 32], Spared::default()).unwrap();
+        assert!(
+            record
+                .with(20, &[20; 32], Spared::default(), None)
+                .is_none()
+        );
+        let without = record.with(19, &[19; 32], Spared::default(), None).unwrap();
         assert!(without.of(19).left_out.is_empty());
     }
 
     #[test]
+    fn the_entry_of_the_rollback_target_stays() {
+        let first = Record::default().with(1, &[1; 32], spared("feed"), None);
+        let record = (2..20).fold(first.unwrap(), |record, number| {
+            let hash = [u8::try_from(number).unwrap(); 32];
+            record.with(number, &hash, spared("feed"), Some(1)).unwrap()
+        });
+        let numbers: Vec<u64> = record.0.iter().map(|entry| entry.generation).collect();
+        assert_eq!(numbers, [1, 13, 14, 15, 16, 17, 18, 19]);
+    }
+
+    #[test]
     fn the_newest_entry_of_a_configuration_counts() {
-        let record = Record::default().with(7, &[7; 32], spared("feed")).unwrap();
+        let record = Record::default()
+            .with(7, &[7; 32], spared("feed"), None)
+            .unwrap();
         assert!(!record.of_config(&[7; 32]).left_out.is_empty());
         assert!(record.of_config(&[8; 32]).left_out.is_empty());
-        let forced = record.with(8, &[7; 32], Spared::default()).unwrap();
+        let forced = record.with(8, &[7; 32], Spared::default(), None).unwrap();
         assert!(forced.of_config(&[7; 32]).left_out.is_empty());
         assert!(!forced.of(7).left_out.is_empty());
     }
