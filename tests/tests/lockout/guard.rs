@@ -463,6 +463,30 @@ fn cutting_off_a_resolver_is_refused() {
 }
 
 #[test]
+fn link_local_resolver_is_on_the_link_that_its_zone_names() {
+    let hosts = Hosts::new("guard-zone");
+    let _cable = cable(&hosts);
+    let _other = Veth::new(
+        End::new(&hosts.client, "c1").address("fe80::53/64"),
+        End::new(&hosts.edge, "e1").address("fe80::1/64"),
+    );
+    let both = |rule: &str| format!("interfaces = [\"{EDGE_DEVICE}\", \"e1\"]\n{rule}");
+    let mut daemon = prepare(&hosts, &both(""));
+    daemon.host_file("etc/resolv.conf", "nameserver fe80::53%e1\n");
+    daemon.restart();
+    let deny = |interface: &str| {
+        let on_it = format!("source = \"fe80::53\"\ninterface = \"{interface}\"");
+        both(&rule("deny", "drop", &on_it))
+    };
+    let error = refused(&mut daemon, &deny("e1"));
+    let told = "the resolver fe80::53 would be cut off: rule `deny`";
+    assert!(error.contains(told), "{error}");
+    daemon.edit(&deny(EDGE_DEVICE));
+    let status = daemon.status();
+    assert_eq!(status["last_reload"]["ok"], true, "{status}");
+}
+
+#[test]
 fn a_first_start_that_would_cut_off_is_refused_unless_it_is_forced() {
     let hosts = Hosts::new("guard-first");
     let _cable = cable(&hosts);

@@ -14,8 +14,9 @@ use rtnetlink::Handle;
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::timeout;
 
-use super::devices::{self, Mac};
+use super::devices::{self, Device, Mac};
 use super::logins::Logins;
+use super::resolvers::Resolver;
 use super::routes::{self, Destination, Way};
 use super::sockets::{self, Session};
 use super::ssh::Signs;
@@ -47,7 +48,7 @@ pub async fn look(logins: &Logins) -> Surroundings {
 #[derive(Default)]
 struct Files {
     signs: Signs,
-    resolvers: Vec<IpAddr>,
+    resolvers: Vec<Resolver>,
 }
 
 impl Files {
@@ -87,7 +88,7 @@ async fn look_around(logins: &Logins) -> Result<Surroundings, Error> {
     };
     let mut peers = asker.sessions(&sessions).await?;
     peers.extend(asker.gateways().await?);
-    peers.extend(asker.resolvers(&files.resolvers).await?);
+    peers.extend(asker.resolvers(&files.resolvers, &devices).await?);
     Ok(Surroundings {
         peers,
         devices,
@@ -109,6 +110,14 @@ impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// The device that a zone names, or whose number it is.
+fn device_of(zone: &str, devices: &[Device]) -> Option<u32> {
+    let named = devices
+        .iter()
+        .find(|device| device.name.as_bytes() == zone.as_bytes());
+    named.map_or_else(|| zone.parse().ok(), |device| Some(device.index))
 }
 
 struct Asker {
@@ -147,13 +156,26 @@ impl Asker {
         Ok(peers)
     }
 
-    async fn resolvers(&self, servers: &[IpAddr]) -> Result<Vec<Peer>, Error> {
+    async fn resolvers(
+        &self,
+        servers: &[Resolver],
+        devices: &[Device],
+    ) -> Result<Vec<Peer>, Error> {
         let mut peers = Vec::new();
-        for &address in servers {
+        for server in servers {
+            let device = match &server.zone {
+                Some(zone) => match device_of(zone, devices) {
+                    Some(device) => Some(device),
+                    // The C library asks nobody then, either.
+                    None => continue,
+                },
+                None => None,
+            };
+            let address = server.address;
             let to = Destination {
                 address,
                 from: None,
-                device: None,
+                device,
                 ports: Some((UDP, packets::EPHEMERAL_PORT, packets::DNS)),
             };
             peers.extend(self.peer(Role::Resolver(address), to).await?);

@@ -14,27 +14,41 @@ const MOST: usize = 16;
 /// What systemd-resolved asks, where `resolv.conf` names nothing but its stub.
 const BEHIND_THE_STUB: &str = "run/systemd/resolve/resolv.conf";
 
+/// A name server.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Resolver {
+    pub(super) address: IpAddr,
+    /// The interface of a link-local address, by name or number: `e0` of `fe80::1%e0`.
+    pub(super) zone: Option<String>,
+}
+
 /// The configured name servers but those on this host; `root` is `/` but in tests.
-pub(super) fn read(root: &Path) -> Vec<IpAddr> {
+pub(super) fn read(root: &Path) -> Vec<Resolver> {
     let of = |path: &str| servers(&files::read(&root.join(path)).unwrap_or_default());
     let mut found = of("etc/resolv.conf");
-    if found.iter().any(IpAddr::is_loopback) {
+    if found.iter().any(|it| it.address.is_loopback()) {
         found.extend(of(BEHIND_THE_STUB));
     }
-    found.retain(|server| !server.is_loopback() && !server.is_unspecified());
+    found.retain(|it| !it.address.is_loopback() && !it.address.is_unspecified());
     found.sort_unstable();
     found.dedup();
     found.truncate(MOST);
     found
 }
 
-fn servers(text: &str) -> Vec<IpAddr> {
+fn servers(text: &str) -> Vec<Resolver> {
     let server = |line: &str| {
         let mut words = line.split_whitespace();
         (words.next()? == "nameserver").then_some(())?;
-        // fe80::1%eth0
-        let address = words.next()?.split('%').next()?;
-        Some(address.parse::<IpAddr>().ok()?.to_canonical())
+        let word = words.next()?;
+        let (address, zone) = match word.split_once('%') {
+            Some((address, zone)) => (address, Some(zone.to_owned())),
+            None => (word, None),
+        };
+        Some(Resolver {
+            address: address.parse::<IpAddr>().ok()?.to_canonical(),
+            zone,
+        })
     };
     text.lines().filter_map(server).collect()
 }
@@ -50,7 +64,12 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        read(root.path()).iter().map(IpAddr::to_string).collect()
+        let found = read(root.path());
+        let text = |it: &Resolver| match &it.zone {
+            Some(zone) => format!("{} on {zone}", it.address),
+            None => it.address.to_string(),
+        };
+        found.iter().map(text).collect()
     }
 
     #[test]
@@ -59,7 +78,7 @@ mod tests {
                     nameserver\t2001:db8::2 \nnameserver 192.0.2.2\nnameserver fe80::1%eth0\n\
                     nameserver nonsense\nnameserver\n";
         let found = read_all(text, "nameserver 192.0.2.9\n");
-        assert_eq!(found, ["192.0.2.2", "2001:db8::2", "fe80::1"]);
+        assert_eq!(found, ["192.0.2.2", "2001:db8::2", "fe80::1 on eth0"]);
     }
 
     #[test]
