@@ -64,7 +64,7 @@ pub(super) fn read(root: &Path) -> Option<Listing> {
 
 /// Whether there is such a file.
 pub(super) fn is_here(root: &Path) -> bool {
-    FILES.iter().any(|path| root.join(path).exists())
+    FILES.iter().any(|path| root.join(path).is_file())
 }
 
 fn records(file: File) -> io::Result<Listing> {
@@ -210,6 +210,18 @@ mod tests {
             unseen,
             ["utmp has more records than the 32768 that are read"]
         );
+    }
+
+    #[test]
+    fn what_is_no_file_is_no_list() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("run/utmp");
+        std::fs::create_dir_all(&path).unwrap();
+        assert!(!is_here(root.path()));
+        assert_eq!(read(root.path()).unwrap().logins, []);
+        std::fs::remove_dir(&path).unwrap();
+        std::fs::write(&path, "").unwrap();
+        assert!(is_here(root.path()));
     }
 
     #[test]
