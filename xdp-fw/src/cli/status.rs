@@ -114,6 +114,9 @@ fn tables(status: &daemon::Status) -> String {
 }
 
 fn in_force(status: &daemon::Status) -> String {
+    if !is_known(status) {
+        return "not known yet".to_owned();
+    }
     format!(
         "generation {}: {}, {}",
         status.generation,
@@ -134,7 +137,15 @@ fn table_line(table: &Table) -> String {
     )
 }
 
+/// Whether the daemon has looked: before that, a filter may be in force all the same.
+fn is_known(status: &daemon::Status) -> bool {
+    status.state != State::Starting || status.generation > 0
+}
+
 fn configuration(status: &daemon::Status) -> String {
+    if !is_known(status) {
+        return format!("{} (being read)", status.config.display());
+    }
     let hash: String = status.config_hash.chars().take(12).collect();
     match status.config_source {
         Source::File => format!("{} (content {hash})", status.config.display()),
@@ -220,6 +231,18 @@ mod tests {
     #[test]
     fn all_is_well() {
         insta::assert_snapshot!(text(&status(), now().into(), Audience::Pipe));
+    }
+
+    #[test]
+    fn start_makes_no_claim_about_what_is_in_force() {
+        let mut status = status();
+        status.state = State::Starting;
+        (status.generation, status.rules, status.prefixes) = (0, 0, 0);
+        status.config_hash.clear();
+        let shown = text(&status, now().into(), Audience::Pipe);
+        let lines = shown.lines();
+        let lines = lines.filter(|line| line.starts_with("in force") || line.starts_with("conf"));
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
     }
 
     #[test]
