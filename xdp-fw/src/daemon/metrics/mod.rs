@@ -82,10 +82,13 @@ impl Exporter {
     /// Listens there from now on, and nowhere else.
     pub(super) async fn listen(&self, address: Option<SocketAddr>) -> Result<(), String> {
         let (reply, answer) = oneshot::channel();
-        let stopping = || "the daemon is stopping".to_owned();
-        let sent = self.requests.send((address, reply)).await;
-        sent.map_err(|_| stopping())?;
-        let result = answer.await.map_err(|_| stopping())?;
+        // The exporter ends with the daemon, and before a reload that is under way: no failure.
+        if self.requests.send((address, reply)).await.is_err() {
+            return Ok(());
+        }
+        let Ok(result) = answer.await else {
+            return Ok(());
+        };
         result.map_err(|error| match (error.kind(), address) {
             (io::ErrorKind::AddrInUse, Some(address)) => {
                 format!("{address} is taken; see `ss -ltnp`, or set another `listen` in [metrics]")
@@ -173,4 +176,19 @@ async fn metrics(State(scraper): State<Arc<Scraper>>, headers: HeaderMap) -> Res
         (header::VARY, header::HeaderValue::from_static("accept")),
     ];
     (headers, answer.of(format)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::testing::status;
+
+    #[tokio::test]
+    async fn stopped_exporter_is_no_failure() {
+        let (_sender, status) = watch::channel(status());
+        let (exporter, metrics) = exporter(PathBuf::new(), status);
+        drop(metrics);
+        let address = SocketAddr::from(([127, 0, 0, 1], 9_798));
+        assert_eq!(exporter.listen(Some(address)).await, Ok(()));
+    }
 }
