@@ -131,11 +131,7 @@ fn fault(text: &str) -> Option<String> {
             "interface name {} contains {}; expected letters, digits and _ . - +, or a glob with * and ?{}",
             quoted(text),
             character(odd),
-            match odd {
-                '\\' => "; a backslash is written `\\\\`, and a byte `\\xff`".to_owned(),
-                odd if can_be_escaped(odd) => format!("; if it is in the name, write `\\{odd}`"),
-                _ => String::new(),
-            }
+            spelling(odd).unwrap_or_default()
         ));
     }
     // `*` may match nothing.
@@ -148,7 +144,52 @@ fn fault(text: &str) -> Option<String> {
     })
 }
 
-/// The kernel has no name with one of the others.
-fn can_be_escaped(char: char) -> bool {
-    char.is_ascii_punctuation() && !matches!(char, '/' | ':')
+/// How a character is written that is in the name; `None` where the kernel has no such name.
+fn spelling(char: char) -> Option<String> {
+    let mut buffer = [0; 4];
+    let bytes = char.encode_utf8(&mut buffer).as_bytes();
+    // White space of the kernel's: 0xa0 counts, as a part of a character, too.
+    if char.is_whitespace() || matches!(char, '\0' | '/' | ':') || bytes.contains(&0xa0) {
+        return None;
+    }
+    let written = match char {
+        '\\' => {
+            return Some("; a backslash is written `\\\\`, and a byte `\\xff`".to_owned());
+        }
+        char if char.is_ascii_punctuation() => format!("\\{char}"),
+        _ => bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect(),
+    };
+    Some(format!(
+        "; if it is in the name, write `{written}`, in single quotes"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::InterfaceName;
+
+    #[test]
+    fn advice_of_a_refused_character_is_a_pattern_of_the_name() {
+        for (name, advice) in [
+            ("[", r"\["),
+            ("\u{301}", r"\xcc\x81"),
+            ("\u{1b}", r"\x1b"),
+            ("\u{20ac}", r"\xe2\x82\xac"),
+        ] {
+            let told = fault(name).unwrap();
+            assert!(told.contains(&format!("write `{advice}`")), "{told}");
+            assert_eq!(fault(advice), None, "{advice}");
+            let name = InterfaceName::from_bytes(name.as_bytes());
+            assert_eq!(exact(advice), Some(name));
+        }
+    }
+
+    #[test]
+    fn what_no_name_has_gets_no_advice() {
+        for name in ["a b", "a/b", "a:b", "a\u{a0}b", "a\u{2003}b"] {
+            let told = fault(name).unwrap();
+            assert!(!told.contains("in the name"), "{told}");
+        }
+    }
 }
