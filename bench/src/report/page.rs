@@ -24,7 +24,7 @@ pub(super) fn text(results: &Results, drawn: &[&str]) -> Result<String> {
     let mut page = String::from(
         "<!-- Written by `cargo xtask bench`; do not edit. -->\n\n# Benchmarks\n\n\
          Medians, with the smallest and the largest run in brackets. The figures behind this page are in\n\
-         [benchmarks.json](benchmarks.json); `cargo xtask bench` measures them anew.\n",
+         [benchmarks.json](benchmarks.json); `cargo xtask bench` measures them again.\n",
     );
     machines(&mut page, results)?;
     goals(&mut page, results)?;
