@@ -17,7 +17,9 @@ use std::process::{ExitStatus, Output};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
 use serde_json::Value;
 use xdp_fw::fault;
 
@@ -448,6 +450,14 @@ impl<'a> Daemon<'a> {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         self.running().signal(signal);
+    }
+
+    /// Waits until it stands still: at a fault point, or because of a signal.
+    pub fn await_stop(&self) {
+        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT;
+        let child = Id::Pid(Pid::from_raw(self.pid() as i32));
+        let status = waitid(child, flags).expect("the daemon is a child of the test");
+        assert!(matches!(status, WaitStatus::Stopped(..)), "{status:?}");
     }
 
     /// The program.

@@ -8,7 +8,6 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use serde_json::Value;
 use xdp_fw_tests::daemon::Daemon;
@@ -147,13 +146,6 @@ fn without_last_good_a_content_that_kills_is_not_tried_for_ever() {
     assert!(!passes(&mut hosts.wire(), &from(1)));
 }
 
-/// Waits until a process has stopped at a fault.
-fn await_stop(pid: u32) {
-    let pid = Pid::from_raw(pid.try_into().unwrap());
-    let stopped = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT;
-    waitid(Id::Pid(pid), stopped).unwrap();
-}
-
 fn stored(daemon: &Daemon<'_>) -> usize {
     let directory = daemon.state_dir().join("last-good");
     fs::read_dir(directory).unwrap().count()
@@ -189,7 +181,7 @@ fn a_stop_in_the_middle_of_storing_ends_it_and_leaves_the_former_state() {
     daemon.write_config(&many(daemon.config_path(), FILES));
     daemon.arm("store.content:stop:100");
     let pid = daemon.start_without_waiting();
-    await_stop(pid);
+    daemon.await_stop();
     let pid = Pid::from_raw(pid.try_into().unwrap());
     kill(pid, Signal::SIGTERM).unwrap();
     kill(pid, Signal::SIGCONT).unwrap();
@@ -216,7 +208,7 @@ fn a_stop_in_the_middle_of_reading_ends_it_and_leaves_no_note() {
     daemon.write_config(&many(daemon.config_path(), 500));
     daemon.arm("read.file:stop:100");
     let pid = daemon.start_without_waiting();
-    await_stop(pid);
+    daemon.await_stop();
     let pid = Pid::from_raw(pid.try_into().unwrap());
     kill(pid, Signal::SIGTERM).unwrap();
     kill(pid, Signal::SIGCONT).unwrap();

@@ -14,7 +14,6 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use xdp_fw::fault::Point;
 use xdp_fw_tests::daemon::Daemon;
@@ -280,14 +279,7 @@ fn stopped_on_trial<'a>(hosts: &'a Hosts) -> (Daemon<'a>, std::process::Child) {
     succeeds(&daemon, &["reload", "--confirm", "5s"]);
     daemon.write_config(&config(3));
     let reload = spawn(hosts, &daemon, "reload");
-    let stopped = waitid(
-        Id::Pid(pid(&daemon)),
-        WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT,
-    );
-    assert!(
-        matches!(stopped, Ok(WaitStatus::Stopped(..))),
-        "{stopped:?}"
-    );
+    daemon.await_stop();
     (daemon, reload)
 }
 

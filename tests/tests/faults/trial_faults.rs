@@ -4,8 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::process::Output;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use xdp_fw::fault::Point;
 use xdp_fw_tests::daemon::Daemon;
@@ -80,134 +83,153 @@ fn dies_and_starts_again(daemon: &mut Daemon<'_>, outcome: &Output) {
     daemon.restart();
 }
 
-// The index is written by the start, then twice for a trial.
-const BEGIN: [(Point, u32); 6] = [
-    (Point::IndexReplaced, 2),
-    (Point::GenerationPinned, 2),
-    (Point::IndexReplaced, 3),
-    (Point::BaseKept, 1),
-    (Point::CommitReady, 2),
-    (Point::CommitWritten, 2),
-];
+/// A test of each row: the case with the row's values. A row's name is its point and turn.
+macro_rules! each_row {
+    ($case:ident { $($name:ident: $($value:expr),+;)+ }) => {
+        mod $case {
+            use super::*;
 
-#[test]
-fn a_trial_that_was_wanted_is_one_whenever_the_daemon_dies() {
-    for (point, turn) in BEGIN {
-        let hosts = Hosts::new("begin");
-        let _cable = hosts.cable(1_500);
-        let mut daemon = armed(&hosts, point, "kill", turn);
-        let mut wire = hosts.wire();
-        let outcome = try_out(&daemon, 2);
-        dies_and_starts_again(&mut daemon, &outcome);
-        assert_eq!(denied(&mut wire), 2);
-        assert!(is_on_trial(&daemon));
-        assert!(command(&daemon, &["rollback"]).status.success());
-        assert_eq!(denied(&mut wire), 1);
-        assert_clean(&daemon);
-    }
-}
-
-#[test]
-fn a_second_edit_on_trial_that_dies_keeps_the_base_and_the_deadline() {
-    // One commit and three writes more than for the first.
-    for (point, turn) in [
-        (Point::IndexReplaced, 4),
-        (Point::GenerationPinned, 3),
-        (Point::IndexReplaced, 5),
-        (Point::CommitReady, 3),
-        (Point::CommitWritten, 3),
-    ] {
-        let hosts = Hosts::new("second");
-        let _cable = hosts.cable(1_500);
-        let mut daemon = armed(&hosts, point, "kill", turn);
-        let mut wire = hosts.wire();
-        assert!(try_out(&daemon, 2).status.success());
-        let outcome = try_out(&daemon, 3);
-        dies_and_starts_again(&mut daemon, &outcome);
-        assert_eq!(denied(&mut wire), 3);
-        assert!(is_on_trial(&daemon));
-        assert!(command(&daemon, &["rollback"]).status.success());
-        assert_eq!(denied(&mut wire), 1);
-        assert_clean(&daemon);
-    }
-}
-
-#[test]
-fn a_second_edit_that_never_was_in_force_is_not_taken_for_the_first() {
-    for (point, turn) in [
-        (Point::IndexReplaced, 4),
-        (Point::GenerationPinned, 3),
-        (Point::CommitReady, 3),
-    ] {
-        let hosts = Hosts::new("never");
-        let _cable = hosts.cable(1_500);
-        let mut daemon = armed(&hosts, point, "kill", turn);
-        let mut wire = hosts.wire();
-        assert!(try_out(&daemon, 2).status.success());
-        try_out(&daemon, 3);
-        daemon.await_end();
-        // As if the second were refused by now: what was in force stays so, over two starts.
-        daemon.write_config("broken");
-        for _ in 0..2 {
-            daemon.restart();
-            assert_eq!(denied(&mut wire), 2);
-            assert!(is_on_trial(&daemon));
-            daemon.kill9();
+            $(
+                #[test]
+                fn $name() {
+                    super::$case($($value),+);
+                }
+            )+
         }
+    };
+}
+
+each_row! {
+    requested_trial_begins_whenever_the_daemon_dies {
+        // The index is written by the start, then twice for a trial.
+        at_index_replaced_2: Point::IndexReplaced, 2;
+        at_generation_pinned_2: Point::GenerationPinned, 2;
+        at_index_replaced_3: Point::IndexReplaced, 3;
+        at_base_kept_1: Point::BaseKept, 1;
+        at_commit_ready_2: Point::CommitReady, 2;
+        at_commit_written_2: Point::CommitWritten, 2;
+    }
+}
+
+fn requested_trial_begins_whenever_the_daemon_dies(point: Point, turn: u32) {
+    let hosts = Hosts::new("begin");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = armed(&hosts, point, "kill", turn);
+    let mut wire = hosts.wire();
+    let outcome = try_out(&daemon, 2);
+    dies_and_starts_again(&mut daemon, &outcome);
+    assert_eq!(denied(&mut wire), 2);
+    assert!(is_on_trial(&daemon));
+    assert!(command(&daemon, &["rollback"]).status.success());
+    assert_eq!(denied(&mut wire), 1);
+    assert_clean(&daemon);
+}
+
+each_row! {
+    second_edit_that_dies_keeps_target_and_deadline {
+        // One commit and three writes more than for the first.
+        at_index_replaced_4: Point::IndexReplaced, 4;
+        at_generation_pinned_3: Point::GenerationPinned, 3;
+        at_index_replaced_5: Point::IndexReplaced, 5;
+        at_commit_ready_3: Point::CommitReady, 3;
+        at_commit_written_3: Point::CommitWritten, 3;
+    }
+}
+
+fn second_edit_that_dies_keeps_target_and_deadline(point: Point, turn: u32) {
+    let hosts = Hosts::new("second");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = armed(&hosts, point, "kill", turn);
+    let mut wire = hosts.wire();
+    assert!(try_out(&daemon, 2).status.success());
+    let outcome = try_out(&daemon, 3);
+    dies_and_starts_again(&mut daemon, &outcome);
+    assert_eq!(denied(&mut wire), 3);
+    assert!(is_on_trial(&daemon));
+    assert!(command(&daemon, &["rollback"]).status.success());
+    assert_eq!(denied(&mut wire), 1);
+    assert_clean(&daemon);
+}
+
+each_row! {
+    second_edit_that_never_was_active_is_not_the_first {
+        at_index_replaced_4: Point::IndexReplaced, 4;
+        at_generation_pinned_3: Point::GenerationPinned, 3;
+        at_commit_ready_3: Point::CommitReady, 3;
+    }
+}
+
+fn second_edit_that_never_was_active_is_not_the_first(point: Point, turn: u32) {
+    let hosts = Hosts::new("never");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = armed(&hosts, point, "kill", turn);
+    let mut wire = hosts.wire();
+    assert!(try_out(&daemon, 2).status.success());
+    try_out(&daemon, 3);
+    daemon.await_end();
+    // As if the second were refused by now: what was in force stays so, over two starts.
+    daemon.write_config("broken");
+    for _ in 0..2 {
         daemon.restart();
-        assert!(command(&daemon, &["rollback"]).status.success());
-        assert_eq!(denied(&mut wire), 1);
-        assert_clean(&daemon);
-    }
-}
-
-#[test]
-fn a_confirmation_holds_once_it_is_written_and_not_before() {
-    for (point, turn, holds) in [
-        (Point::IndexWritten, 4, false),
-        (Point::IndexReplaced, 4, true),
-        (Point::BaseForgotten, 1, true),
-    ] {
-        let hosts = Hosts::new("confirm");
-        let _cable = hosts.cable(1_500);
-        let mut daemon = armed(&hosts, point, "kill", turn);
-        let mut wire = hosts.wire();
-        assert!(try_out(&daemon, 2).status.success());
-        let outcome = command(&daemon, &["confirm"]);
-        dies_and_starts_again(&mut daemon, &outcome);
         assert_eq!(denied(&mut wire), 2);
-        assert_eq!(is_on_trial(&daemon), !holds);
-        let rollback = command(&daemon, &["rollback"]);
-        assert!(rollback.status.success(), "{rollback:?}");
-        assert_eq!(denied(&mut wire), 1);
-        assert_clean(&daemon);
+        assert!(is_on_trial(&daemon));
+        daemon.kill9();
+    }
+    daemon.restart();
+    assert!(command(&daemon, &["rollback"]).status.success());
+    assert_eq!(denied(&mut wire), 1);
+    assert_clean(&daemon);
+}
+
+each_row! {
+    confirmation_holds_once_written_and_not_before {
+        at_index_written_4: Point::IndexWritten, 4, false;
+        at_index_replaced_4: Point::IndexReplaced, 4, true;
+        at_base_forgotten_1: Point::BaseForgotten, 1, true;
     }
 }
 
-#[test]
-fn going_back_is_finished_at_the_next_start() {
-    for (point, turn) in [
-        (Point::IndexReplaced, 4),
-        (Point::RevertReady, 1),
-        (Point::BaseForgotten, 1),
-        (Point::IndexWritten, 5),
-        (Point::IndexReplaced, 5),
-    ] {
-        let hosts = Hosts::new("back");
-        let _cable = hosts.cable(1_500);
-        let mut daemon = armed(&hosts, point, "kill", turn);
-        let mut wire = hosts.wire();
-        assert!(try_out(&daemon, 2).status.success());
-        let outcome = command(&daemon, &["rollback"]);
-        dies_and_starts_again(&mut daemon, &outcome);
-        assert_eq!(denied(&mut wire), 1);
-        assert!(last_error(&daemon).contains("rolled back"));
-        assert_clean(&daemon);
+fn confirmation_holds_once_written_and_not_before(point: Point, turn: u32, holds: bool) {
+    let hosts = Hosts::new("confirm");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = armed(&hosts, point, "kill", turn);
+    let mut wire = hosts.wire();
+    assert!(try_out(&daemon, 2).status.success());
+    let outcome = command(&daemon, &["confirm"]);
+    dies_and_starts_again(&mut daemon, &outcome);
+    assert_eq!(denied(&mut wire), 2);
+    assert_eq!(is_on_trial(&daemon), !holds);
+    let rollback = command(&daemon, &["rollback"]);
+    assert!(rollback.status.success(), "{rollback:?}");
+    assert_eq!(denied(&mut wire), 1);
+    assert_clean(&daemon);
+}
+
+each_row! {
+    rollback_is_completed_at_the_next_start {
+        at_index_replaced_4: Point::IndexReplaced, 4;
+        at_revert_ready_1: Point::RevertReady, 1;
+        at_base_forgotten_1: Point::BaseForgotten, 1;
+        at_index_written_5: Point::IndexWritten, 5;
+        at_index_replaced_5: Point::IndexReplaced, 5;
     }
 }
 
+fn rollback_is_completed_at_the_next_start(point: Point, turn: u32) {
+    let hosts = Hosts::new("back");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = armed(&hosts, point, "kill", turn);
+    let mut wire = hosts.wire();
+    assert!(try_out(&daemon, 2).status.success());
+    let outcome = command(&daemon, &["rollback"]);
+    dies_and_starts_again(&mut daemon, &outcome);
+    assert_eq!(denied(&mut wire), 1);
+    assert!(last_error(&daemon).contains("rolled back"));
+    assert_clean(&daemon);
+}
+
 #[test]
-fn a_base_that_could_not_come_back_at_a_start_is_not_that_of_the_next_trial() {
+fn unrestored_target_is_not_that_of_the_next_trial() {
     let hosts = Hosts::new("stale");
     let _cable = hosts.cable(1_500);
     let mut daemon = armed(&hosts, Point::RevertReady, "kill", 1);
@@ -225,64 +247,109 @@ fn a_base_that_could_not_come_back_at_a_start_is_not_that_of_the_next_trial() {
     assert_clean(&daemon);
 }
 
-#[test]
-fn a_trial_that_cannot_begin_is_refused_and_can_be_tried_again() {
-    for (point, turn) in [
-        (Point::IndexWritten, 2),
-        (Point::GenerationPinned, 2),
-        (Point::IndexWritten, 3),
-        (Point::BaseKept, 1),
-        (Point::CommitReady, 2),
-    ] {
-        let hosts = Hosts::new("refused");
-        let _cable = hosts.cable(1_500);
-        let daemon = Daemon::prepare(&hosts.edge, &deny(1));
-        let mut daemon = arm(daemon, point, "error", turn);
-        let mut wire = hosts.wire();
-        let refused = try_out(&daemon, 2);
-        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-        // Nor does the watcher put it into force to stay, which sees it a moment later.
-        daemon.await_reload();
-        daemon.await_reload();
-        assert_eq!(denied(&mut wire), 1);
-        assert!(last_error(&daemon).contains("could not be put on trial"));
-        assert_clean(&daemon);
-        assert!(try_out(&daemon, 3).status.success());
-        assert_eq!(denied(&mut wire), 3);
-        assert!(is_on_trial(&daemon));
-        daemon.kill9();
-        daemon.restart();
-        assert!(is_on_trial(&daemon));
-        assert!(command(&daemon, &["rollback"]).status.success());
-        assert_eq!(denied(&mut wire), 1);
-        assert_clean(&daemon);
+each_row! {
+    trial_that_cannot_begin_can_be_tried_again {
+        at_index_written_2: Point::IndexWritten, 2;
+        at_generation_pinned_2: Point::GenerationPinned, 2;
+        at_index_written_3: Point::IndexWritten, 3;
+        at_base_kept_1: Point::BaseKept, 1;
+        at_commit_ready_2: Point::CommitReady, 2;
     }
 }
 
-#[test]
-fn a_second_edit_that_fails_leaves_the_trial_as_it_was() {
-    for (point, turn) in [(Point::IndexWritten, 5), (Point::CommitReady, 3)] {
-        let hosts = Hosts::new("keep");
-        let _cable = hosts.cable(1_500);
-        let mut daemon = armed(&hosts, point, "error", turn);
-        let mut wire = hosts.wire();
-        assert!(try_out(&daemon, 2).status.success());
-        assert_eq!(try_out(&daemon, 3).status.code(), Some(1));
-        assert_eq!(denied(&mut wire), 2);
-        // What was on trial is still stored whole: a start with a broken file takes it up again.
-        daemon.kill9();
-        daemon.write_config("broken");
-        daemon.restart();
-        assert_eq!(denied(&mut wire), 2);
-        assert!(is_on_trial(&daemon));
-        assert!(command(&daemon, &["rollback"]).status.success());
-        assert_eq!(denied(&mut wire), 1);
-        assert_clean(&daemon);
+fn trial_that_cannot_begin_can_be_tried_again(point: Point, turn: u32) {
+    let hosts = Hosts::new("refused");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = armed(&hosts, point, "error", turn);
+    let mut wire = hosts.wire();
+    let refused = try_out(&daemon, 2);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert_eq!(denied(&mut wire), 1);
+    assert!(last_error(&daemon).contains("fault point"));
+    assert_clean(&daemon);
+    assert!(try_out(&daemon, 3).status.success());
+    assert_eq!(denied(&mut wire), 3);
+    assert!(is_on_trial(&daemon));
+    daemon.kill9();
+    daemon.restart();
+    assert!(is_on_trial(&daemon));
+    assert!(command(&daemon, &["rollback"]).status.success());
+    assert_eq!(denied(&mut wire), 1);
+    assert_clean(&daemon);
+}
+
+/// Asks for a trial of a new file, and has the request reach the daemon together with the event of
+/// the file: the watcher waits for quiet, so that it comes second on a machine however busy.
+fn try_out_before_the_watcher(daemon: &Daemon<'_>, port: u16) -> String {
+    daemon.forget_messages();
+    daemon.signal(Signal::SIGSTOP);
+    daemon.await_stop();
+    daemon.write_config(&deny(port));
+    let mut control = UnixStream::connect(daemon.run_dir().join("control.sock")).unwrap();
+    let body = r#"{"confirm":3600}"#;
+    let length = body.len();
+    let head = format!("POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n");
+    let request = format!("{head}Connection: close\r\n\r\n{body}");
+    control.write_all(request.as_bytes()).unwrap();
+    daemon.signal(Signal::SIGCONT);
+    let mut answer = String::new();
+    control.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+each_row! {
+    watcher_does_not_apply_what_was_refused_on_trial {
+        at_index_written_2: Point::IndexWritten, 2;
+        at_generation_pinned_2: Point::GenerationPinned, 2;
+        at_index_written_3: Point::IndexWritten, 3;
+        at_base_kept_1: Point::BaseKept, 1;
+        at_commit_ready_2: Point::CommitReady, 2;
     }
 }
 
+fn watcher_does_not_apply_what_was_refused_on_trial(point: Point, turn: u32) {
+    let hosts = Hosts::new("watcher");
+    let _cable = hosts.cable(1_500);
+    let daemon = Daemon::prepare(&hosts.edge, &deny(1));
+    let mut daemon = arm(daemon, point, "error", turn);
+    let answer = try_out_before_the_watcher(&daemon, 2);
+    assert!(answer.contains("fault point"), "{answer}");
+    // The first was asked for, the second is the watcher's.
+    daemon.await_reload();
+    daemon.await_reload();
+    assert_eq!(denied(&mut hosts.wire()), 1);
+    assert!(last_error(&daemon).contains("could not be put on trial"));
+    assert_clean(&daemon);
+}
+
+each_row! {
+    failed_second_edit_leaves_the_trial_as_it_was {
+        at_index_written_5: Point::IndexWritten, 5;
+        at_commit_ready_3: Point::CommitReady, 3;
+    }
+}
+
+fn failed_second_edit_leaves_the_trial_as_it_was(point: Point, turn: u32) {
+    let hosts = Hosts::new("keep");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = armed(&hosts, point, "error", turn);
+    let mut wire = hosts.wire();
+    assert!(try_out(&daemon, 2).status.success());
+    assert_eq!(try_out(&daemon, 3).status.code(), Some(1));
+    assert_eq!(denied(&mut wire), 2);
+    // What was on trial is still stored whole: a start with a broken file takes it up again.
+    daemon.kill9();
+    daemon.write_config("broken");
+    daemon.restart();
+    assert_eq!(denied(&mut wire), 2);
+    assert!(is_on_trial(&daemon));
+    assert!(command(&daemon, &["rollback"]).status.success());
+    assert_eq!(denied(&mut wire), 1);
+    assert_clean(&daemon);
+}
+
 #[test]
-fn a_base_that_the_index_does_not_name_yet_is_stored_when_a_trial_begins() {
+fn unstored_target_is_stored_when_a_trial_begins() {
     let hosts = Hosts::new("unnamed");
     let _cable = hosts.cable(1_500);
     let daemon = Daemon::prepare(&hosts.edge, &deny(1));
@@ -300,10 +367,9 @@ fn a_base_that_the_index_does_not_name_yet_is_stored_when_a_trial_begins() {
 }
 
 #[test]
-fn a_full_disk_keeps_a_confirmation_from_being_one_and_nothing_from_going_back() {
+fn confirmation_that_cannot_be_stored_is_refused() {
     let hosts = Hosts::new("full");
     let _cable = hosts.cable(1_500);
-    let mut wire = hosts.wire();
     let daemon = armed(&hosts, Point::IndexWritten, "error", 4);
     assert!(try_out(&daemon, 2).status.success());
     let refused = command(&daemon, &["confirm"]);
@@ -311,14 +377,23 @@ fn a_full_disk_keeps_a_confirmation_from_being_one_and_nothing_from_going_back()
     assert!(is_on_trial(&daemon));
     assert!(command(&daemon, &["confirm"]).status.success());
     assert_clean(&daemon);
-    drop(daemon);
+}
 
-    for (point, turn) in [(Point::IndexWritten, 4), (Point::RevertReady, 1)] {
-        let daemon = armed(&hosts, point, "error", turn);
-        assert!(try_out(&daemon, 2).status.success());
-        let rollback = command(&daemon, &["rollback"]);
-        assert!(rollback.status.success(), "{rollback:?}");
-        assert_eq!(denied(&mut wire), 1);
-        assert_clean(&daemon);
+each_row! {
+    failed_step_does_not_keep_a_rollback_from_ending {
+        at_index_written_4: Point::IndexWritten, 4;
+        at_revert_ready_1: Point::RevertReady, 1;
     }
+}
+
+fn failed_step_does_not_keep_a_rollback_from_ending(point: Point, turn: u32) {
+    let hosts = Hosts::new("full-back");
+    let _cable = hosts.cable(1_500);
+    let mut wire = hosts.wire();
+    let daemon = armed(&hosts, point, "error", turn);
+    assert!(try_out(&daemon, 2).status.success());
+    let rollback = command(&daemon, &["rollback"]);
+    assert!(rollback.status.success(), "{rollback:?}");
+    assert_eq!(denied(&mut wire), 1);
+    assert_clean(&daemon);
 }

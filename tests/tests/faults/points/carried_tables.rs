@@ -7,24 +7,12 @@ use std::path::Path;
 use aya::maps::{MapData, MapInfo};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::signal::Signal;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
 use xdp_fw::fault::Point;
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::two_hosts::{Hosts, config, passes, rule};
 
 use super::host::from;
-
-/// Waits until a child stands still, which stays to be waited for.
-fn await_stop(pid: u32) {
-    let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT;
-    let stopped = waitid(Id::Pid(Pid::from_raw(pid as i32)), flags).unwrap();
-    assert!(
-        matches!(stopped, WaitStatus::Stopped(_, Signal::SIGSTOP)),
-        "{stopped:?}"
-    );
-}
 
 #[test]
 fn a_map_that_vanishes_while_it_is_carried_over_is_filled_anew() {
@@ -42,7 +30,7 @@ fn a_map_that_vanishes_while_it_is_carried_over_is_filled_anew() {
         daemon.forget_messages();
         daemon.write_config(&policy(8));
         daemon.await_log(0, "fault point");
-        await_stop(daemon.pid());
+        daemon.await_stop();
         let made = daemon.pin_dir().join("generations");
         let made = made.join((generation + 1).to_string());
         fs::remove_file(made.join(map)).unwrap();
@@ -82,7 +70,7 @@ fn a_table_that_somebody_could_write_to_is_in_force_and_goes_on_with_nobody() {
     daemon.forget_messages();
     daemon.write_config(&policy("192.0.2.1", 7));
     daemon.await_log(0, "fault point");
-    await_stop(daemon.pid());
+    daemon.await_stop();
     let made = directory(&daemon, generation + 1);
     let map = MapData::from_pin(made.join("SOURCE_V4")).unwrap();
     let page = NonZeroUsize::new(64).unwrap();
