@@ -2,12 +2,11 @@
 //!
 //! Owns the interfaces that every test has. Never touches the kernel.
 
-use std::cell::Cell;
 use std::fmt;
 
 use xdp_fw::config::{Action, Config};
-use xdp_fw::policy::{HostTables, Tables};
-use xdp_fw_common::{Essential, Ingress, Reason, Verdict, decide};
+use xdp_fw::policy::{HostTables, Recorder, Tables};
+use xdp_fw_common::{Arrival, Essential, Reason, Verdict, decide};
 
 use crate::generate::INTERFACES;
 use crate::oracle;
@@ -67,14 +66,9 @@ impl Compiled {
     /// The policy core of the host over these tables.
     #[must_use]
     pub fn host(&self) -> Host<'_> {
-        let shadows = (0..)
-            .zip(&self.tables.rules)
-            .filter(|(_, rule)| rule.shadow)
-            .map(|(index, _)| (index, Cell::new(0)));
         Host {
             compiled: self,
             tables: HostTables::new(&self.tables),
-            shadows: shadows.collect(),
         }
     }
 
@@ -90,30 +84,28 @@ impl Compiled {
 pub struct Host<'a> {
     compiled: &'a Compiled,
     tables: HostTables<'a>,
-    /// Every shadow rule, and how much it had counted before the last frame.
-    shadows: Vec<(u32, Cell<u64>)>,
 }
 
 impl Host<'_> {
     /// What is said of a frame, and which shadow rules counted it.
     #[must_use]
     pub fn judge(&self, interface: &str, frame: &[u8]) -> (Said, Vec<String>) {
-        let ingress = Ingress {
+        let arrival = Arrival {
             interface: index_of(interface),
             length: frame.len(),
+            now: 0,
         };
-        let decision = decide(frame, &ingress, &self.tables);
+        let mut effects = Recorder::default();
+        let decision = decide(frame, &arrival, &self.tables, &mut effects);
+        assert_eq!(effects.slots, [decision.slot], "a packet is counted once");
         let said = Said {
             essential: Essential::from_slot(decision.slot).map(Essential::name),
             ..Said::of(decision.verdict, Some(decision.reason), || {
                 self.compiled.rule(decision.rule?)
             })
         };
-        let counted = self.shadows.iter().filter(|(rule, before)| {
-            let now = self.tables.shadowed(*rule);
-            before.replace(now) != now
-        });
-        let names = counted.filter_map(|(rule, _)| self.compiled.rule(*rule));
+        let counted = effects.shadows.iter();
+        let names = counted.filter_map(|rule| self.compiled.rule(*rule));
         (said, names.collect())
     }
 }

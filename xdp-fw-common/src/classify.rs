@@ -3,11 +3,10 @@
 //! Cost: a class look-up and a row per dimension in use, then one word per dimension for each set
 //! bit of the summary that turns out empty. It does not grow with prefixes.
 
-use crate::decide::Ingress;
 use crate::packet::{Address, MAC_UNKNOWN, Mac, Network, Transport, protocol};
 use crate::tables::{CLASS_ABSENT, ROW_WORDS, Row, Rule, SHADOW_RULES_MAX, bit_slot, icmp_value};
 use crate::verifier::{bit_index, hide_from_llvm, hide_from_verifier};
-use crate::{Dimension, Packet, Tables};
+use crate::{Arrival, Dimension, Effects, Packet, Tables};
 
 /// What the rules say of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +26,20 @@ pub enum Match {
 
 /// Finds the first rule that matches.
 #[inline(always)]
-pub fn first_match<T: Tables>(packet: &Packet, ingress: &Ingress, tables: &T) -> Match {
+pub fn first_match<T: Tables, E: Effects>(
+    packet: &Packet,
+    arrival: &Arrival,
+    tables: &T,
+    effects: &mut E,
+) -> Match {
     if !tables.has_rules() {
         return Match::Nothing;
     }
     if tables.has_single_word_rows() {
-        return single_word_match(packet, ingress, tables);
+        return single_word_match(packet, arrival, tables);
     }
-    match Rows::look_up(packet, ingress, tables) {
-        Some(rows) => walk(&rows, ingress, tables),
+    match Rows::look_up(packet, arrival, tables) {
+        Some(rows) => walk(&rows, arrival, tables, effects),
         None => Match::Broken,
     }
 }
@@ -52,10 +56,10 @@ macro_rules! rows {
             #[inline(always)]
             fn look_up<T: Tables>(
                 packet: &Packet,
-                ingress: &Ingress,
+                arrival: &Arrival,
                 tables: &'a T,
             ) -> Option<Self> {
-                Some(Self { $($field: row(packet, ingress, tables, Dimension::$dimension)?,)+ })
+                Some(Self { $($field: row(packet, arrival, tables, Dimension::$dimension)?,)+ })
             }
 
             #[inline(always)]
@@ -71,8 +75,8 @@ macro_rules! rows {
 
         /// The rules that no dimension rules out, where rows are words; `None` if a table is broken.
         #[inline(always)]
-        fn candidates<T: Tables>(packet: &Packet, ingress: &Ingress, tables: &T) -> Option<u64> {
-            Some(u64::MAX $(& single_word_row(packet, ingress, tables, Dimension::$dimension)?)+)
+        fn candidates<T: Tables>(packet: &Packet, arrival: &Arrival, tables: &T) -> Option<u64> {
+            Some(u64::MAX $(& single_word_row(packet, arrival, tables, Dimension::$dimension)?)+)
         }
 
         const _: () = assert!([$(Dimension::$dimension),+].len() == Dimension::COUNT);
@@ -103,14 +107,14 @@ rows! {
 #[inline(always)]
 fn row<'a, T: Tables>(
     packet: &Packet,
-    ingress: &Ingress,
+    arrival: &Arrival,
     tables: &'a T,
     dimension: Dimension,
 ) -> Option<Option<&'a Row>> {
     if !tables.uses(dimension) {
         return Some(None);
     }
-    let class = unknown_class(packet, ingress, tables, dimension)?;
+    let class = unknown_class(packet, arrival, tables, dimension)?;
     Some(Some(tables.row(dimension, class)?))
 }
 
@@ -120,33 +124,33 @@ fn row<'a, T: Tables>(
 #[inline(always)]
 fn unknown_class<T: Tables>(
     packet: &Packet,
-    ingress: &Ingress,
+    arrival: &Arrival,
     tables: &T,
     dimension: Dimension,
 ) -> Option<u32> {
-    let class = class(packet, ingress, tables, dimension)?;
-    Some(hide_from_verifier(class as usize, ingress.length) as u32)
+    let class = class(packet, arrival, tables, dimension)?;
+    Some(hide_from_verifier(class as usize, arrival.length) as u32)
 }
 
 /// [`row`], where it is a word.
 #[inline(always)]
 fn single_word_row<T: Tables>(
     packet: &Packet,
-    ingress: &Ingress,
+    arrival: &Arrival,
     tables: &T,
     dimension: Dimension,
 ) -> Option<u64> {
     if !tables.uses(dimension) {
         return Some(u64::MAX);
     }
-    let class = unknown_class(packet, ingress, tables, dimension)?;
+    let class = unknown_class(packet, arrival, tables, dimension)?;
     tables.single_word_row(dimension, class)
 }
 
 /// [`first_match`], where rows are words.
 #[inline(always)]
-fn single_word_match<T: Tables>(packet: &Packet, ingress: &Ingress, tables: &T) -> Match {
-    match candidates(packet, ingress, tables) {
+fn single_word_match<T: Tables>(packet: &Packet, arrival: &Arrival, tables: &T) -> Match {
+    match candidates(packet, arrival, tables) {
         None => Match::Broken,
         Some(0) => Match::Nothing,
         Some(candidates) => matched(
@@ -167,9 +171,14 @@ fn matched(index: u32, rule: Option<Rule>) -> Match {
 
 /// Looks at the words that the summary leaves, lowest first.
 #[inline(always)]
-fn walk<T: Tables>(rows: &Rows<'_>, ingress: &Ingress, tables: &T) -> Match {
+fn walk<T: Tables, E: Effects>(
+    rows: &Rows<'_>,
+    arrival: &Arrival,
+    tables: &T,
+    effects: &mut E,
+) -> Match {
     if tables.has_shadow_rules() {
-        return walk_past_shadows(rows, ingress, tables);
+        return walk_past_shadows(rows, arrival, tables, effects);
     }
     let mut summary = rows.summary();
     let mut steps = 0;
@@ -198,16 +207,21 @@ const STEPS_MAX: usize = ROW_WORDS + SHADOW_RULES_MAX + 2;
 
 /// The same, where some rules are only counted and do not decide.
 #[inline(always)]
-fn walk_past_shadows<T: Tables>(rows: &Rows<'_>, ingress: &Ingress, tables: &T) -> Match {
+fn walk_past_shadows<T: Tables, E: Effects>(
+    rows: &Rows<'_>,
+    arrival: &Arrival,
+    tables: &T,
+    effects: &mut E,
+) -> Match {
     let mut summary = rows.summary();
     let mut word = 0;
     let mut candidates = 0;
     let mut steps = 0;
     while steps < STEPS_MAX {
         // Both ways round the loop must look the same to the verifier, or they double each time.
-        summary = hide_from_verifier(summary as usize, ingress.length) as u64;
-        candidates = hide_from_verifier(candidates as usize, ingress.length) as u64;
-        word = hide_from_verifier(word as usize, ingress.length) as u32;
+        summary = hide_from_verifier(summary as usize, arrival.length) as u64;
+        candidates = hide_from_verifier(candidates as usize, arrival.length) as u64;
+        word = hide_from_verifier(word as usize, arrival.length) as u32;
         if candidates == 0 {
             if summary == 0 {
                 return Match::Nothing;
@@ -223,7 +237,7 @@ fn walk_past_shadows<T: Tables>(rows: &Rows<'_>, ingress: &Ingress, tables: &T) 
             if rule.shadow == 0 {
                 return Match::Rule { index, rule };
             }
-            tables.count_shadow(rule.slot, ingress.length);
+            effects.count_shadow(rule.slot, arrival);
             candidates &= candidates - 1;
         }
         steps += 1;
@@ -235,7 +249,7 @@ fn walk_past_shadows<T: Tables>(rows: &Rows<'_>, ingress: &Ingress, tables: &T) 
 #[inline(always)]
 fn class<T: Tables>(
     packet: &Packet,
-    ingress: &Ingress,
+    arrival: &Arrival,
     tables: &T,
     dimension: Dimension,
 ) -> Option<u32> {
@@ -244,7 +258,7 @@ fn class<T: Tables>(
         Dimension::Destination => {
             return Some(address(packet, tables, dimension, &packet.destination));
         }
-        Dimension::Interface => return Some(tables.class_interface(ingress.interface)),
+        Dimension::Interface => return Some(tables.class_interface(arrival.interface)),
         Dimension::SourceMac => return Some(mac(tables, dimension, packet.source_mac)),
         Dimension::DestinationMac => return Some(mac(tables, dimension, packet.destination_mac)),
         _ => number(packet, dimension),

@@ -1,12 +1,12 @@
 //! The order of evaluation: what happens to a packet, and why.
 //!
-//! Owns the order of DESIGN §3 and nothing else: parse, essentials, non-IP, rules, default.
+//! Owns the order and nothing else: malformed, essentials, non-IP, rules, default.
 
 use crate::classify::{Match, first_match};
 use crate::essentials::{Essential, essential};
 use crate::packet::Network;
 use crate::wire::reason_slot;
-use crate::{Dimension, Frame, Packet, Reason, Tables, Verdict};
+use crate::{Dimension, Effects, Frame, Packet, Reason, Tables, Verdict};
 
 /// A packet's fate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,33 +42,61 @@ impl Decision {
     }
 }
 
-/// Where a frame came in, and how long it is.
+/// What is known of a frame besides its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ingress {
-    /// Index of the interface.
+pub struct Arrival {
+    /// Index of the interface that the frame came in by.
     pub interface: u32,
-    /// [`Frame::length`], taken once by the caller, which counts it.
+    /// [`Frame::length`], asked for once.
     pub length: usize,
+    /// `CLOCK_MONOTONIC` in nanoseconds, asked for once: all that a packet does happens at one moment.
+    pub now: u64,
 }
 
-/// Decides over one frame.
+/// Decides over one frame, and counts it once.
 #[inline(always)]
-pub fn decide<F: Frame + ?Sized, T: Tables>(frame: &F, ingress: &Ingress, tables: &T) -> Decision {
-    let packet = match Packet::parse_plain(frame, ingress.length) {
-        Some(packet) if tables.is_basic() => return judge(packet, frame, ingress, tables),
-        Some(packet) => packet.merge_parser_paths(ingress.length),
-        None => Packet::parse(frame, ingress.length),
+pub fn decide<F: Frame + ?Sized, T: Tables, E: Effects>(
+    frame: &F,
+    arrival: &Arrival,
+    tables: &T,
+    effects: &mut E,
+) -> Decision {
+    let decision = evaluate(frame, arrival, tables, effects);
+    if effects.count(decision.slot, arrival) {
+        return decision;
+    }
+    let internal = Decision::because(Reason::Internal, Verdict::Drop);
+    // Nothing is left to do if this slot is missing too: the packet drops either way.
+    let _ = effects.count(internal.slot, arrival);
+    internal
+}
+
+/// Parses, and decides over what was read.
+#[inline(always)]
+fn evaluate<F: Frame + ?Sized, T: Tables, E: Effects>(
+    frame: &F,
+    arrival: &Arrival,
+    tables: &T,
+    effects: &mut E,
+) -> Decision {
+    let packet = match Packet::parse_plain(frame, arrival.length) {
+        Some(packet) if tables.is_basic() => {
+            return evaluate_packet(packet, frame, arrival, tables, effects);
+        }
+        Some(packet) => packet.merge_parser_paths(arrival.length),
+        None => Packet::parse(frame, arrival.length),
     };
-    judge(packet, frame, ingress, tables)
+    evaluate_packet(packet, frame, arrival, tables, effects)
 }
 
 /// Decides over what was read.
 #[inline(always)]
-fn judge<F: Frame + ?Sized, T: Tables>(
+fn evaluate_packet<F: Frame + ?Sized, T: Tables, E: Effects>(
     mut packet: Packet,
     frame: &F,
-    ingress: &Ingress,
+    arrival: &Arrival,
     tables: &T,
+    effects: &mut E,
 ) -> Decision {
     match packet.malformed {
         Some(flaw) if tables.malformed() == Verdict::Drop || !packet.can_be_judged(flaw) => {
@@ -94,7 +122,7 @@ fn judge<F: Frame + ?Sized, T: Tables>(
     if tables.uses(Dimension::TcpFlags) && !packet.read_tcp_flags(frame) {
         return Decision::because(Reason::Internal, Verdict::Drop);
     }
-    match first_match(&packet, ingress, tables) {
+    match first_match(&packet, arrival, tables, effects) {
         Match::Rule { index, rule } => Decision {
             verdict: Verdict::from_wire(rule.verdict),
             reason: Reason::Rule,

@@ -228,7 +228,8 @@ pub const BYTE_VALUES: usize = 1 << 8;
 pub const NUMBERS_PACK: usize = 1 << 16;
 
 /// The compiled policy as [`crate::decide()`] sees it: map look-ups in the kernel, vectors on the
-/// host. Every method with a dimension is called with a constant one, and only if it is in use.
+/// host. Pure: a look-up changes nothing, and gives the same answer every time. Every method with a
+/// dimension is called with a constant one, and only if it is in use.
 pub trait Tables {
     /// What happens where no rule matches.
     fn default_action(&self) -> Verdict;
@@ -271,8 +272,6 @@ pub trait Tables {
     fn row(&self, dimension: Dimension, class: u32) -> Option<&Row>;
     /// The rule at `index` in file order; `None` only if the table is broken.
     fn rule(&self, index: u32) -> Option<Rule>;
-    /// Counts a packet of `length` bytes that a shadow rule matched.
-    fn count_shadow(&self, slot: u32, length: usize);
 }
 
 #[cfg(test)]

@@ -10,16 +10,19 @@
 
 mod addresses;
 mod frame;
+mod live;
 mod maps;
+mod probe;
 
 use aya_ebpf::{bindings::xdp_action, helpers, macros::xdp, programs::XdpContext};
 use xdp_fw_common::{
-    Decision, Frame as _, Ingress, Reason, Tables, Verdict, decide,
-    wire::{NO_RULE, ProbeResult, reason_slot},
+    Arrival, Decision, Effects as _, Frame, Reason, Tables, Verdict, decide, wire::reason_slot,
 };
 
 use frame::Buffers;
-use maps::{Basic, COUNTERS, ENTRY, Full, Maps, PROBE, ProbeVariant, SingleWord, setting};
+use live::Live;
+use maps::{Basic, Full, Maps, SingleWord, setting};
+use probe::run_probe;
 
 /// What the links hold. Reloads never change it: it only jumps to the generation in force.
 #[xdp]
@@ -69,7 +72,7 @@ pub fn filter_word_frags(ctx: XdpContext) -> u32 {
     run_filter(Buffers::<true>(&ctx), &Maps::<SingleWord>::new())
 }
 
-/// The same decision over the same tables, told instead of counted: live state is not touched.
+/// The same decision over the same tables, reported instead of counted.
 #[xdp]
 pub fn probe(ctx: XdpContext) -> u32 {
     run_probe(Buffers::<false>(&ctx))
@@ -83,51 +86,27 @@ pub fn probe_frags(ctx: XdpContext) -> u32 {
 
 #[inline(always)]
 fn jump_to_filter<const FRAGS: bool>(ctx: &XdpContext) -> u32 {
-    // SAFETY: the map is a program array and the context is the one that was handed in.
-    unsafe { ENTRY.tail_call(ctx, 0) };
-    // Only reached if the slot is empty, which no commit leaves behind.
-    let length = Buffers::<FRAGS>(ctx).length();
-    count(reason_slot(Reason::Internal, Verdict::Drop), length);
+    live::jump(ctx);
+    let arrival = arrival(&Buffers::<FRAGS>(ctx), 0);
+    // Nothing is left to do if there is no such slot: the packet drops either way.
+    let _ = Live.count(reason_slot(Reason::Internal, Verdict::Drop), &arrival);
     xdp_action::XDP_DROP
 }
 
 #[inline(always)]
 fn run_filter<const FRAGS: bool>(frame: Buffers<'_, FRAGS>, tables: &impl Tables) -> u32 {
-    let ingress = Ingress {
-        interface: frame.0.ingress_ifindex() as u32,
-        length: frame.length(),
-    };
-    let decision = decide(&frame, &ingress, tables);
-    let length = ingress.length;
-    if !count(decision.slot, length) {
-        count(reason_slot(Reason::Internal, Verdict::Drop), length);
-        return xdp_action::XDP_DROP;
-    }
-    action(&decision)
+    let arrival = arrival(&frame, frame.0.ingress_ifindex() as u32);
+    action(&decide(&frame, &arrival, tables, &mut Live))
 }
 
+/// How a frame comes in.
 #[inline(always)]
-fn run_probe<const FRAGS: bool>(frame: Buffers<'_, FRAGS>) -> u32 {
-    let ingress = Ingress {
-        interface: PROBE.get(0).map_or(0, |asked| asked.interface),
+fn arrival(frame: &impl Frame, interface: u32) -> Arrival {
+    Arrival {
+        interface,
         length: frame.length(),
-    };
-    let decision = decide(&frame, &ingress, &Maps::<ProbeVariant>::new());
-    if let Some(result) = PROBE.get_ptr_mut(0) {
-        // SAFETY: the pointer is to a live map value of this type, and the verifier checked it.
-        unsafe {
-            result.write(ProbeResult {
-                verdict: decision.verdict as u32,
-                reason: decision.reason as u32,
-                rule: decision.rule.unwrap_or(NO_RULE),
-                slot: decision.slot,
-                length: ingress.length as u64,
-                interface: ingress.interface,
-                padding: 0,
-            });
-        }
+        now: now(),
     }
-    action(&decision)
 }
 
 #[inline(always)]
@@ -138,23 +117,7 @@ fn action(decision: &Decision) -> u32 {
     }
 }
 
-/// Counts a frame under `slot`; false if there is no such slot.
-#[inline(always)]
-fn count(slot: u32, length: usize) -> bool {
-    let Some(counter) = COUNTERS.get_ptr_mut(slot) else {
-        return false;
-    };
-    let now = now();
-    // SAFETY: this CPU's own value, and XDP does not nest on a CPU: no atomics needed.
-    unsafe {
-        (*counter).packets += 1;
-        (*counter).bytes += length as u64;
-        (*counter).last_seen = now;
-    }
-    true
-}
-
-/// `CLOCK_MONOTONIC` in nanoseconds; to the last tick where the kernel can be asked that cheaply.
+/// `CLOCK_MONOTONIC` in nanoseconds; to the last tick where the kernel has a cheap clock.
 #[inline(always)]
 fn now() -> u64 {
     if setting!(coarse_clock) == 1 {

@@ -1,14 +1,14 @@
-//! Every map, and [`Tables`] over them.
+//! The maps of one generation, and [`Tables`] over them.
 //!
 //! Sizes of maps here are placeholders: the loader creates each rule map at the size of its data. A
 //! table that has its place in the object is as long as it may get.
 
 use core::marker::PhantomData;
 
-use crate::{addresses, count};
+use crate::addresses;
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
-    btf_maps::{Array, HashMap, PerCpuArray, ProgramArray},
+    btf_maps::{Array, HashMap},
     macros::btf_map,
 };
 use xdp_fw_common::{
@@ -19,24 +19,11 @@ use xdp_fw_common::{
         BYTE_TABLES, BYTE_VALUES, CLASS_OUTSIDE, NUMBERS_PACK, RULES_MAX, Row, Rule,
         SINGLE_WORD_ROWS_MAX, SINGLE_WORD_RULES_MAX,
     },
-    wire::{COUNTER_SLOTS, Counter, ProbeResult, Settings},
+    wire::Settings,
 };
 
 /// User space writes all values at once.
 const MAPPED: usize = BPF_F_MMAPABLE as usize;
-
-/// Slot -> count. Written by `filter` and `root`, read and zeroed by user space. Pinned, shared
-/// by every generation.
-#[btf_map]
-pub static COUNTERS: PerCpuArray<Counter, { COUNTER_SLOTS as usize }> = PerCpuArray::new();
-
-/// 0 -> the filter in force. Written by a commit, read by `root`. Pinned.
-#[btf_map]
-pub static ENTRY: ProgramArray<1> = ProgramArray::new();
-
-/// 0 -> what `probe` decided last. Written by `probe`, read by user space. Per generation.
-#[btf_map]
-pub static PROBE: Array<ProbeResult, 1> = Array::new();
 
 /// Interface index -> class. Written by user space before the commit, as all below.
 #[btf_map]
@@ -160,8 +147,6 @@ impl<K> Maps<K> {
 /// What kind of policy a program is for: what the verifier would remove still costs registers and
 /// stack, which LLVM shared out before.
 pub trait Kind {
-    /// Whether shadow rules are counted.
-    const COUNT: bool = true;
     /// Whether there is more than addresses, protocol and ports.
     const FULL: bool;
     /// Whether rows are words; `None`: as the settings say.
@@ -174,8 +159,6 @@ pub enum Full {}
 pub enum Basic {}
 /// The same, where rows are words.
 pub enum SingleWord {}
-/// [`Full`] without an effect.
-pub enum ProbeVariant {}
 
 impl Kind for Full {
     const FULL: bool = true;
@@ -190,12 +173,6 @@ impl Kind for Basic {
 impl Kind for SingleWord {
     const FULL: bool = false;
     const SINGLE_WORD: Option<bool> = Some(true);
-}
-
-impl Kind for ProbeVariant {
-    const COUNT: bool = false;
-    const FULL: bool = true;
-    const SINGLE_WORD: Option<bool> = None;
 }
 
 impl<K: Kind> Tables for Maps<K> {
@@ -325,12 +302,5 @@ impl<K: Kind> Tables for Maps<K> {
             index
         };
         placed(&raw const RULES, index as usize).and_then(Rule::from_word)
-    }
-
-    #[inline(always)]
-    fn count_shadow(&self, slot: u32, length: usize) {
-        if K::COUNT {
-            count(slot, length);
-        }
     }
 }

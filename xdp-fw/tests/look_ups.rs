@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use xdp_fw::config::{self, FileError, Files, Role};
 use xdp_fw::packet;
-use xdp_fw::policy::{self, HostTables, Policy, compile};
+use xdp_fw::policy::{self, HostTables, Policy, Recorder, compile};
 use xdp_fw_common::packet::Mac;
 use xdp_fw_common::tables::{Row, Rule, Tables};
-use xdp_fw_common::{Dimension, Essentials, Ingress, Verdict, decide};
+use xdp_fw_common::{Arrival, Dimension, Essentials, Verdict, decide};
 
 /// Host tables that count each look-up: of a class, of a row, of a rule.
 struct Counted<'a> {
@@ -85,10 +85,6 @@ impl Tables for Counted<'_> {
     fn rule(&self, index: u32) -> Option<Rule> {
         self.count(self.tables.rule(index))
     }
-    fn count_shadow(&self, slot: u32, length: usize) {
-        self.count(0);
-        self.tables.count_shadow(slot, length);
-    }
 }
 
 /// A main file and a set file.
@@ -137,12 +133,14 @@ fn look_ups(tables: &policy::Tables, packet: &str) -> u32 {
         tables: HostTables::new(tables),
         look_ups: Cell::new(0),
     };
-    let ingress = Ingress {
+    let arrival = Arrival {
         interface: 1,
         length: frame.len(),
+        now: 0,
     };
-    decide(frame.as_slice(), &ingress, &counted);
-    counted.look_ups.get()
+    let mut effects = Recorder::default();
+    decide(frame.as_slice(), &arrival, &counted, &mut effects);
+    counted.look_ups.get() + u32::try_from(effects.shadows.len()).unwrap()
 }
 
 const MATCHING: &str = "tcp 10.0.0.9:40000 > 192.0.2.1:50000 syn";

@@ -6,12 +6,14 @@ use super::stack::{
     Ipv4, Ipv6, Stack, eth, extension, icmp, ipv4, ipv4_fragment, ipv6, other, tcp, udp, upper,
     vlan, with_ports,
 };
-use super::tables::{Plain, default_drop, row, rule};
-use super::{INTERFACE, decide_bytes};
+use super::tables::{Plain, Recorder, default_drop, row, rule};
+use super::{arrival, decide_bytes};
 use crate::packet::ETHERTYPE_ARP;
 use crate::tables::{ROW_WORDS, RULES_MAX};
 use crate::wire::reason_slot;
-use crate::{Decision, Dimension, Essential, Essentials, Frame, Ingress, Reason, Verdict, decide};
+use crate::{
+    Decision, Dimension, Essential, Essentials, Frame, NoEffects, Reason, Verdict, decide,
+};
 
 fn decided(stack: &Stack, tables: &Plain) -> Decision {
     decide_bytes(&stack.bytes(), tables)
@@ -467,13 +469,6 @@ impl Frame for Failing<'_> {
     }
 }
 
-fn ingress(frame: &impl Frame) -> Ingress {
-    Ingress {
-        interface: INTERFACE,
-        length: frame.length(),
-    }
-}
-
 #[test]
 fn a_read_that_fails_anywhere_never_passes_by_accident() {
     let options = extension(60, 0);
@@ -491,7 +486,7 @@ fn a_read_that_fails_anywhere_never_passes_by_accident() {
                 bytes: &frame,
                 reads: succeed.into(),
             };
-            let decision = decide(&frame, &ingress(&frame), &tables);
+            let decision = decide(&frame, &arrival(&frame), &tables, &mut NoEffects);
             assert_eq!(decision.verdict == Verdict::Pass, succeed == reads);
         }
         // Even where malformed packets may pass, a read inside the packet cannot fail.
@@ -503,7 +498,31 @@ fn a_read_that_fails_anywhere_never_passes_by_accident() {
             malformed: Verdict::Pass,
             ..tables
         };
-        let decision = decide(&frame, &ingress(&frame), &tables);
+        let decision = decide(&frame, &arrival(&frame), &tables, &mut NoEffects);
         assert_because(decision, Reason::Internal, Verdict::Drop);
+    }
+}
+
+#[test]
+fn packet_without_a_counter_drops_as_internal() {
+    let frame = ordinary().bytes();
+    let frame = frame.as_slice();
+    let tables = Plain {
+        default_action: Verdict::Pass,
+        ..default_drop()
+    };
+    let default = reason_slot(Reason::Default, Verdict::Pass);
+    let internal = reason_slot(Reason::Internal, Verdict::Drop);
+    for (missing, counted) in [
+        (vec![default], vec![(internal, arrival(frame))]),
+        (vec![default, internal], vec![]),
+    ] {
+        let mut effects = Recorder {
+            missing,
+            ..Recorder::default()
+        };
+        let decision = decide(frame, &arrival(frame), &tables, &mut effects);
+        assert_because(decision, Reason::Internal, Verdict::Drop);
+        assert_eq!(effects.counted, counted);
     }
 }

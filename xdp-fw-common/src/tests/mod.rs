@@ -18,9 +18,9 @@ mod stack;
 mod tables;
 
 use crate::packet::{Address, Network};
-use crate::{Decision, Ingress, Packet, decide};
+use crate::{Arrival, Decision, Frame, Packet, decide};
 use stack::Stack;
-use tables::Plain;
+use tables::{Plain, Recorder};
 
 /// Parses the frame of a stack.
 fn parse(stack: &Stack) -> Packet {
@@ -33,11 +33,19 @@ fn parse_bytes(frame: &[u8]) -> Packet {
 
 /// The decision over a frame that came in by interface [`INTERFACE`].
 fn decide_bytes(frame: &[u8], tables: &Plain) -> Decision {
-    let ingress = Ingress {
+    let mut effects = Recorder::default();
+    let decision = decide(frame, &arrival(frame), tables, &mut effects);
+    assert_eq!(effects.counted, [(decision.slot, arrival(frame))]);
+    decision
+}
+
+/// How a frame comes in.
+fn arrival<F: Frame + ?Sized>(frame: &F) -> Arrival {
+    Arrival {
         interface: INTERFACE,
-        length: frame.len(),
-    };
-    decide(frame, &ingress, tables)
+        length: frame.length(),
+        now: 7_000_000_000,
+    }
 }
 
 const INTERFACE: u32 = 77;

@@ -1,10 +1,10 @@
 //! Rules that match, are counted, and do not decide.
 
-use super::decide_bytes;
+use super::arrival;
 use super::stack::{eth, ipv4, tcp};
-use super::tables::{Plain, default_drop, row, rule, shadow};
+use super::tables::{Plain, Recorder, default_drop, row, rule, shadow};
 use crate::tables::{RULES_MAX, Rule, SHADOW_RULES_MAX};
-use crate::{Decision, Dimension, Reason, Verdict};
+use crate::{Decision, Dimension, Reason, Verdict, decide};
 
 /// Rules of which the packet matches these.
 fn matching(rules: Vec<Rule>, matches: &[usize]) -> Plain {
@@ -28,10 +28,16 @@ fn shadows(count: usize) -> Vec<Rule> {
 /// The decision, and the slots that were counted beside it.
 fn decided(tables: &Plain) -> (Decision, Vec<u32>) {
     let frame = (eth() / ipv4() / tcp(1, 2)).bytes();
-    let decision = decide_bytes(&frame, tables);
-    let counted = tables.shadows.take();
-    assert!(counted.iter().all(|&(_, length)| length == frame.len()));
-    (decision, counted.iter().map(|&(slot, _)| slot).collect())
+    let mut effects = Recorder::default();
+    let decision = decide(
+        frame.as_slice(),
+        &arrival(frame.as_slice()),
+        tables,
+        &mut effects,
+    );
+    let counted = effects.shadows.iter();
+    let counted = counted.inspect(|(_, at)| assert_eq!(*at, arrival(frame.as_slice())));
+    (decision, counted.map(|&(slot, _)| slot).collect())
 }
 
 #[test]

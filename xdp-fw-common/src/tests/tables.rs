@@ -1,10 +1,10 @@
-//! Tables that answer every question the same way.
+//! Tables that answer every question the same way, and effects that are written down.
 
 use std::cell::RefCell;
 
 use crate::packet::Mac;
 use crate::tables::{Row, Rule};
-use crate::{Dimension, Essentials, Tables, Verdict};
+use crate::{Arrival, Dimension, Effects, Essentials, Tables, Verdict};
 
 /// Tables of one class per dimension; what the compiler would never make is possible too.
 #[derive(Debug, Clone)]
@@ -28,8 +28,6 @@ pub(super) struct Plain {
     pub(super) rules: Vec<Rule>,
     /// What was asked for, by dimension: numbers, interfaces, Ethernet addresses.
     pub(super) asked: RefCell<Vec<(Dimension, u64)>>,
-    /// What was counted for shadow rules: slots and lengths.
-    pub(super) shadows: RefCell<Vec<(u32, usize)>>,
 }
 
 /// No rules; everything else as by default, with `default_action = "drop"`.
@@ -49,7 +47,6 @@ pub(super) fn default_drop() -> Plain {
         rows: Vec::new(),
         rules: Vec::new(),
         asked: RefCell::default(),
-        shadows: RefCell::default(),
     }
 }
 
@@ -160,8 +157,29 @@ impl Tables for Plain {
     fn rule(&self, index: u32) -> Option<Rule> {
         self.rules.get(index as usize).copied()
     }
+}
 
-    fn count_shadow(&self, slot: u32, length: usize) {
-        self.shadows.borrow_mut().push((slot, length));
+/// What a decision did.
+#[derive(Debug, Default)]
+pub(super) struct Recorder {
+    /// Slots that do not exist.
+    pub(super) missing: Vec<u32>,
+    /// What was counted: slots, and what arrived.
+    pub(super) counted: Vec<(u32, Arrival)>,
+    /// What was counted for shadow rules, likewise.
+    pub(super) shadows: Vec<(u32, Arrival)>,
+}
+
+impl Effects for Recorder {
+    fn count(&mut self, slot: u32, arrival: &Arrival) -> bool {
+        let exists = !self.missing.contains(&slot);
+        if exists {
+            self.counted.push((slot, *arrival));
+        }
+        exists
+    }
+
+    fn count_shadow(&mut self, slot: u32, arrival: &Arrival) {
+        self.shadows.push((slot, *arrival));
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use tracing::warn;
-use xdp_fw_common::{Ingress, Verdict, decide};
+use xdp_fw_common::{Arrival, NoEffects, Verdict, decide};
 
 use crate::config::Config;
 use crate::datapath::{Datapath, Error, Prepared, Probe};
@@ -223,11 +223,12 @@ fn fate(probe: &mut Probe, witness: &Witness, tables: &Tables) -> Result<Fate, E
 
 /// By the host build of the core: the kernel has not loaded these rules.
 fn judge(tables: &HostTables<'_>, witness: &Witness) -> Verdict {
-    let ingress = Ingress {
+    let arrival = Arrival {
         interface: witness.interface,
         length: witness.frame.len(),
+        now: 0,
     };
-    decide(&witness.frame[..], &ingress, tables).verdict
+    decide(&witness.frame[..], &arrival, tables, &mut NoEffects).verdict
 }
 
 /// Whether any rule asks for Ethernet addresses.

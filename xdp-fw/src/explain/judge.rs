@@ -1,6 +1,6 @@
 //! Who is asked: the kernel, or the host build of the same core.
 
-use xdp_fw_common::{Essential, Ingress, Reason, Verdict, decide};
+use xdp_fw_common::{Arrival, Essential, NoEffects, Reason, Verdict, decide};
 
 use crate::datapath::{self, Probe};
 use crate::policy::{HostTables, Tables};
@@ -68,11 +68,12 @@ impl<'a> Judge<'a> {
                 })
             }
             Self::Host(tables, host) => {
-                let ingress = Ingress {
+                let arrival = Arrival {
                     interface,
                     length: frame.len(),
+                    now: 0,
                 };
-                let decision = decide(frame, &ingress, host);
+                let decision = decide(frame, &arrival, host, &mut NoEffects);
                 let index = decision.rule.map(|index| index as usize);
                 let rule = index.and_then(|index| tables.rules.get(index));
                 Ok(Judgement {

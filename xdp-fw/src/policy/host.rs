@@ -3,13 +3,12 @@
 //! Owns the longest-prefix match, done as a trie does it and not as the compiler thinks, so that
 //! one checks the other. Counts shadow rules for itself and touches no other counter.
 
-use std::cell::Cell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use xdp_fw_common::packet::Mac;
 use xdp_fw_common::tables::{self, CLASS_OUTSIDE, Row, Rule};
 use xdp_fw_common::wire::REASON_SLOTS;
-use xdp_fw_common::{Dimension, Essentials, Verdict};
+use xdp_fw_common::{Arrival, Dimension, Effects, Essentials, Verdict};
 
 use super::address_table::AddressEntries;
 use super::tables::Tables;
@@ -21,8 +20,6 @@ pub struct HostTables<'a> {
     tables: &'a Tables,
     source: Lengths,
     destination: Lengths,
-    /// Per rule, the packets that it counted as a shadow rule.
-    shadowed: Vec<Cell<u64>>,
 }
 
 impl<'a> HostTables<'a> {
@@ -32,13 +29,7 @@ impl<'a> HostTables<'a> {
             tables,
             source: Lengths::of(&tables.source),
             destination: Lengths::of(&tables.destination),
-            shadowed: vec![Cell::new(0); tables.rules.len()],
         }
-    }
-
-    /// How many packets a shadow rule has counted here; `rule` is its index in file order.
-    pub fn shadowed(&self, rule: u32) -> u64 {
-        self.shadowed.get(rule as usize).map_or(0, Cell::get)
     }
 
     fn addresses(&self, dimension: Dimension) -> (&AddressEntries, &Lengths) {
@@ -147,12 +138,25 @@ impl tables::Tables for HostTables<'_> {
             slot: REASON_SLOTS.checked_add(index)?,
         })
     }
+}
 
-    fn count_shadow(&self, slot: u32, _: usize) {
-        let rule = slot.checked_sub(REASON_SLOTS);
-        if let Some(count) = rule.and_then(|rule| self.shadowed.get(rule as usize)) {
-            count.set(count.get() + 1);
-        }
+/// What decisions over [`HostTables`] count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorder {
+    /// The slot of each packet.
+    pub slots: Vec<u32>,
+    /// The shadow rules that matched, by index in file order.
+    pub shadows: Vec<u32>,
+}
+
+impl Effects for Recorder {
+    fn count(&mut self, slot: u32, _: &Arrival) -> bool {
+        self.slots.push(slot);
+        true
+    }
+
+    fn count_shadow(&mut self, slot: u32, _: &Arrival) {
+        self.shadows.extend(slot.checked_sub(REASON_SLOTS));
     }
 }
 

@@ -43,7 +43,7 @@ pub use address_table::{AddressEntries, AddressTable, Memo};
 pub use compile::{CompileError, compile, compile_after, compile_with};
 pub use content::Content;
 pub use family::{LpmAddress, Prefix};
-pub use host::HostTables;
+pub use host::{HostTables, Recorder};
 pub use left_out::{LeftOut, only_dropped};
 pub use lpm::{Leaves, Lpm, Shape, Shapes, Unfit};
 pub use model::{AddressList, List, Policy};

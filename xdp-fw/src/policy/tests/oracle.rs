@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 
 use xdp_fw_common::packet::protocol::{ICMP, ICMPV6, TCP};
-use xdp_fw_common::{Decision, Ingress, Reason, Verdict, decide};
+use xdp_fw_common::{Arrival, Decision, Reason, Verdict, decide};
 
 use super::frame::Packet;
 use crate::config::{
     Action, AddressList, Addresses, Config, FragmentKind, FragmentList, IcmpTypeList,
     InterfaceList, MacList, NumberList, Rule, TcpFlags,
 };
-use crate::policy::{HostTables, Policy, Tables, compile};
+use crate::policy::{HostTables, Policy, Recorder, Tables, compile};
 
 /// The interfaces that exist when a policy is compiled.
 pub(super) const INTERFACES: [(u32, &str); 4] = [(1, "lo"), (2, "eth0"), (3, "wan0"), (4, "wan1")];
@@ -36,12 +36,21 @@ pub(super) fn decided(tables: &Tables, packet: &Packet) -> Decision {
 }
 
 pub(super) fn decided_on(tables: &HostTables<'_>, packet: &Packet) -> Decision {
+    recorded(tables, packet).0
+}
+
+/// The decision, and what it counted: the packet once, under the slot that it names.
+fn recorded(tables: &HostTables<'_>, packet: &Packet) -> (Decision, Recorder) {
     let frame = packet.frame();
-    let ingress = Ingress {
+    let arrival = Arrival {
         interface: packet.interface,
         length: frame.len(),
+        now: 0,
     };
-    decide(frame.as_slice(), &ingress, tables)
+    let mut effects = Recorder::default();
+    let decision = decide(frame.as_slice(), &arrival, tables, &mut effects);
+    assert_eq!(effects.slots, [decision.slot]);
+    (decision, effects)
 }
 
 /// The name of the rule that decides by the compiled tables; `None` if none does.
@@ -52,11 +61,10 @@ pub(super) fn deciding<'a>(tables: &'a Tables, packet: &Packet) -> Option<&'a st
 
 /// The names of the shadow rules that count it by the compiled tables.
 pub(super) fn shadowed<'a>(tables: &'a Tables, packet: &Packet) -> Vec<&'a str> {
-    let host = HostTables::new(tables);
-    decided_on(&host, packet);
-    let rules = (0..).zip(&tables.rules);
-    let counted = rules.filter(|&(index, _)| host.shadowed(index) == 1);
-    counted.map(|(_, rule)| rule.name.as_str()).collect()
+    let (_, effects) = recorded(&HostTables::new(tables), packet);
+    let rules = effects.shadows.iter();
+    let rules = rules.map(|&rule| &tables.rules[rule as usize]);
+    rules.map(|rule| rule.name.as_str()).collect()
 }
 
 /// What the configuration says: verdict, reason, and the name of the rule that decides.
