@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::thread;
 
+use aya::maps::MapInfo;
+use aya::programs::ProgramInfo;
 use xdp_fw::config::Config;
 use xdp_fw::datapath::{self, Datapath, Error, Probe};
 use xdp_fw_common::{Reason, Verdict};
@@ -28,6 +31,35 @@ fn put_into_force(pins: &PinDirectory, config: &Config) -> Datapath {
         .unwrap();
     datapath.commit(prepared).unwrap();
     datapath
+}
+
+/// The names of the maps that a pinned program refers to, as the kernel has them.
+fn maps_of(pins: &PinDirectory, program: &str) -> BTreeSet<String> {
+    let program = ProgramInfo::from_pin(pins.path().join(program)).unwrap();
+    let ids = program.map_ids().unwrap().unwrap();
+    let maps = ids.into_iter().map(|id| MapInfo::from_id(id).unwrap());
+    maps.map(|map| map.name_as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// What the filter writes to, or a commit; `RULES` and the like are written before it.
+const LIVE: [&str; 2] = ["COUNTERS", "ENTRY"];
+
+#[test]
+fn probe_program_refers_to_no_live_map() {
+    let pins = PinDirectory::new();
+    let _datapath = put_into_force(&pins, &two_sources());
+    let live = |program| {
+        let maps = maps_of(&pins, program);
+        LIVE.map(|name| maps.contains(name))
+    };
+    assert_eq!(live("root"), [true, true]);
+    assert_eq!(live("generations/1/filter"), [true, false]);
+    assert_eq!(live("generations/1/probe"), [false, false]);
+    // Its own answer is the one map that the filter has not.
+    let [probe, filter] = ["probe", "filter"].map(|it| format!("generations/1/{it}"));
+    let [probe, filter] = [probe, filter].map(|it| maps_of(&pins, &it));
+    assert!(probe.contains("PROBE") && !filter.contains("PROBE"));
 }
 
 fn from(source: &str) -> Vec<u8> {
