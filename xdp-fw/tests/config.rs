@@ -7,10 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use xdp_fw::config::pattern::matches_path;
 use xdp_fw::config::{
     FileError, Files, Loaded, Presence, Problem, Problems, Role, load, reference,
 };
+use xdp_fw::names::glob::matches_path;
 
 /// The files below a directory, named from there, whatever their owner and mode in a checkout.
 struct Folder(PathBuf);

@@ -17,11 +17,11 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::load::{Loaded, load};
 use super::meter::Room;
-use super::pattern::glob_directory;
 use super::prefixes::Prefixes;
 use super::problem::Problems;
 use super::set_file::SetFile;
 use super::source::{Disk, FileError, Files, Identity, Role, digest_set, look, read_set};
+use crate::names::glob::glob_directory;
 
 /// What is known of the set files of one configuration; clones share it.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use humantime::{format_duration, parse_duration};
 
 use super::defaults::{MAX_CONFIRM, MIN_CONFIRM};
-use super::parse::words::quoted;
+use crate::names::words::quoted;
 
 /// Reads a time such as `60s` or `5m`.
 ///

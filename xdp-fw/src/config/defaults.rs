@@ -73,9 +73,6 @@ pub const MAX_EXPECTATIONS: usize = 4096;
 /// Longest name of a rule or a set, in characters.
 pub const MAX_NAME_LENGTH: usize = 63;
 
-/// Longest name of an interface, in characters (`IFNAMSIZ` less its NUL).
-pub const MAX_INTERFACE_LENGTH: usize = 15;
-
 /// Largest main file, in bytes: far above 4,096 rules, far below what would stall the daemon.
 pub const MAX_MAIN_FILE_BYTES: u64 = 16 << 20;
 

@@ -11,10 +11,10 @@ use sha2::{Digest as _, Sha256};
 use super::meter::Room;
 use super::model::{Config, Position};
 use super::parse;
-use super::pattern::glob_directory;
 use super::problem::{Place, Problem, Problems};
 use super::set_file::{Digest, SetFile};
 use super::source::{FileError, Files, Role};
+use crate::names::glob::glob_directory;
 
 /// A file, exactly as it was parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]

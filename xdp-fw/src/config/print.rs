@@ -15,8 +15,9 @@ use super::model::{
 };
 use xdp_fw_common::{Essential, Essentials};
 
-use super::parse::{self, FRAGMENTS, TCP_FLAGS, dscp_name};
-use super::{icmp, protocols, size};
+use super::parse::{self, FRAGMENTS};
+use super::size;
+use crate::names::{dscp, icmp, protocols, tcp_flags};
 
 /// A key and its value as TOML.
 pub type Written = (&'static str, String);
@@ -222,7 +223,7 @@ pub(super) fn vlans(numbers: Option<&NumberList<u16>>) -> Option<String> {
 
 /// Code points.
 pub(super) fn dscps(numbers: Option<&NumberList<u8>>) -> Option<String> {
-    named_numbers(numbers, dscp_name)
+    named_numbers(numbers, dscp::name)
 }
 
 /// ICMP types: by number where it means the same in both families.
@@ -253,7 +254,7 @@ pub(super) fn tcp_flags(combinations: Option<&[TcpFlags]>) -> Option<String> {
                 (flags.clear & bit != 0).then(|| format!("!{name}"))
             }
         };
-        let words: Vec<String> = TCP_FLAGS.iter().filter_map(word).collect();
+        let words: Vec<String> = tcp_flags::NAMES.iter().filter_map(word).collect();
         quoted(words.join(","))
     })
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::defaults::{MAX_MESSAGE_LENGTH, MAX_PROBLEMS};
 use super::model::Position;
+use crate::names::printable::write_visibly;
 
 /// Where a problem lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,14 +43,6 @@ impl fmt::Display for Problem {
         // A path may have a newline or an escape sequence in it.
         let text = format!("{}: {}", self.place, self.message);
         text.chars().try_for_each(|char| write_visibly(f, char))
-    }
-}
-
-/// Writes a character as itself, or escaped if a terminal would act on it or hide it.
-pub(super) fn write_visibly(out: &mut impl fmt::Write, char: char) -> fmt::Result {
-    match char {
-        '"' | '\'' | '\\' => out.write_char(char),
-        _ => write!(out, "{}", char.escape_debug()),
     }
 }
 

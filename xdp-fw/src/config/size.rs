@@ -3,7 +3,7 @@
 //! Owns their units, which are powers of 1,024 as in a unit of systemd.
 
 use super::defaults::MIN_MEMORY;
-use super::parse::words::quoted;
+use crate::names::words::quoted;
 
 /// The units, the largest first.
 const UNITS: [(char, u64); 3] = [('G', 1 << 30), ('M', 1 << 20), ('K', 1 << 10)];

@@ -31,9 +31,9 @@ use crate::fault::{self, Point};
 
 use super::load::Loaded;
 use super::meter::Room;
-use super::pattern::matches_path;
 use super::set_file::{Digest, Lines, SetFile};
 use super::source::{FileError, Files, Role, stream, utf8};
+use crate::names::glob::matches_path;
 
 pub(crate) use index::hexadecimal;
 pub use index::{Content, Index, Trial};

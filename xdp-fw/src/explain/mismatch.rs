@@ -13,10 +13,10 @@ use xdp_fw_common::packet::Mac;
 
 use super::subject::Subject;
 use crate::config::{
-    AddressList, Addresses, FragmentKind, MacList, NumberList, Rule, Set, VLAN_NONE, dscp_name,
-    icmp, print, protocols,
+    AddressList, Addresses, FragmentKind, MacList, NumberList, Rule, Set, VLAN_NONE, print,
 };
 use crate::interfaces;
+use crate::names::{dscp, icmp, protocols};
 use crate::packet::{mac, tcp_flags};
 
 /// How much of a long list is told, in characters.
@@ -159,7 +159,7 @@ impl Reading<'_> {
             "length" => plain(rule.length.as_ref(), subject.length()),
             "ttl" => plain(rule.ttl.as_ref(), subject.ttl()),
             "dscp" => number(rule.dscp.as_ref(), subject.dscp(), |code| {
-                let name = dscp_name(code.into());
+                let name = dscp::name(code.into());
                 name.map_or_else(|| code.to_string(), str::to_owned)
             }),
             "source_mac" => station(rule.source_mac.as_ref(), macs.map(|(source, _)| source)),

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::files;
-use crate::config::pattern::matches;
+use crate::names::glob::matches;
 
 /// The port of RFC 4253: whoever listens there is taken for SSH.
 const PORT: u16 = 22;

@@ -8,6 +8,9 @@ use std::ops::Deref;
 
 use super::printable::is_printable;
 
+/// Longest name of an interface, in bytes (`IFNAMSIZ` less its NUL).
+pub const MAX_INTERFACE_LENGTH: usize = 15;
+
 /// The name of an interface; compares by its bytes, and reads as its text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceName {

@@ -45,6 +45,14 @@ pub fn printable_lines(
     }
 }
 
+/// Writes a character as itself, or escaped if a terminal would act on it or hide it.
+pub(crate) fn write_visibly(out: &mut impl fmt::Write, char: char) -> fmt::Result {
+    match char {
+        '"' | '\'' | '\\' => out.write_char(char),
+        _ => write!(out, "{}", char.escape_debug()),
+    }
+}
+
 /// A text with escapes: see [`printable()`].
 #[derive(Debug, Clone, Copy)]
 pub struct Printable<T> {

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::description::Mac;
 use super::text::{Mistake, Word, Words};
-use crate::config::mac_address;
-use crate::config::words::{decimal, quoted};
+use crate::names::mac;
+use crate::names::words::{decimal, quoted};
 
 /// An address with the port behind it, if there is one.
 #[derive(Debug, Clone, Copy)]
@@ -143,7 +143,7 @@ pub(super) fn macs(words: &mut Words<'_>) -> Result<(Mac, Mac), Mistake> {
 }
 
 fn mac(word: Word<'_>) -> Result<Mac, Mistake> {
-    mac_address(word.text).ok_or_else(|| {
+    mac::address(word.text).ok_or_else(|| {
         word.wrong(format!(
             "{} is not an Ethernet address; expected one such as `02:00:5e:10:00:01`",
             quoted(word.text)

@@ -14,8 +14,8 @@ use super::description::{Content, Description, Ip, Transport};
 use super::text::{Mistake, Word, Words};
 use super::transport::{has_ports, header_size, is_icmp};
 use super::word;
-use crate::config::protocols::{self, ICMP, ICMPV6};
-use crate::config::words::{decimal, nearest, quoted};
+use crate::names::protocols::{self, ICMP, ICMPV6};
+use crate::names::words::{decimal, nearest, quoted};
 use xdp_fw_common::packet::protocol::IGMP;
 
 /// The source port of a packet that does not say one: the first that IANA leaves to clients.

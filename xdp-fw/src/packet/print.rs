@@ -10,7 +10,7 @@ use xdp_fw_common::packet::{Network, Transport, fragment, protocol};
 use xdp_fw_common::tables::VLAN_NONE;
 use xdp_fw_common::{Packet, Reason};
 
-use crate::config::{TCP_FLAGS, dscp_name, icmp, protocols};
+use crate::names::{dscp, icmp, protocols, tcp_flags as flags};
 
 /// A packet as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +142,7 @@ fn protocol_name(packet: &Packet) -> String {
 
 /// Flags as the configuration names them; `none` for none.
 pub(crate) fn tcp_flags(bits: u8) -> String {
-    let set = TCP_FLAGS.iter().filter(|(_, bit)| bits & bit != 0);
+    let set = flags::NAMES.iter().filter(|(_, bit)| bits & bit != 0);
     let names: Vec<&str> = set.map(|(name, _)| *name).collect();
     if names.is_empty() {
         return "none".to_owned();
@@ -153,7 +153,7 @@ pub(crate) fn tcp_flags(bits: u8) -> String {
 fn header(packet: &Packet) -> String {
     let mut text = String::new();
     if packet.dscp != 0 {
-        text = match dscp_name(packet.dscp.into()) {
+        text = match dscp::name(packet.dscp.into()) {
             Some(name) => format!("dscp {name} "),
             None => format!("dscp {} ", packet.dscp),
         };

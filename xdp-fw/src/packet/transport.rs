@@ -7,7 +7,7 @@ use etherparse::{TcpHeader, UdpHeader};
 use xdp_fw_common::packet::protocol::{DCCP, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE};
 
 use super::description::{Ip, Transport};
-use crate::config::protocols::WITH_PORTS;
+use crate::names::protocols::WITH_PORTS;
 
 /// What the header of a protocol that is not read has instead: bytes of zero.
 const OPAQUE: usize = 8;

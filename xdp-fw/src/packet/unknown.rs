@@ -3,8 +3,8 @@
 use super::description::Ip;
 use super::text::Word;
 use super::value::tcp_flags;
-use crate::config::words::{nearest, one_of, quoted};
-use crate::config::{OTHER_ICMP_WORDS, TCP_FLAGS, icmp, protocols};
+use crate::names::words::{nearest, one_of, quoted};
+use crate::names::{icmp, protocols, tcp_flags as flags};
 
 /// What is wrong with a word that belongs to another protocol.
 pub(super) fn misplaced(ip: &Ip, word: Word<'_>, lower: &str) -> Option<String> {
@@ -41,8 +41,8 @@ pub(super) fn unknown(word: Word<'_>, known: &[&'static str]) -> String {
     if let Some(instead) = instead {
         return format!("unknown word {subject}; expected {instead}");
     }
-    let other = OTHER_ICMP_WORDS.iter().find(|(other, _)| *other == lower);
-    let flags = TCP_FLAGS.iter().map(|(name, _)| *name);
+    let other = icmp::OTHER_WORDS.iter().find(|(other, _)| *other == lower);
+    let flags = flags::NAMES.iter().map(|(name, _)| *name);
     let names = known.iter().copied().chain(flags).chain(icmp::type_names());
     match other
         .map(|(_, name)| *name)

@@ -2,10 +2,10 @@
 
 use super::description::{Extension, Fragment, Ip};
 use super::text::{Mistake, Word, Words};
-use crate::config::defaults::MAX_INTERFACE_LENGTH;
-use crate::config::words::{decimal, one_of, quoted, suggestion};
-use crate::config::{DSCP_NAMES, TCP_FLAGS, icmp};
+use crate::names::interface::MAX_INTERFACE_LENGTH;
 use crate::names::pattern::exact;
+use crate::names::words::{decimal, one_of, quoted, suggestion};
+use crate::names::{dscp as code_points, icmp, tcp_flags as flags};
 
 /// The offset of a later fragment that does not say one: behind 1,480 bytes, as of an Ethernet MTU.
 const LATER: u16 = 1480;
@@ -39,7 +39,7 @@ pub(super) fn interface(word: Word<'_>) -> Result<String, Mistake> {
 }
 
 pub(super) fn dscp(word: Word<'_>) -> Result<u8, Mistake> {
-    let named = DSCP_NAMES
+    let named = code_points::NAMES
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(word.text));
     if let Some((_, number)) = named {
@@ -48,7 +48,7 @@ pub(super) fn dscp(word: Word<'_>) -> Result<u8, Mistake> {
     if word.text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(number(word, "a DSCP", 0, 63)? as u8);
     }
-    let names = DSCP_NAMES.iter().map(|(name, _)| *name);
+    let names = code_points::NAMES.iter().map(|(name, _)| *name);
     let hint = suggestion(
         word.text,
         names,
@@ -124,13 +124,13 @@ pub(super) fn tcp_flags(word: Word<'_>) -> Option<u8> {
 
 fn tcp_flag(name: &str) -> Option<u8> {
     let is_it = |(known, _): &&(&str, u8)| known.eq_ignore_ascii_case(name);
-    TCP_FLAGS.iter().find(is_it).map(|(_, bit)| *bit)
+    flags::NAMES.iter().find(is_it).map(|(_, bit)| *bit)
 }
 
 pub(super) fn unknown_flag(word: Word<'_>) -> String {
     let mut names = word.text.split(',');
     let unknown = names.find(|name| tcp_flag(name).is_none());
-    let known = || TCP_FLAGS.iter().map(|(name, _)| *name);
+    let known = || flags::NAMES.iter().map(|(name, _)| *name);
     let unknown = unknown.unwrap_or_default();
     let hint = suggestion(unknown, known(), &one_of(known()));
     format!("unknown flag {}{hint}", quoted(unknown))

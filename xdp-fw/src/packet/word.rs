@@ -14,8 +14,8 @@ use super::value::{
     unknown_flag,
 };
 use super::{FRAME_MAX, FRAME_MIN};
-use crate::config::icmp;
-use crate::config::words::quoted;
+use crate::names::icmp;
+use crate::names::words::quoted;
 
 /// Every word, the usual one of each meaning first.
 const KNOWN: &[&str] = &[

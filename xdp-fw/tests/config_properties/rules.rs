@@ -10,8 +10,10 @@ use proptest::prelude::*;
 use xdp_fw::config::{
     Action, AddressEntry, AddressList, Addresses, FragmentEntry, FragmentKind, FragmentList,
     IcmpTypeEntry, IcmpTypeList, InterfaceEntry, InterfaceList, MacEntry, MacList, NumberEntry,
-    NumberList, Position, Problem, Rule, TcpFlags, VLAN_NONE, icmp,
+    NumberList, Position, Problem, Rule, TcpFlags, VLAN_NONE,
 };
+
+use xdp_fw::names::icmp;
 
 use crate::{SETS, parsed, printed};
 

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use xdp_fw_common::{Essential, Reason};
 
-use crate::config::{Key, Packets, Presence, Section, icmp, protocols, reference};
+use crate::config::{Key, Packets, Presence, Section, reference};
+use crate::names::{icmp, protocols};
 
 const HEAD: &str = "\
 <!-- Written by `cargo xtask generate` from the field table of the parser; do not edit. -->

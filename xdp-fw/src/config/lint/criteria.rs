@@ -9,8 +9,8 @@ use super::values::{ValueId, Values};
 use crate::config::model::{
     FragmentKind, IcmpTypeList, MacList, NumberList, Rule, TcpFlags, VLAN_NONE,
 };
-use crate::config::protocols::{ICMP, ICMPV6, TCP, WITH_PORTS};
 use crate::config::ranges::Ranges;
+use crate::names::protocols::{ICMP, ICMPV6, TCP, WITH_PORTS};
 
 /// What a rule may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

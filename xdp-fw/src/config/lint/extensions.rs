@@ -6,7 +6,7 @@
 use super::values::Values;
 use super::{Seen, warning};
 use crate::config::problem::Problem;
-use crate::config::protocols;
+use crate::names::protocols;
 
 /// Hop-by-hop options, routing, fragment, authentication, destination options.
 const EXTENSION_HEADERS: [u8; 5] = [0, 43, 44, 51, 60];

@@ -4,8 +4,8 @@
 
 use super::warning;
 use crate::config::model::{Config, Mode, Rule};
-use crate::config::pattern::is_glob;
 use crate::config::problem::Problem;
+use crate::names::glob::is_glob;
 
 /// Warns of a rule on `length` that meets an interface in generic mode, or one that may be.
 pub(super) fn of_joined_packets(rule: &Rule, config: &Config) -> Option<Problem> {

@@ -22,7 +22,7 @@ use self::earlier::Earlier;
 use self::values::Values;
 use super::model::{Action, Addresses, Config, FragmentKind, Position, Rule};
 use super::problem::{Place, Problem};
-use super::protocols::TCP;
+use crate::names::protocols::TCP;
 
 /// The port on which operators come in.
 const SSH: u16 = 22;

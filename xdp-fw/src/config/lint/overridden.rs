@@ -15,8 +15,8 @@ use super::{Seen, warning};
 use crate::config::model::{Action, NumberList, Rule};
 use crate::config::print;
 use crate::config::problem::Problem;
-use crate::config::protocols::{ICMP, ICMPV6};
 use crate::config::ranges::Ranges;
+use crate::names::protocols::{ICMP, ICMPV6};
 
 const IGMP: u8 = 2;
 const UDP: u8 = 17;

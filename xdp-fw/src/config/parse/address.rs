@@ -13,9 +13,9 @@ use super::mapped;
 use super::notation::{self, Odd};
 use super::range;
 use super::value::{entries, is_name, list, means_any, signed, text};
-use super::words::{decimal, nearest, quoted};
 use crate::config::defaults::MAX_SUGGESTED_FROM;
 use crate::config::model::{AddressEntry, AddressList, Addresses};
+use crate::names::words::{decimal, nearest, quoted};
 
 /// What completes "expected …" for one prefix.
 pub(super) const EXPECTED: &str = "an address such as 192.0.2.1 or a prefix such as 2001:db8::/32";

@@ -9,12 +9,12 @@ use super::Document;
 use super::families::{Families, SetFamilies};
 use super::report::Report;
 use super::rule::RuleDraft;
-use super::words::one_of;
 use crate::config::model::{
     FragmentKind, FragmentList, IcmpTypeList, MacEntry, MacList, NumberList, Rule, Set, VLAN_NONE,
 };
-use crate::config::protocols::{self, ICMP, ICMPV6, TCP};
 use crate::config::ranges::Ranges;
+use crate::names::protocols::{self, ICMP, ICMPV6, TCP};
+use crate::names::words::one_of;
 
 type Check = fn(&Seen<'_>, &mut Report<'_>);
 

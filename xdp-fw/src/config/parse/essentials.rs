@@ -7,7 +7,7 @@ use xdp_fw_common::{Essential, Essentials};
 
 use super::field::{Item, Scope};
 use super::value::{entries, list, means_any, signed, text};
-use super::words::{quoted, suggestion};
+use crate::names::words::{quoted, suggestion};
 
 /// Every word, the usual spelling first.
 pub(super) const WORDS: &[(&str, Essential)] = &[

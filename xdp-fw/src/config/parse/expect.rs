@@ -9,10 +9,10 @@ use super::Document;
 use super::field::{Field, Item, Key, Scope, Shape, Target, read_table};
 use super::rule::{ACTION_WORDS, ACTIONS, RuleDraft, action};
 use super::value::{assign, bad_name, is_name, text, wrong_kind};
-use super::words::{nearest, quoted};
 use crate::config::defaults::MAX_EXPECTATIONS;
 use crate::config::model::{Action, Expectation};
 use crate::config::print;
+use crate::names::words::{nearest, quoted};
 use crate::packet;
 
 /// The keys of `[[expect]]`.

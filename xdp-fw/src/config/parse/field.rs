@@ -10,7 +10,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::elsewhere;
 use super::report::Report;
-use super::words::{nearest, one_of, quoted};
+use crate::names::words::{nearest, one_of, quoted};
 
 /// What there is to say about a key.
 #[derive(Debug)]

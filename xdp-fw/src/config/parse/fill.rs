@@ -10,18 +10,19 @@ use std::sync::Arc;
 use ipnetwork::IpNetwork;
 use toml::Spanned;
 
+use super::Document;
 use super::merge;
 use super::report::Report;
 use super::set::SetDraft;
 use super::shelf::{Shelf, Shelved};
 use super::within::{Meter, Taken};
-use super::{Document, words};
 use crate::config::defaults::MAX_SET_FILES;
 use crate::config::meter::{Amount, Room};
 use crate::config::model::{Position, Set};
 use crate::config::prefixes::{Merged, Prefixes, Unsorted};
 use crate::config::problem::{Place, Problem};
 use crate::config::source::Files;
+use crate::names::words;
 
 /// A set on its way: what it has by itself, and which sets it waits for.
 struct Filling {

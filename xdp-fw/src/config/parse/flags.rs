@@ -4,20 +4,9 @@
 
 use super::field::{Item, Scope};
 use super::value::{entries, list, means_any, signed, text};
-use super::words::{nearest, one_of, quoted, suggestion};
 use crate::config::model::{FragmentEntry, FragmentKind, FragmentList, TcpFlags};
-
-/// Bits as in the TCP header.
-pub(crate) const TCP_FLAGS: &[(&str, u8)] = &[
-    ("fin", 1),
-    ("syn", 2),
-    ("rst", 4),
-    ("psh", 8),
-    ("ack", 16),
-    ("urg", 32),
-    ("ece", 64),
-    ("cwr", 128),
-];
+use crate::names::tcp_flags;
+use crate::names::words::{nearest, one_of, quoted, suggestion};
 
 /// A list of combinations of flags, any of which may match.
 pub(super) fn tcp_flags(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Vec<TcpFlags>> {
@@ -50,7 +39,7 @@ fn flags(text: &str, expects: &str) -> Result<TcpFlags, String> {
     let mut flags = TcpFlags { set: 0, clear: 0 };
     for word in text.split(',') {
         let (negated, name) = signed(word);
-        let bit = bit(name).ok_or_else(|| explain_flag(text, name, expects))?;
+        let bit = tcp_flags::bit(name).ok_or_else(|| explain_flag(text, name, expects))?;
         if negated {
             flags.clear |= bit;
         } else {
@@ -58,20 +47,13 @@ fn flags(text: &str, expects: &str) -> Result<TcpFlags, String> {
         }
     }
     let both = flags.set & flags.clear;
-    match TCP_FLAGS.iter().find(|(_, bit)| both & bit != 0) {
+    match tcp_flags::NAMES.iter().find(|(_, bit)| both & bit != 0) {
         None => Ok(flags),
         Some((name, _)) => Err(format!(
             "{} can never match: `{name}` cannot be both set and clear; expected one of the two",
             quoted(text)
         )),
     }
-}
-
-fn bit(name: &str) -> Option<u8> {
-    TCP_FLAGS
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, bit)| *bit)
 }
 
 fn explain_flag(text: &str, name: &str, expects: &str) -> String {
@@ -96,7 +78,7 @@ fn explain_flag(text: &str, name: &str, expects: &str) -> String {
             quoted(name)
         );
     }
-    let names = || TCP_FLAGS.iter().map(|(name, _)| *name);
+    let names = || tcp_flags::NAMES.iter().map(|(name, _)| *name);
     match nearest(name, names()) {
         Some(near) => format!("unknown flag {}; did you mean `{near}`?", quoted(name)),
         None => format!(

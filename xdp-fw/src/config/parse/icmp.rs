@@ -9,10 +9,10 @@ use super::field::{Item, Scope};
 use super::number::{Kind, entry};
 use super::rule::RuleDraft;
 use super::value::{entries, list, signed};
-use super::words::{one_of, quoted};
-use crate::config::icmp::{self, Code};
 use crate::config::model::{IcmpTypeEntry, IcmpTypeList, NumberEntry, NumberList};
-use crate::config::protocols::{ICMP, ICMPV6};
+use crate::names::icmp::{self, Code};
+use crate::names::protocols::{ICMP, ICMPV6};
+use crate::names::words::{one_of, quoted};
 
 const TYPE: Kind = Kind {
     noun: "an ICMP type",
@@ -34,16 +34,8 @@ const CODE: Kind = Kind {
     explain: |_, _| None,
 };
 
-/// What programs and people call some types.
-pub(crate) const OTHER_WORDS: &[(&str, &str)] = &[
-    ("ping", "echo-request"),
-    ("pong", "echo-reply"),
-    ("unreachable", "destination-unreachable"),
-    ("ttl-exceeded", "time-exceeded"),
-];
-
 fn explain_type(text: &str, _: &Item<'_>) -> Option<String> {
-    let (_, meant) = OTHER_WORDS
+    let (_, meant) = icmp::OTHER_WORDS
         .iter()
         .find(|(word, _)| word.eq_ignore_ascii_case(text))?;
     Some(format!(

@@ -15,10 +15,10 @@ use super::report::Report;
 use super::shelf::Shelf;
 use super::top::{self, Draft};
 use super::value::{list, path};
-use super::words::{nearest, quoted};
 use crate::config::load::{ReadFile, unreadable};
 use crate::config::problem::Problem;
 use crate::config::source::{FileError, Files, Role};
+use crate::names::words::{nearest, quoted};
 
 /// The key of the main file.
 pub(super) const FIELD: Field<Draft> = Field {

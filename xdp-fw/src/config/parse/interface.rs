@@ -6,11 +6,11 @@ use toml::de::DeTable;
 
 use super::field::{Field, Item, Key, Scope, Shape, Target, in_order, read_table};
 use super::value::{assign, choice, entries, list, means_any, signed, table, text};
-use super::words::{character, quoted};
-use crate::config::defaults::MAX_INTERFACE_LENGTH;
 use crate::config::model::{InterfaceEntry, InterfaceList, InterfaceOverride, Mode};
 use crate::config::print;
+use crate::names::interface::MAX_INTERFACE_LENGTH;
 use crate::names::pattern::{canonical, exact, needs_escape, shortest};
+use crate::names::words::{character, quoted};
 
 /// The keys of `[interface."PATTERN"]`.
 pub(super) static FIELDS: &[Field<InterfaceOverride>] = &[Field {

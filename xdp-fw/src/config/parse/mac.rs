@@ -4,8 +4,9 @@
 
 use super::field::{Item, Scope};
 use super::value::{entries, list, means_any, signed, text};
-use super::words::quoted;
 use crate::config::model::{MacEntry, MacList};
+use crate::names::mac;
+use crate::names::words::quoted;
 
 /// The bit of the first byte that makes an address one of a group.
 const GROUP: u8 = 1;
@@ -32,7 +33,7 @@ fn macs(
 ) -> Option<MacList> {
     let list = list(item, scope, |item, scope| {
         let (negated, text) = signed(text(item, scope)?);
-        let message = match address(text) {
+        let message = match mac::address(text) {
             None => explain(text, item),
             Some(address) => match refusal(address) {
                 None => return Some(MacEntry { negated, address }),
@@ -43,18 +44,6 @@ fn macs(
         None
     })?;
     Some(MacList(entries(list)))
-}
-
-/// Six bytes of two digits each, with a colon or a dash between them.
-pub(crate) fn address(text: &str) -> Option<[u8; 6]> {
-    let separator = if text.contains('-') { '-' } else { ':' };
-    let bytes: Option<Vec<u8>> = text.split(separator).map(byte).collect();
-    bytes?.try_into().ok()
-}
-
-fn byte(digits: &str) -> Option<u8> {
-    let is_byte = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_byte.then(|| u8::from_str_radix(digits, 16).ok())?
 }
 
 fn explain(text: &str, item: &Item<'_>) -> String {
@@ -100,26 +89,6 @@ fn meant(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_has_colons_or_dashes() {
-        let bytes = [0x02, 0, 0xab, 0xcd, 0xef, 0xff];
-        assert_eq!(address("02:00:ab:cd:ef:ff"), Some(bytes));
-        assert_eq!(address("02-00-AB-CD-EF-FF"), Some(bytes));
-        for bad in [
-            "",
-            "02:00:ab:cd:ef",
-            "02:00:ab:cd:ef:ff:00",
-            "02:00:ab-cd:ef:ff",
-            "2:0:ab:cd:ef:ff",
-            "02:00:ab:cd:ef:fg",
-            "0200.abcd.efff",
-            "+2:00:ab:cd:ef:ff",
-            "ø:00:ab:cd:ef:ff",
-        ] {
-            assert_eq!(address(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn other_notations_are_understood_enough_to_correct_them() {

@@ -7,7 +7,7 @@
 
 use ipnetwork::{IpNetwork, Ipv4Network};
 
-use super::words::quoted;
+use crate::names::words::quoted;
 
 /// Length of `::ffff:0:0/96`, which they all lie in.
 const LENGTH: u8 = 96;

@@ -35,7 +35,6 @@ mod syntax;
 mod top;
 mod value;
 mod within;
-pub(crate) mod words;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -45,11 +44,6 @@ use toml::de::DeTable;
 
 pub use field::{Key, Packets, Presence, Shape};
 pub(super) use flags::FRAGMENTS;
-pub(crate) use flags::TCP_FLAGS;
-pub(crate) use icmp::OTHER_WORDS as OTHER_ICMP_WORDS;
-pub(crate) use mac::address as mac_address;
-pub(crate) use numbers::DSCP_NAMES;
-pub(crate) use numbers::dscp_name;
 
 use self::expect::ExpectationDraft;
 use self::extent::Extent;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnetwork::IpNetwork;
 
-use super::mac;
+use crate::names::mac;
 
 /// What is wrong with a text, to follow the text or "this".
 #[derive(Debug, PartialEq, Eq)]

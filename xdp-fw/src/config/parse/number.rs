@@ -9,8 +9,8 @@ use toml::de::{DeInteger, DeValue};
 
 use super::field::{Item, Scope};
 use super::value::{entries, list, means_any, signed, wrong_kind};
-use super::words::{decimal, nearest, quoted};
 use crate::config::model::{NumberEntry, NumberList};
+use crate::names::words::{decimal, nearest, quoted};
 
 /// A kind of number: how it is called in messages, how far it goes, and its names.
 pub(super) struct Kind {

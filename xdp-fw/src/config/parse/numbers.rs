@@ -8,9 +8,9 @@ use toml::de::DeValue;
 use super::field::{Item, Scope};
 use super::number::{Kind, numbers};
 use super::value::{means_any, signed};
-use super::words::quoted;
 use crate::config::model::{NumberList, VLAN_NONE};
-use crate::config::protocols;
+use crate::names::words::quoted;
+use crate::names::{dscp, protocols};
 
 const NO_NAME: fn(&str) -> Option<u32> = |_| None;
 const NO_NAMES: fn() -> Vec<&'static str> = Vec::new;
@@ -90,51 +90,11 @@ const DSCP: Kind = Kind {
     list: "[\"ef\", \"cs6\"]",
     named: |name| {
         let is_it = |(known, _): &&(&str, u32)| known.eq_ignore_ascii_case(name);
-        DSCP_NAMES.iter().find(is_it).map(|(_, number)| *number)
+        dscp::NAMES.iter().find(is_it).map(|(_, number)| *number)
     },
-    names: dscp_names,
+    names: dscp::names,
     explain: |_, _| None,
 };
-
-/// IANA's "Differentiated Services Field Codepoints", with the name of voice-admit that people
-/// use, and the two of zero.
-pub(crate) const DSCP_NAMES: &[(&str, u32)] = &[
-    ("be", 0),
-    ("cs0", 0),
-    ("le", 1),
-    ("cs1", 8),
-    ("af11", 10),
-    ("af12", 12),
-    ("af13", 14),
-    ("cs2", 16),
-    ("af21", 18),
-    ("af22", 20),
-    ("af23", 22),
-    ("cs3", 24),
-    ("af31", 26),
-    ("af32", 28),
-    ("af33", 30),
-    ("cs4", 32),
-    ("af41", 34),
-    ("af42", 36),
-    ("af43", 38),
-    ("cs5", 40),
-    ("va", 44),
-    ("ef", 46),
-    ("cs6", 48),
-    ("cs7", 56),
-];
-
-/// The first name of a code point.
-pub(crate) fn dscp_name(number: u32) -> Option<&'static str> {
-    let known = DSCP_NAMES.iter().find(|(_, known)| *known == number);
-    known.map(|(name, _)| *name)
-}
-
-/// Every name of a code point.
-pub(super) fn dscp_names() -> Vec<&'static str> {
-    DSCP_NAMES.iter().map(|(name, _)| *name).collect()
-}
 
 /// A list of ports.
 pub(super) fn ports(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<NumberList<u16>> {
@@ -259,8 +219,8 @@ mod tests {
 
     #[test]
     fn no_name_of_a_code_point_repeats_and_the_classes_are_where_they_belong() {
-        let names: BTreeSet<_> = dscp_names().into_iter().collect();
-        assert_eq!(names.len(), DSCP_NAMES.len());
+        let names: BTreeSet<_> = dscp::names().into_iter().collect();
+        assert_eq!(names.len(), dscp::NAMES.len());
         for class in 0..=7 {
             assert_eq!((DSCP.named)(&format!("CS{class}")), Some(class * 8));
         }

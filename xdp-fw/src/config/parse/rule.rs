@@ -15,11 +15,12 @@ use super::flags::{FRAGMENTS, fragments, tcp_flags};
 use super::icmp::{self, CodeEntry};
 use super::interface::interfaces;
 use super::mac;
-use super::numbers::{dscp_names, dscps, families, lengths, ports, protocols, ttls, vlans};
+use super::numbers::{dscps, families, lengths, ports, protocols, ttls, vlans};
 use super::value::{assign, bad_name, choice, flag, is_name, text, wrong_kind};
 use crate::config::defaults::{MAX_RULES, MAX_SHADOW_RULES, RULE_ENABLED, RULE_SHADOW};
 use crate::config::model::{Action, Position, Rule};
 use crate::config::print;
+use crate::names::dscp;
 
 /// What completes "expected …" for an action.
 pub(super) const ACTIONS: &str = "\"pass\" or \"drop\"";
@@ -155,7 +156,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             Shape::Number {
                 min: 0,
                 max: 255,
-                words: || crate::config::protocols::names().collect(),
+                words: || crate::names::protocols::names().collect(),
             },
             "a protocol such as \"tcp\", a number from 0 to 255 or a range such as \"1-5\"",
             "Upper-layer protocols, by IANA name or number.",
@@ -192,7 +193,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             Shape::Number {
                 min: 0,
                 max: 255,
-                words: || crate::config::icmp::type_names().collect(),
+                words: || crate::names::icmp::type_names().collect(),
             },
             "a type such as \"echo-request\", a number from 0 to 255 or a range such as \"133-137\"",
             "Types of ICMP in IPv4 and of ICMPv6 in IPv6; a name stands for its number in each, a number for itself in both.",
@@ -207,7 +208,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             Shape::Number {
                 min: 0,
                 max: 255,
-                words: || crate::config::icmp::code_names().collect(),
+                words: || crate::names::icmp::code_names().collect(),
             },
             "a code such as \"port-unreachable\", a number from 0 to 255 or a range such as \"0-3\"",
             "Codes of the same; a name needs its type as `icmp_type`.",
@@ -266,7 +267,7 @@ pub(super) static FIELDS: &[Field<RuleDraft>] = &[
             Shape::Number {
                 min: 0,
                 max: 63,
-                words: dscp_names,
+                words: dscp::names,
             },
             "a name such as \"ef\", a number from 0 to 63 or a range such as \"8-15\"",
             "Differentiated services code points.",

@@ -13,10 +13,10 @@ use super::Document;
 use super::address::{Member, member};
 use super::field::{Field, Item, Key, Scope, Shape, Target, in_order, no_value, read_table};
 use super::value::{assign, bad_name, flag, is_name, list, path, table};
-use super::words::quoted;
 use crate::config::defaults::SET_ALLOW_EMPTY;
 use crate::config::model::{Addresses, Rule, Set};
 use crate::config::print;
+use crate::names::words::quoted;
 
 /// The keys of `[set.NAME]`.
 pub(super) static FIELDS: &[Field<SetDraft>] = &[

@@ -6,9 +6,9 @@ use ipnetwork::IpNetwork;
 
 pub(in crate::config) use super::address::Fault;
 use super::range::{self, Bad};
-use super::words::quoted;
 use super::{address, mapped};
 use crate::config::prefixes::Unsorted;
+use crate::names::words::quoted;
 
 /// What a line says, without comment, spaces, and the comma that separates it from the next.
 pub(in crate::config) fn content(line: &str) -> &str {

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use super::mapped;
 use crate::config::load::unreadable;
 use crate::config::model::Position;
-use crate::config::pattern::glob_directory;
 use crate::config::prefixes::Merged;
 use crate::config::problem::{FirstProblems, Place, Problem};
 use crate::config::set_file::SetFile;
 use crate::config::source::{FileError, Files};
+use crate::names::glob::glob_directory;
 
 use super::within::Meter;
 

@@ -6,8 +6,8 @@
 use toml::de::DeTable;
 
 use super::report::Report;
-use super::words::nearest;
 use crate::config::foreign;
+use crate::names::words::nearest;
 
 /// How many lines say what a file is.
 const LINES: usize = 20;

@@ -9,8 +9,8 @@ use toml::de::Error;
 
 use super::report::Report;
 use super::stranger::Syntax;
-use super::words::quoted;
 use crate::config::defaults::MAX_PROBLEMS_PER_FILE;
+use crate::names::words::quoted;
 
 /// Errors about a value that is not TOML, after which the parser goes on with the next key.
 const BAD_VALUE: &[&str] = &[

@@ -17,11 +17,11 @@ use super::interface::{MODE_WORDS, MODES, mode, overrides, patterns};
 use super::rule::{ACTION_WORDS, ACTIONS, RuleDraft, action, rules};
 use super::set::{SetDraft, sets};
 use super::value::{assign, choice, flag, table, wrong_kind};
-use super::words::quoted;
 use crate::config::defaults;
 use crate::config::model::{Config, Limits, Metrics, OnStop};
 use crate::config::size::parse_memory;
 use crate::config::{parse_confirm, print};
+use crate::names::words::quoted;
 
 /// What the main file says; its sets are not filled and its rules not cross-checked yet.
 pub(super) struct Draft {

@@ -10,9 +10,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::field::{Item, Presence, Scope};
-use super::words::{character, quoted, suggestion};
 use crate::config::defaults::{MAX_NAME_LENGTH, MAX_PATH_BYTES};
-use crate::config::pattern::is_glob;
+use crate::names::glob::is_glob;
+use crate::names::words::{character, quoted, suggestion};
 
 /// Puts a value that could be read where it belongs.
 pub(super) fn assign<T>(slot: &mut T, value: Option<T>) {

@@ -3,9 +3,9 @@
 //! Owns that a limit is reported once, where it is passed: whatever follows has no room either.
 
 use super::Document;
-use super::words::quoted;
 use crate::config::meter::{Amount, Passed, Room};
 use crate::config::model::{AddressList, Addresses, Limits};
+use crate::names::words::quoted;
 
 /// What is left of the limits; nothing from where one is passed.
 pub(super) struct Meter(Option<Room>);

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{Event, EventKind};
 
-use crate::config::pattern::{glob_directory, matches_path};
+use crate::names::glob::{glob_directory, matches_path};
 
 /// As many links as the kernel follows.
 const LINKS_MAX: usize = 40;

@@ -2,7 +2,7 @@
 //!
 //! Owns no rule of the configuration.
 
-use crate::config::problem::write_visibly;
+use super::printable::write_visibly;
 
 /// Longest quotation of the operator's text in a message, in characters.
 const MAX_QUOTED: usize = 60;

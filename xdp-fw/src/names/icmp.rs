@@ -24,6 +24,14 @@ pub struct Code {
     pub code: u8,
 }
 
+/// What programs and people call some types.
+pub(crate) const OTHER_WORDS: &[(&str, &str)] = &[
+    ("ping", "echo-request"),
+    ("pong", "echo-reply"),
+    ("unreachable", "destination-unreachable"),
+    ("ttl-exceeded", "time-exceeded"),
+];
+
 /// The types of a name, whatever its case.
 #[must_use]
 pub fn types(name: &str) -> Option<TypeName> {
