@@ -1,26 +1,17 @@
 //! The shared counters, from user space: read, retire, zero.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use aya::maps::{Map, MapData, MapType, PerCpuArray, PerCpuValues};
+use aya::maps::{Map, MapData, PerCpuArray, PerCpuValues};
 use aya::util::nr_cpus;
 use nix::time::{ClockId, clock_gettime};
-use xdp_fw_common::wire::{COUNTER_SLOTS, Counter};
+use xdp_fw_common::wire::Counter;
 
 use super::description::Slot;
-use super::pins::{Shape, check_map};
+use super::pins::Pins;
 use super::predecessor::Predecessor;
+use super::shared::PACKET_COUNTS;
 use super::{Count, Error, sys};
-
-/// What the pinned counters must look like.
-pub(super) const SHAPE: Shape = Shape {
-    kind: MapType::PerCpuArray,
-    key: 4,
-    value: size_of::<Counter>() as u32,
-    entries: Some(COUNTER_SLOTS),
-    flags: 0,
-};
 
 /// The pinned counter array.
 pub(super) struct Counters {
@@ -30,14 +21,13 @@ pub(super) struct Counters {
 
 impl Counters {
     /// Opens the pin after a check of its shape; `None` if there is none.
-    pub(super) fn open(path: &Path) -> Result<Option<Self>, Error> {
-        if !check_map(path, &SHAPE)? {
+    pub(super) fn open(pins: &Pins) -> Result<Option<Self>, Error> {
+        let Some(map) = PACKET_COUNTS.open(pins)? else {
             return Ok(None);
-        }
-        let array = MapData::from_pin(path)
-            .and_then(Map::from_map_data)
+        };
+        let array = Map::from_map_data(map)
             .and_then(PerCpuArray::try_from)
-            .map_err(|error| Error::kernel(format!("open {}", path.display()), &error))?;
+            .map_err(|error| Error::kernel("open the counters", &error))?;
         Ok(Some(Self {
             array,
             clock: Clock::now(),

@@ -19,6 +19,7 @@ use super::Error;
 use super::addresses::{TABLES, Table};
 use super::object::OBJECT;
 use super::pins::{Pins, Shape};
+use super::shared::SHARED;
 
 /// The global that [`Settings`] are in.
 const SETTINGS: &str = "SETTINGS";
@@ -48,8 +49,9 @@ impl Loader {
     /// Of one that shares what generations share.
     pub(super) fn sharing(pins: &Pins) -> Result<Self, Error> {
         let mut loader = Self::new()?;
-        loader.inner.map_pin_path("COUNTERS", pins.counters());
-        loader.inner.map_pin_path("ENTRY", pins.entry());
+        for map in SHARED {
+            loader.inner.map_pin_path(map.object, map.path(pins));
+        }
         Ok(loader)
     }
 

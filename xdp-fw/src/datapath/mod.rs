@@ -30,6 +30,7 @@ mod probe;
 mod refusal;
 mod removal;
 mod reuse;
+mod shared;
 mod slots;
 mod snapshot;
 mod sys;
@@ -50,6 +51,7 @@ pub use snapshot::{Count, EssentialCount, Generation, ReasonCount, RuleCount, Sn
 pub use weight::{Table, tables};
 
 use pins::{Pins, exists};
+use shared::{COMMIT_SLOTS, SHARED};
 use takeover::Earlier;
 
 /// Where the pins live unless `--pin-dir` says otherwise; `v1` is the layout's version.
@@ -89,7 +91,7 @@ pub fn read_links(pins: &Path) -> Result<Vec<Link>, Error> {
 /// [`Error::Kernel`] where one may not look, [`Error::Pin`] for a pin that is not ours.
 pub fn is_in_force(pins: &Path) -> Result<bool, Error> {
     let pins = Pins::new(pins);
-    if !exists(&pins.entry())? {
+    if !exists(&COMMIT_SLOTS.path(&pins))? {
         return Ok(false);
     }
     match snapshot::in_force(&pins) {
@@ -149,7 +151,7 @@ pub fn unload(pins: &Path) -> Result<Removed, Error> {
     if exists(pins.root())? {
         pins.check()?;
         let _lock = pins.lock()?;
-        removed = removal::remove_everything(&pins, &counters::SHAPE)?;
+        removed = removal::remove_everything(&pins, &SHARED)?;
     }
     // What an interrupted take-over has not taken over yet filters, too.
     for earlier in Earlier::beside(&pins)? {

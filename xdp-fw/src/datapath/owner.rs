@@ -4,33 +4,25 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use aya::Ebpf;
-use aya::maps::{Map, MapData, MapType, ProgramArray};
+use aya::maps::{Map, MapData, ProgramArray};
 use aya::programs::{ProgramInfo, Xdp};
 use bytemuck::Zeroable as _;
 use nix::fcntl::Flock;
 use xdp_fw_common::wire::Settings;
 
-use super::counters::{self, Counters};
+use super::counters::Counters;
 use super::description::Described;
 use super::found::{Found, look};
 use super::generation::{self, Built};
 use super::loader::Loader;
 use super::object::{self, EntryPoint, Kernel};
-use super::pins::{Pins, Shape, check_map};
+use super::pins::Pins;
 use super::predecessor::Predecessor;
+use super::shared::{COMMIT_SLOTS, PACKET_COUNTS, SHARED, SharedMap};
 use super::takeover::{self, Earlier};
 use super::{AttachMode, Error, Generation, Link, Probe, base, links, snapshot};
 use crate::fault::{self, Point};
 use crate::policy::Tables;
-
-/// What the pinned program array must look like.
-pub(super) const ENTRY: Shape = Shape {
-    kind: MapType::ProgramArray,
-    key: 4,
-    value: 4,
-    entries: Some(1),
-    flags: 0,
-};
 
 /// The pin directory of a running daemon: one owner, all writes.
 pub struct Datapath {
@@ -97,15 +89,14 @@ impl Datapath {
         let pins = Pins::new(pins);
         pins.create()?;
         let lock = pins.lock()?;
-        check_map(&pins.counters(), &counters::SHAPE)?;
-        check_map(&pins.entry(), &ENTRY)?;
+        for map in SHARED {
+            map.check(&pins)?;
+        }
         let earlier = Earlier::beside(&pins)?.into_iter().next();
         let kernel = Kernel::probe()?;
         let mut loader = Loader::sharing(&pins)?;
         let root = adopt_root(&pins, &mut loader, kernel)?;
-        let missing = |what: &Path| Error::pin(what, "vanished", "try again");
-        let counters =
-            Counters::open(&pins.counters())?.ok_or_else(|| missing(&pins.counters()))?;
+        let counters = Counters::open(&pins)?.ok_or_else(|| vanished(&pins, &PACKET_COUNTS))?;
         let in_force = match snapshot::in_force(&pins) {
             // It filters on; the next commit makes everything whole again.
             Err(Error::Lost { .. }) => None,
@@ -113,7 +104,7 @@ impl Datapath {
         };
         let base = base::adopt(&pins)?;
         let mut datapath = Self {
-            entry: open_entry(&pins)?,
+            entry: open_slots(&pins)?,
             root_id: program_id(&root)?,
             pins,
             loader,
@@ -307,33 +298,38 @@ fn adopt_root(pins: &Pins, loader: &mut Loader, kernel: Kernel) -> Result<Xdp, E
     let mut ebpf = loader
         .load(&Settings::zeroed())
         .map_err(|error| Error::kernel("create the shared maps", &error))?;
-    let shared = [map_id(&ebpf, "COUNTERS")?, map_id(&ebpf, "ENTRY")?];
+    let shared = SHARED.map(|map| map_id(&ebpf, map.object));
+    let shared = shared.into_iter().collect::<Result<Vec<u32>, Error>>()?;
     let fresh = object::load(&mut ebpf, name)?;
-    let tag = fresh
-        .info()
-        .map_err(|error| Error::kernel("read the root program's tag", &error))?
-        .tag();
+    let asked = fresh.info();
+    let info = asked.map_err(|error| Error::kernel("read the root program's tag", &error))?;
 
     let path = pins.root_program();
-    if !is_ours(&path, tag, &shared)? {
+    if !is_ours(&path, &info, &shared)? {
         replace_root(pins, fresh)?;
     }
     object::pinned(&path).map_err(|error| Error::kernel(format!("open {}", path.display()), &error))
 }
 
-/// Whether the pinned root has the same instructions, whose tag leaves out which maps they use, and
-/// uses the maps that are pinned.
-fn is_ours(path: &Path, tag: u64, shared: &[u32]) -> Result<bool, Error> {
+/// Whether the pinned root has the instructions of a `fresh` one, whose tag leaves out which maps they
+/// use, and the same of the `shared` maps.
+fn is_ours(path: &Path, fresh: &ProgramInfo, shared: &[u32]) -> Result<bool, Error> {
     let Found::Program(_) = look(path)? else {
         return Ok(false);
     };
     let refused = |error: &(dyn std::error::Error + 'static)| {
         Error::kernel(format!("look at {}", path.display()), error)
     };
+    let maps = |info: &ProgramInfo| {
+        let mut maps = info.map_ids().map_err(|error| refused(&error))?;
+        if let Some(maps) = &mut maps {
+            maps.retain(|map| shared.contains(map));
+            maps.sort_unstable();
+        }
+        Ok::<_, Error>(maps)
+    };
     let info = ProgramInfo::from_pin(path).map_err(|error| refused(&error))?;
-    let maps = info.map_ids().map_err(|error| refused(&error))?;
-    let maps = maps.unwrap_or_default();
-    Ok(info.tag() == tag && shared.iter().all(|map| maps.contains(map)))
+    Ok(info.tag() == fresh.tag() && maps(&info)? == maps(fresh)?)
 }
 
 fn map_id(ebpf: &Ebpf, name: &str) -> Result<u32, Error> {
@@ -365,12 +361,15 @@ fn replace_root(pins: &Pins, fresh: &mut Xdp) -> Result<(), Error> {
     fs::rename(&beside, &path).map_err(|e| refused(&e))
 }
 
-fn open_entry(pins: &Pins) -> Result<ProgramArray<MapData>, Error> {
-    let path = pins.entry();
-    MapData::from_pin(&path)
-        .and_then(Map::from_map_data)
+fn open_slots(pins: &Pins) -> Result<ProgramArray<MapData>, Error> {
+    let slots = COMMIT_SLOTS.open(pins)?;
+    Map::from_map_data(slots.ok_or_else(|| vanished(pins, &COMMIT_SLOTS))?)
         .and_then(ProgramArray::try_from)
-        .map_err(|error| Error::kernel(format!("open {}", path.display()), &error))
+        .map_err(|error| Error::kernel("open the commit slots", &error))
+}
+
+fn vanished(pins: &Pins, map: &SharedMap) -> Error {
+    Error::pin(&map.path(pins), "vanished", "try again")
 }
 
 fn program_id(program: &Xdp) -> Result<u32, Error> {

@@ -48,16 +48,6 @@ impl Pins {
         &self.root
     }
 
-    /// The shared per-CPU counters.
-    pub(super) fn counters(&self) -> PathBuf {
-        self.root.join("counters")
-    }
-
-    /// The program array whose slot 0 is the commit point.
-    pub(super) fn entry(&self) -> PathBuf {
-        self.root.join("entry")
-    }
-
     /// Where a new root program stands until it takes the old one's place.
     pub(super) fn new_root_program(&self) -> PathBuf {
         self.root.join("root-new")

@@ -17,6 +17,7 @@ use super::generation::filter;
 use super::loader::Loader;
 use super::object::{self, EntryPoint, Kernel};
 use super::pins::{Pins, exists};
+use super::shared::COMMIT_SLOTS;
 use super::{Error, Generation, fill, reuse, snapshot};
 use crate::policy::Tables;
 
@@ -99,7 +100,7 @@ pub fn probe_in_force(pins: &Path) -> Result<InForce, Error> {
     let nothing = || Error::NoGeneration {
         pins: pins.root().to_owned(),
     };
-    if !exists(&pins.entry())? {
+    if !exists(&COMMIT_SLOTS.path(&pins))? {
         return Err(nothing());
     }
     pins.check()?;

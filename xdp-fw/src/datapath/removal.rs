@@ -6,8 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::owner::ENTRY;
-use super::pins::{Pins, Shape, check_map, exists, remove, remove_directory};
+use super::pins::{Pins, exists, remove, remove_directory};
+use super::shared::{COMMIT_SLOTS, SharedMap};
 use super::{Error, links};
 use crate::fault::{self, Point};
 
@@ -22,7 +22,7 @@ pub struct Removed {
 
 /// Links first: the kernel clears the program array with its last reference, and a link behind an
 /// empty slot would drop everything.
-pub(super) fn remove_everything(pins: &Pins, counters: &Shape) -> Result<Removed, Error> {
+pub(super) fn remove_everything(pins: &Pins, shared: &[&SharedMap]) -> Result<Removed, Error> {
     let links = remove_links(pins)?;
     fault::point(Point::UnloadedLinks)?;
     let named = [
@@ -36,8 +36,9 @@ pub(super) fn remove_everything(pins: &Pins, counters: &Shape) -> Result<Removed
     for path in named {
         remove_file(&path)?;
     }
-    remove_map(&pins.entry(), &ENTRY)?;
-    remove_map(&pins.counters(), counters)?;
+    for map in shared {
+        remove_map(pins, map)?;
+    }
     fault::point(Point::UnloadedShared)?;
     for number in pins.generation_numbers()? {
         pins.remove_generation(number)
@@ -65,14 +66,14 @@ fn remove_links(pins: &Pins) -> Result<usize, Error> {
     for number in pins.link_numbers()? {
         removed += usize::from(links::detach(pins, number)?);
     }
-    remove_map(&pins.entry(), &ENTRY)?;
+    remove_map(pins, &COMMIT_SLOTS)?;
     Ok(removed)
 }
 
 /// What looks otherwise is not ours.
-fn remove_map(path: &Path, shape: &Shape) -> Result<(), Error> {
-    match check_map(path, shape) {
-        Ok(true) => remove_file(path),
+fn remove_map(pins: &Pins, map: &SharedMap) -> Result<(), Error> {
+    match map.check(pins) {
+        Ok(true) => remove_file(&map.path(pins)),
         Ok(false) | Err(Error::Pin { .. }) => Ok(()),
         Err(error) => Err(error),
     }

@@ -4,7 +4,6 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::SystemTime;
 
-use aya::maps::MapData;
 use aya::programs::ProgramInfo;
 use xdp_fw_common::wire::reason_slot;
 use xdp_fw_common::{Essential, Reason, Verdict};
@@ -12,8 +11,8 @@ use xdp_fw_common::{Essential, Reason, Verdict};
 use super::counters::Counters;
 use super::description::{Described, describe, pin};
 use super::found::program_id;
-use super::owner::ENTRY;
-use super::pins::{Pins, check_map, exists};
+use super::pins::{Pins, exists};
+use super::shared::COMMIT_SLOTS;
 use super::{Error, links, sys};
 
 /// How often a read starts anew because a commit removed what it was reading.
@@ -112,7 +111,7 @@ pub struct Snapshot {
 /// [`Error::NoGeneration`] where nothing is loaded, [`Error::Pin`] for pins that are not ours.
 pub fn read(pins: &Path) -> Result<Snapshot, Error> {
     let pins = Pins::new(pins);
-    if !exists(&pins.entry())? {
+    if !exists(&COMMIT_SLOTS.path(&pins))? {
         return Err(Error::NoGeneration {
             pins: pins.root().to_owned(),
         });
@@ -140,7 +139,7 @@ fn read_once(pins: &Pins) -> Result<Snapshot, Error> {
         pins: pins.root().to_owned(),
     };
     let described = in_force(pins)?.ok_or_else(nothing)?;
-    let counters = Counters::open(&pins.counters())?.ok_or_else(nothing)?;
+    let counters = Counters::open(pins)?.ok_or_else(nothing)?;
     let rules = described.rules.iter().map(|rule| {
         Ok(RuleCount {
             name: rule.name.clone(),
@@ -238,14 +237,11 @@ fn find(pins: &Pins, program: u32) -> Result<Option<Described>, Error> {
 
 /// The id of the program in slot 0.
 fn program_in_force(pins: &Pins) -> Result<Option<u32>, Error> {
-    let path = pins.entry();
-    if !check_map(&path, &ENTRY)? {
+    let Some(slots) = COMMIT_SLOTS.open(pins)? else {
         return Ok(None);
-    }
-    let read = |error: &(dyn std::error::Error + 'static)| {
-        Error::kernel(format!("read {}", path.display()), error)
     };
-    // Not by id: opening one by its id takes CAP_SYS_ADMIN, which the unit does not have.
-    let entry = MapData::from_pin(&path).map_err(|e| read(&e))?;
-    sys::program_in_slot(entry.fd().as_fd(), 0).map_err(|e| read(&e))
+    sys::program_in_slot(slots.fd().as_fd(), 0).map_err(|error| {
+        let path = COMMIT_SLOTS.path(pins);
+        Error::kernel(format!("read {}", path.display()), &error)
+    })
 }

@@ -13,11 +13,12 @@ use nix::fcntl::Flock;
 use xdp_fw_common::wire::{Counter, REASON_SLOTS, reason_slot};
 use xdp_fw_common::{Essential, Reason, Verdict};
 
-use super::counters::{self, Counters, add};
+use super::counters::{Counters, add};
 use super::description::{self, Described, Slot};
 use super::owner::Datapath;
 use super::pins::{Pins, exists, remove};
 use super::removal::{self, Removed};
+use super::shared::{SHARED, Writer};
 use super::{Error, links, snapshot, sys};
 use crate::fault::{self, Point};
 
@@ -53,7 +54,7 @@ impl Earlier {
     /// What its filter has counted up to now; `None` once its counters are gone. Layout 1 has the
     /// types of this version: who changes one reads its old form here.
     pub(super) fn read(&self) -> Result<Option<Counted>, Error> {
-        let Some(counters) = Counters::open(&self.pins.counters())? else {
+        let Some(counters) = Counters::open(&self.pins)? else {
             return Ok(None);
         };
         let described = match snapshot::in_force(&self.pins) {
@@ -77,7 +78,17 @@ impl Earlier {
 
     /// Removes its links and all its pins.
     pub(super) fn remove(&self) -> Result<Removed, Error> {
-        removal::remove_everything(&self.pins, &counters::SHAPE)
+        removal::remove_everything(&self.pins, &SHARED)
+    }
+
+    /// Removes what packets were counted in.
+    fn remove_counts(&self) -> Result<(), Error> {
+        let counts = SHARED.iter().filter(|map| map.writer == Writer::Packets);
+        for path in counts.map(|map| map.path(&self.pins)) {
+            remove(&path)
+                .map_err(|error| Error::kernel(format!("remove {}", path.display()), &error))?;
+        }
+        Ok(())
     }
 
     /// Moves its links' pins. Each link stays what it is: it still leads to the old root, and
@@ -208,9 +219,7 @@ impl Datapath {
         fault::point(Point::TakeoverAccounted)?;
         if let Some(earlier) = &self.earlier {
             // First what was accounted for, so that nobody does it again.
-            let counters = earlier.pins.counters();
-            remove(&counters)
-                .map_err(|error| Error::kernel(format!("remove {}", counters.display()), &error))?;
+            earlier.remove_counts()?;
             fault::point(Point::TakeoverRemoved)?;
             earlier.remove()?;
             tracing::info!("taken over from {}", earlier.pins.root().display());
