@@ -4,7 +4,9 @@
 //! bit of the summary that turns out empty. It does not grow with prefixes.
 
 use crate::packet::{Address, MAC_UNKNOWN, Mac, Network, Transport, protocol};
-use crate::tables::{CLASS_ABSENT, ROW_WORDS, Row, Rule, SHADOW_RULES_MAX, bit_slot, icmp_value};
+use crate::tables::{
+    CLASS_ABSENT, ROW_WORDS, Row, Rule, RuleKind, SHADOW_RULES_MAX, bit_slot, icmp_value,
+};
 use crate::verifier::{bit_index, hide_from_llvm, hide_from_verifier};
 use crate::{Arrival, Dimension, Effects, Packet, Tables};
 
@@ -234,10 +236,11 @@ fn walk_past_shadows<T: Tables, E: Effects>(
             let Some(rule) = tables.rule(index) else {
                 return Match::Broken;
             };
-            if rule.shadow == 0 {
-                return Match::Rule { index, rule };
+            match RuleKind::from_wire(rule.kind) {
+                Some(RuleKind::Decides) => return Match::Rule { index, rule },
+                Some(RuleKind::CountsOnly) => effects.count_shadow(rule.slot, arrival),
+                None => return Match::Broken,
             }
-            effects.count_shadow(rule.slot, arrival);
             candidates &= candidates - 1;
         }
         steps += 1;

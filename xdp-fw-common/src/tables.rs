@@ -183,14 +183,44 @@ impl Row {
 /// Rules of one policy that match but do not decide, at most.
 pub const SHADOW_RULES_MAX: usize = 256;
 
+/// How the walk over the matching rules takes a rule. The number is in the tables and in the pinned
+/// description of a generation. A kind that decides for some packets only is appended here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum RuleKind {
+    /// Its verdict holds.
+    Decides = 0,
+    /// It counts the packet, and the next rule that matches is asked: a shadow rule.
+    CountsOnly = 1,
+}
+
+impl RuleKind {
+    /// From its number; `None` for one that this version does not know.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_wire(value: u8) -> Option<Self> {
+        match value {
+            0 => Some(Self::Decides),
+            1 => Some(Self::CountsOnly),
+            _ => None,
+        }
+    }
+
+    /// Whether what it counts is counted elsewhere too.
+    #[must_use]
+    pub const fn is_shadow(self) -> bool {
+        matches!(self, Self::CountsOnly)
+    }
+}
+
 /// What a matched rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Rule {
     /// A [`Verdict`].
     pub verdict: u8,
-    /// 1 for a shadow rule, which is counted and does not decide.
-    pub shadow: u8,
+    /// A [`RuleKind`].
+    pub kind: u8,
     /// Zero.
     pub reserved: [u8; 2],
     /// Its counter's slot.

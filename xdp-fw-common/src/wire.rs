@@ -117,8 +117,8 @@ pub struct RuleEntry {
     pub slot: u32,
     /// A [`Verdict`].
     pub verdict: u16,
-    /// 1 for a shadow rule.
-    pub shadow: u16,
+    /// A [`RuleKind`](crate::tables::RuleKind).
+    pub kind: u16,
 }
 
 /// What a generation is.

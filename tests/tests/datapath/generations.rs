@@ -10,6 +10,7 @@ use std::path::Path;
 use bytemuck::Zeroable as _;
 use xdp_fw::datapath::{self, AttachMode, Datapath, Error};
 use xdp_fw::policy::{AddressTable, Leaves, NamedRule, Tables};
+use xdp_fw_common::tables::RuleKind;
 use xdp_fw_common::wire::Settings;
 use xdp_fw_common::{Essentials, Reason, Verdict};
 use xdp_fw_tests::kernel::PinDirectory;
@@ -30,7 +31,7 @@ fn tables(names: &[&str]) -> Tables {
             .map(|name| NamedRule {
                 name: (*name).to_owned(),
                 verdict: Verdict::Drop,
-                shadow: false,
+                kind: RuleKind::Decides,
             })
             .collect(),
         source: AddressTable::default(),

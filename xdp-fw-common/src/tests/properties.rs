@@ -114,9 +114,9 @@ fn corrupt_tables() -> impl Strategy<Value = Plain> {
         }
         row
     });
-    let rule = any::<(u8, u8, u32)>().prop_map(|(verdict, shadow, slot)| Rule {
+    let rule = any::<(u8, u8, u32)>().prop_map(|(verdict, kind, slot)| Rule {
         verdict,
-        shadow: shadow % 3,
+        kind: kind % 3,
         reserved: [0; 2],
         slot,
     });

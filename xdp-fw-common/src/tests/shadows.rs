@@ -93,6 +93,17 @@ fn tables_with_more_shadow_rules_than_there_may_be_are_broken() {
 }
 
 #[test]
+fn rule_of_an_unknown_kind_drops_as_internal() {
+    let unknown = Rule {
+        kind: 2,
+        ..rule(Verdict::Pass, 7)
+    };
+    let (decision, counted) = decided(&matching(vec![shadow(8), unknown], &[0, 1]));
+    assert_eq!(decision.reason, Reason::Internal);
+    assert_eq!((decision.verdict, counted), (Verdict::Drop, vec![8]));
+}
+
+#[test]
 fn the_walk_past_shadows_finds_what_the_plain_walk_finds() {
     let rules = vec![rule(Verdict::Drop, 7); RULES_MAX];
     for first in [0, 1, 63, 64, 65, 2111, RULES_MAX - 1] {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::packet::Mac;
-use crate::tables::{Row, Rule};
+use crate::tables::{Row, Rule, RuleKind};
 use crate::{Arrival, Dimension, Effects, Essentials, Tables, Verdict};
 
 /// Tables of one class per dimension; what the compiler would never make is possible too.
@@ -63,7 +63,7 @@ pub(super) fn row(rules: &[usize]) -> Row {
 pub(super) fn rule(verdict: Verdict, slot: u32) -> Rule {
     Rule {
         verdict: verdict as u8,
-        shadow: 0,
+        kind: RuleKind::Decides as u8,
         reserved: [0; 2],
         slot,
     }
@@ -72,7 +72,7 @@ pub(super) fn rule(verdict: Verdict, slot: u32) -> Rule {
 /// One that is only counted, in `slot`.
 pub(super) fn shadow(slot: u32) -> Rule {
     Rule {
-        shadow: 1,
+        kind: RuleKind::CountsOnly as u8,
         ..rule(Verdict::Drop, slot)
     }
 }

@@ -68,7 +68,7 @@ impl Counters {
         gone: &[Slot],
         mut before: [Counter; 2],
     ) -> Result<[Counter; 2], Error> {
-        for rule in gone.iter().filter(|rule| !rule.shadow) {
+        for rule in gone.iter().filter(|rule| !rule.kind.is_shadow()) {
             let counted = self.sum(rule.slot)?;
             if let Some(total) = before.get_mut(rule.verdict as usize) {
                 add(total, &counted);

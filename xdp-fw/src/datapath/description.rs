@@ -9,6 +9,7 @@ use aya::Pod;
 use aya::maps::{Array, Map, MapData, MapType};
 use bytemuck::Zeroable as _;
 use xdp_fw_common::Verdict;
+use xdp_fw_common::tables::RuleKind;
 use xdp_fw_common::wire::{Counter, GenerationInfo, RULE_NAME_MAX, RuleEntry};
 
 use super::addresses::{TABLES, Table};
@@ -55,8 +56,8 @@ pub(super) struct Slot {
     pub(super) name: String,
     pub(super) slot: u32,
     pub(super) verdict: Verdict,
-    /// Whether what it counts is counted elsewhere too.
-    pub(super) shadow: bool,
+    /// What a shadow rule counts is counted elsewhere too.
+    pub(super) kind: RuleKind,
 }
 
 pub(super) fn entries(slots: &[Slot]) -> Vec<RuleEntry> {
@@ -71,7 +72,7 @@ pub(super) fn entries(slots: &[Slot]) -> Vec<RuleEntry> {
                 name,
                 slot: slot.slot,
                 verdict: slot.verdict as u16,
-                shadow: u16::from(slot.shadow),
+                kind: slot.kind as u16,
             }
         })
         .collect()
@@ -131,7 +132,10 @@ fn read_slots(path: &Path) -> Result<Vec<Slot>, Error> {
             name: name.to_owned(),
             slot: entry.slot,
             verdict: Verdict::from_wire(entry.verdict as u8),
-            shadow: entry.shadow == 1,
+            kind: u8::try_from(entry.kind)
+                .ok()
+                .and_then(RuleKind::from_wire)
+                .unwrap_or(RuleKind::Decides),
         })
     });
     Ok(slots.collect())

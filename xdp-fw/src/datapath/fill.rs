@@ -128,7 +128,7 @@ fn fill_rules(maps: &mut Maps, rules: &[Slot]) -> Result<(), Error> {
     let rules = rules.iter().map(|rule| {
         bytemuck::cast::<_, u64>(Rule {
             verdict: rule.verdict as u8,
-            shadow: u8::from(rule.shadow),
+            kind: rule.kind as u8,
             reserved: [0; 2],
             slot: rule.slot,
         })

@@ -30,12 +30,12 @@ impl<'a> Predecessor<'a> {
     pub(super) fn assign(&self, rules: &[NamedRule]) -> Result<Vec<Slot>, Error> {
         let shadows: HashMap<&str, bool> = rules
             .iter()
-            .map(|rule| (rule.name.as_str(), rule.shadow))
+            .map(|rule| (rule.name.as_str(), rule.kind.is_shadow()))
             .collect();
         // The base comes last: where both have a name, its slot is the one to come back to.
         let known = self.rules(self.in_force).iter().chain(self.base_rules());
         let held = known
-            .filter(|rule| shadows.get(rule.name.as_str()) == Some(&rule.shadow))
+            .filter(|rule| shadows.get(rule.name.as_str()) == Some(&rule.kind.is_shadow()))
             .map(|rule| (rule.name.clone(), rule.slot))
             .collect();
         let mut barred: BTreeSet<u32> = self.gone_before().iter().map(|rule| rule.slot).collect();
@@ -46,7 +46,7 @@ impl<'a> Predecessor<'a> {
             name: rule.name.clone(),
             slot,
             verdict: rule.verdict,
-            shadow: rule.shadow,
+            kind: rule.kind,
         });
         Ok(rules.collect())
     }

@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use proptest::prelude::*;
 use xdp_fw_common::Verdict;
+use xdp_fw_common::tables::RuleKind;
 
 use super::*;
 use crate::datapath::Generation;
@@ -13,7 +14,11 @@ fn rules(rules: &[(&str, bool)]) -> Vec<NamedRule> {
     let rule = |&(name, shadow): &(&str, bool)| NamedRule {
         name: name.to_owned(),
         verdict: Verdict::Drop,
-        shadow,
+        kind: if shadow {
+            RuleKind::CountsOnly
+        } else {
+            RuleKind::Decides
+        },
     };
     rules.iter().map(rule).collect()
 }
@@ -63,7 +68,7 @@ impl Course {
     }
 
     fn sum(&self, slots: &[Slot]) -> u64 {
-        let slots = slots.iter().filter(|rule| !rule.shadow);
+        let slots = slots.iter().filter(|rule| !rule.kind.is_shadow());
         slots
             .map(|rule| self.counters.get(&rule.slot).copied().unwrap_or_default())
             .sum()
@@ -110,7 +115,12 @@ impl Course {
     fn by_name(&self, of: &Described) -> BTreeMap<(String, bool), u64> {
         let rules = of.rules.iter();
         rules
-            .map(|rule| ((rule.name.clone(), rule.shadow), self.counters[&rule.slot]))
+            .map(|rule| {
+                (
+                    (rule.name.clone(), rule.kind.is_shadow()),
+                    self.counters[&rule.slot],
+                )
+            })
             .collect()
     }
 }

@@ -234,7 +234,7 @@ impl Probe {
                 name: rule.name.clone(),
                 slot,
                 verdict: rule.verdict,
-                shadow: rule.shadow,
+                kind: rule.kind,
             })
             .collect();
         let (mut ebpf, mut maps) =

@@ -144,7 +144,7 @@ fn read_once(pins: &Pins) -> Result<Snapshot, Error> {
         Ok(RuleCount {
             name: rule.name.clone(),
             verdict: rule.verdict,
-            shadow: rule.shadow,
+            shadow: rule.kind.is_shadow(),
             count: counters.read(rule.slot)?,
         })
     });

@@ -127,7 +127,7 @@ impl Counted {
     pub(super) fn retired(&self, rules: &[Slot]) -> [Counter; 2] {
         let kept = kept(&self.rules, rules);
         let left = self.rules.iter().chain(&self.gone);
-        let left = left.filter(|rule| !rule.shadow && !kept.contains_key(&rule.slot));
+        let left = left.filter(|rule| !rule.kind.is_shadow() && !kept.contains_key(&rule.slot));
         self.sum(left.map(|rule| (rule.slot, rule.verdict)))
     }
 
@@ -138,7 +138,7 @@ impl Counted {
             .flat_map(|reason| Verdict::ALL.map(|verdict| (reason_slot(reason, verdict), verdict)));
         let essentials = Essential::ALL.map(|kind| (kind.slot(), Verdict::Pass));
         let rules = self.rules.iter().chain(&self.gone);
-        let rules = rules.filter(|rule| !rule.shadow);
+        let rules = rules.filter(|rule| !rule.kind.is_shadow());
         let rules = rules.map(|rule| (rule.slot, rule.verdict));
         self.sum(reasons.chain(essentials).chain(rules))
     }
@@ -278,9 +278,14 @@ pub(super) fn forget_carried(pins: &Pins) -> Result<(), Error> {
 fn kept(old: &[Slot], new: &[Slot]) -> HashMap<u32, u32> {
     let new: HashMap<(&str, bool), u32> = new
         .iter()
-        .map(|rule| ((rule.name.as_str(), rule.shadow), rule.slot))
+        .map(|rule| ((rule.name.as_str(), rule.kind.is_shadow()), rule.slot))
         .collect();
-    let same = |rule: &Slot| Some((rule.slot, *new.get(&(rule.name.as_str(), rule.shadow))?));
+    let same = |rule: &Slot| {
+        Some((
+            rule.slot,
+            *new.get(&(rule.name.as_str(), rule.kind.is_shadow()))?,
+        ))
+    };
     old.iter().filter_map(same).collect()
 }
 

@@ -145,7 +145,7 @@ pub(super) fn assemble(
     if rules.len() > RULES_MAX {
         return Err(CompileError::Rules { count: rules.len() });
     }
-    let shadows = rules.iter().filter(|rule| rule.shadow).count();
+    let shadows = rules.iter().filter(|rule| rule.kind.is_shadow()).count();
     if shadows > SHADOW_RULES_MAX {
         return Err(CompileError::ShadowRules { count: shadows });
     }
@@ -193,7 +193,7 @@ pub(super) fn assemble(
 }
 
 fn settings(policy: &Policy) -> Settings {
-    let shadow = policy.rules.iter().any(|rule| rule.shadow);
+    let shadow = policy.rules.iter().any(|rule| rule.kind.is_shadow());
     Settings {
         default_action: policy.default_action as u32,
         malformed: policy.malformed as u32,
@@ -212,7 +212,7 @@ fn named(rule: &Rule) -> NamedRule {
     NamedRule {
         name: rule.name.clone(),
         verdict: rule.verdict,
-        shadow: rule.shadow,
+        kind: rule.kind,
     }
 }
 

@@ -133,7 +133,7 @@ impl tables::Tables for HostTables<'_> {
         let rule = self.tables.rules.get(index as usize)?;
         Some(Rule {
             verdict: rule.verdict as u8,
-            shadow: u8::from(rule.shadow),
+            kind: rule.kind as u8,
             reserved: [0; 2],
             slot: REASON_SLOTS.checked_add(index)?,
         })

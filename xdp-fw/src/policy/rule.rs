@@ -1,6 +1,7 @@
 //! A rule in force, and its criterion on each dimension.
 
 use xdp_fw_common::packet::Mac;
+use xdp_fw_common::tables::RuleKind;
 use xdp_fw_common::{Dimension, Verdict};
 
 use super::model::List;
@@ -15,8 +16,8 @@ pub struct Rule {
     pub name: String,
     /// What happens to a packet it matches.
     pub verdict: Verdict,
-    /// Whether it only counts what it would have done.
-    pub shadow: bool,
+    /// Whether it decides.
+    pub kind: RuleKind,
     /// Source addresses: an index into [`super::Policy::lists`].
     pub source: Option<usize>,
     /// Destination addresses: an index into [`super::Policy::lists`].
@@ -62,7 +63,11 @@ impl Rule {
         Self {
             name: rule.name.clone(),
             verdict,
-            shadow: rule.shadow,
+            kind: if rule.shadow {
+                RuleKind::CountsOnly
+            } else {
+                RuleKind::Decides
+            },
             source,
             destination,
             protocol: bytes(rule.protocol.as_ref()),

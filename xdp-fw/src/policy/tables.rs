@@ -3,7 +3,7 @@
 //! Owns the shape of the result. How it is made is `compile`'s work.
 
 use xdp_fw_common::packet::Mac;
-use xdp_fw_common::tables::{NUMBERS_PACK, Row};
+use xdp_fw_common::tables::{NUMBERS_PACK, Row, RuleKind};
 use xdp_fw_common::wire::Settings;
 use xdp_fw_common::{Dimension, Verdict};
 
@@ -48,8 +48,8 @@ pub struct NamedRule {
     pub name: String,
     /// What it does.
     pub verdict: Verdict,
-    /// Whether it only counts what it would have done.
-    pub shadow: bool,
+    /// Whether it decides.
+    pub kind: RuleKind,
 }
 
 impl Tables {
