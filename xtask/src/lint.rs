@@ -1,5 +1,7 @@
 //! `cargo xtask lint`: formatting, lints of every crate, and what may come into the tree.
 
+mod rooms;
+
 use std::process::Command;
 
 use anyhow::Result;
@@ -23,6 +25,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             .cargo()?
             .args(["fmt", "--manifest-path", FUZZ, "--check"]),
     )?;
+
+    println!("lint: arrows between rooms");
+    rooms::check(&workspace.root().join("xdp-fw/src"))?;
 
     println!("lint: clippy, host crates");
     command::run(

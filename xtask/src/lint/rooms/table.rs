@@ -1,0 +1,74 @@
+//! The allowed arrows, the lowest rooms first.
+
+use super::Room;
+
+const fn room(name: &'static str, may_know: &'static [&'static str]) -> Room {
+    Room { name, may_know }
+}
+
+/// A room may know those below it that it needs, and no room above it.
+pub(super) const ROOMS: [Room; 14] = [
+    room("fault", &[]),
+    room("deadline", &[]),
+    room("timestamp", &[]),
+    room("names", &[]),
+    room("interfaces", &["names"]),
+    room("packet", &["names"]),
+    room("config", &["deadline", "fault", "names", "packet"]),
+    room("policy", &["config", "interfaces", "names"]),
+    room("datapath", &["fault", "interfaces", "names", "policy"]),
+    room("guard", &["interfaces", "names"]),
+    room(
+        "explain",
+        &[
+            "config",
+            "datapath",
+            "interfaces",
+            "names",
+            "packet",
+            "policy",
+        ],
+    ),
+    room(
+        "daemon",
+        &[
+            "config",
+            "datapath",
+            "deadline",
+            "explain",
+            "fault",
+            "guard",
+            "interfaces",
+            "names",
+            "policy",
+            "timestamp",
+        ],
+    ),
+    room(
+        "doctor",
+        &[
+            "config",
+            "daemon",
+            "datapath",
+            "explain",
+            "guard",
+            "interfaces",
+            "names",
+        ],
+    ),
+    room(
+        "cli",
+        &[
+            "config",
+            "daemon",
+            "datapath",
+            "doctor",
+            "explain",
+            "interfaces",
+            "names",
+            "packet",
+            "policy",
+            "timestamp",
+        ],
+    ),
+];
