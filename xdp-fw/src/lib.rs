@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod criteria;
 pub mod daemon;
 pub mod datapath;
 pub mod deadline;

@@ -18,7 +18,6 @@ mod parse;
 mod prefixes;
 pub mod print;
 mod problem;
-mod ranges;
 mod set_faults;
 mod set_file;
 mod size;
@@ -26,6 +25,11 @@ pub mod snapshot;
 mod source;
 mod without;
 
+pub use crate::criteria::{
+    AddressEntry, AddressList, Addresses, Criterion, FragmentEntry, FragmentKind, FragmentList,
+    IcmpTypeEntry, IcmpTypeList, InterfaceEntry, InterfaceList, MacEntry, MacList, NumberEntry,
+    NumberList, Packets, TcpFlags, VLAN_NONE,
+};
 pub use cache::{Cache, Reads};
 pub use confirm::{bound_confirm, parse_confirm};
 pub use difference::{
@@ -35,7 +39,7 @@ pub use load::{Loaded, ReadFile, load};
 pub(crate) use meter::{COMPILED_V4, COMPILED_V6, KEPT_V4, KEPT_V6};
 pub use meter::{Passed, Room};
 pub use model::*;
-pub use parse::{Key, Packets, Presence, Section, Shape, reference};
+pub use parse::{Key, Presence, Section, Shape, reference};
 pub use prefixes::Prefixes;
 pub(crate) use problem::FirstProblems;
 pub use problem::{Place, Problem, Problems};

@@ -6,14 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnetwork::IpNetwork;
 use xdp_fw_common::Essentials;
 
+use crate::criteria::{
+    AddressList, Criterion, FragmentList, IcmpTypeList, InterfaceList, List, MacList, NumberList,
+    TcpFlags, Value, criteria_table,
+};
 use crate::packet;
 
 use super::prefixes::Prefixes;
@@ -181,86 +183,70 @@ pub struct Set {
     pub position: Position,
 }
 
-/// What `vlan = "none"` is in a [`Rule`]: no VLAN id.
-pub const VLAN_NONE: u16 = 4096;
+macro_rules! rule {
+    ($($variant:ident $key:ident: $list:ty, $doc:literal { $($spec:tt)* })+) => {
+        /// `[[rule]]`: criteria are ANDed; `None` matches every packet.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Rule {
+            /// Unique, 1 to 63 of `A-Za-z0-9_.:-`: the identity of its counters.
+            pub name: String,
+            /// What happens to a packet it matches.
+            pub action: Action,
+            /// A disabled rule is checked, and matches nothing.
+            pub enabled: bool,
+            /// Whether it only counts what it would have done, and the next rule is asked.
+            pub shadow: bool,
+            $(#[doc = $doc] pub $key: Option<$list>,)+
+            /// Where the rule's table begins.
+            pub position: Position,
+        }
 
-/// `[[rule]]`: criteria are ANDed; `None` matches every packet.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rule {
-    /// Unique, 1 to 63 of `A-Za-z0-9_.:-`: the identity of its counters.
-    pub name: String,
-    /// What happens to a packet it matches.
-    pub action: Action,
-    /// A disabled rule is checked, and matches nothing.
-    pub enabled: bool,
-    /// Source addresses.
-    pub source: Option<AddressList>,
-    /// Destination addresses.
-    pub destination: Option<AddressList>,
-    /// Upper-layer protocols.
-    pub protocol: Option<NumberList<u8>>,
-    /// Source ports of TCP, UDP, UDP-Lite, SCTP and DCCP.
-    pub source_port: Option<NumberList<u16>>,
-    /// Destination ports of the same.
-    pub destination_port: Option<NumberList<u16>>,
-    /// Whether it only counts what it would have done, and the next rule is asked.
-    pub shadow: bool,
-    /// Interfaces that the packet came in by.
-    pub interface: Option<InterfaceList>,
-    /// IP versions: 4, 6.
-    pub family: Option<NumberList<u8>>,
-    /// VLAN ids 1 to 4094 of the outermost tag that has one; [`VLAN_NONE`] for no such tag.
-    pub vlan: Option<NumberList<u16>>,
-    /// Types of ICMP in IPv4 and of ICMPv6 in IPv6.
-    pub icmp_type: Option<IcmpTypeList>,
-    /// Codes of the same.
-    pub icmp_code: Option<NumberList<u8>>,
-    /// Flags of TCP: one of these combinations.
-    pub tcp_flags: Option<Vec<TcpFlags>>,
-    /// Which part of a datagram the packet is.
-    pub fragment: Option<FragmentList>,
-    /// Lengths of the IP packet in bytes, header included.
-    pub length: Option<NumberList<u16>>,
-    /// Times to live, hop limits.
-    pub ttl: Option<NumberList<u8>>,
-    /// Differentiated services code points, 0 to 63.
-    pub dscp: Option<NumberList<u8>>,
-    /// Source addresses of the Ethernet header.
-    pub source_mac: Option<MacList>,
-    /// Destination addresses of the Ethernet header.
-    pub destination_mac: Option<MacList>,
-    /// Where the rule's table begins.
-    pub position: Position,
+        impl Rule {
+            /// A rule that every packet matches.
+            #[must_use]
+            pub fn without_criteria(name: String, action: Action, position: Position) -> Self {
+                Self {
+                    name,
+                    action,
+                    enabled: true,
+                    shadow: false,
+                    $($key: None,)+
+                    position,
+                }
+            }
+
+            /// What the rule asks by a criterion; `None` if nothing.
+            #[must_use]
+            pub fn value(&self, criterion: Criterion) -> Option<Value<'_>> {
+                match criterion {
+                    $(Criterion::$variant => self.$key.as_ref().map(List::value),)+
+                }
+            }
+        }
+    };
 }
 
+criteria_table!(rule);
+
 impl Rule {
-    /// A rule that every packet matches.
+    /// Each criterion that the rule has, in the order of the reference.
+    pub fn criteria(&self) -> impl Iterator<Item = (Criterion, Value<'_>)> {
+        let all = Criterion::ALL.into_iter();
+        all.filter_map(|criterion| Some((criterion, self.value(criterion)?)))
+    }
+
+    /// Whether the rule has this criterion.
     #[must_use]
-    pub fn without_criteria(name: String, action: Action, position: Position) -> Self {
-        Self {
-            name,
-            action,
-            enabled: true,
-            shadow: false,
-            source: None,
-            destination: None,
-            protocol: None,
-            source_port: None,
-            destination_port: None,
-            interface: None,
-            family: None,
-            vlan: None,
-            icmp_type: None,
-            icmp_code: None,
-            tcp_flags: None,
-            fragment: None,
-            length: None,
-            ttl: None,
-            dscp: None,
-            source_mac: None,
-            destination_mac: None,
-            position,
-        }
+    pub fn asks(&self, criterion: Criterion) -> bool {
+        self.value(criterion).is_some()
+    }
+
+    /// Its lists of addresses.
+    pub fn address_lists(&self) -> impl Iterator<Item = &AddressList> {
+        self.criteria().filter_map(|(_, value)| match value {
+            Value::Addresses(list) => Some(list),
+            _ => None,
+        })
     }
 }
 
@@ -277,178 +263,6 @@ pub struct Expectation {
     pub rule: Option<String>,
     /// Where the table begins.
     pub position: Position,
-}
-
-/// A set of addresses: the union of the plain entries (with none: every address of both
-/// families) minus the union of the negated ones. Order means nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct AddressList(pub Vec<AddressEntry>);
-
-/// One entry of an [`AddressList`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct AddressEntry {
-    /// Written with a leading `!`.
-    pub negated: bool,
-    /// What it names.
-    pub addresses: Addresses,
-}
-
-/// What an address entry names.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Addresses {
-    /// A prefix or a single address.
-    Prefix(IpNetwork),
-    /// `@name`: every address of that set, which exists.
-    Set(String),
-}
-
-/// A set of numbers by the same rule as [`AddressList`]: the union of the plain ranges (with
-/// none: every number) minus the union of the negated ones. Ends are inclusive.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct NumberList<T>(pub Vec<NumberEntry<T>>);
-
-impl<T: PartialOrd> NumberList<T> {
-    /// Whether the list has this number.
-    #[must_use]
-    pub fn contains(&self, number: &T) -> bool {
-        let is_in = |entry: &NumberEntry<T>| entry.range.contains(number);
-        let has_plain = self.0.iter().any(|entry| !entry.negated);
-        let included = self.0.iter().any(|entry| !entry.negated && is_in(entry));
-        let excluded = self.0.iter().any(|entry| entry.negated && is_in(entry));
-        (included || !has_plain) && !excluded
-    }
-}
-
-/// One entry of a [`NumberList`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct NumberEntry<T> {
-    /// Written with a leading `!`.
-    pub negated: bool,
-    /// Inclusive at both ends.
-    pub range: RangeInclusive<T>,
-}
-
-/// A set of interfaces by the same rule: plain patterns (with none: every interface) minus the
-/// negated ones.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct InterfaceList(pub Vec<InterfaceEntry>);
-
-impl InterfaceList {
-    /// Whether the list has an interface of this name.
-    #[must_use]
-    pub fn contains(&self, name: &str) -> bool {
-        let is_in = |entry: &InterfaceEntry| matches(&entry.pattern, name);
-        let has_plain = self.0.iter().any(|entry| !entry.negated);
-        let included = self.0.iter().any(|entry| !entry.negated && is_in(entry));
-        let excluded = self.0.iter().any(|entry| entry.negated && is_in(entry));
-        (included || !has_plain) && !excluded
-    }
-}
-
-/// One entry of an [`InterfaceList`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct InterfaceEntry {
-    /// Written with a leading `!`.
-    pub negated: bool,
-    /// Name or glob.
-    pub pattern: String,
-}
-
-/// A set of ICMP types by the same rule as [`NumberList`], over both families.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct IcmpTypeList(pub Vec<IcmpTypeEntry>);
-
-/// One entry of an [`IcmpTypeList`]: a name stands for its number in each family that has it, a
-/// number for itself in both.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct IcmpTypeEntry {
-    /// Written with a leading `!`.
-    pub negated: bool,
-    /// Types of ICMP in IPv4, inclusive at both ends.
-    pub v4: Option<RangeInclusive<u8>>,
-    /// Types of ICMPv6.
-    pub v6: Option<RangeInclusive<u8>>,
-}
-
-impl IcmpTypeList {
-    /// Whether the list has this type of ICMPv6, or of ICMP.
-    #[must_use]
-    pub fn contains(&self, v6: bool, kind: u8) -> bool {
-        let is_in = |entry: &IcmpTypeEntry| {
-            let range = if v6 { &entry.v6 } else { &entry.v4 };
-            range.as_ref().is_some_and(|range| range.contains(&kind))
-        };
-        let has_plain = self.0.iter().any(|entry| !entry.negated);
-        let included = self.0.iter().any(|entry| !entry.negated && is_in(entry));
-        let excluded = self.0.iter().any(|entry| entry.negated && is_in(entry));
-        (included || !has_plain) && !excluded
-    }
-}
-
-/// `"syn,!ack"`: flags that must be set, and flags that must not; of the others nothing is said.
-/// Bits as in the TCP header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TcpFlags {
-    /// Flags that must be set.
-    pub set: u8,
-    /// Flags that must not be set.
-    pub clear: u8,
-}
-
-/// A set of fragment kinds by the same rule.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FragmentList(pub Vec<FragmentEntry>);
-
-/// One entry of a [`FragmentList`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FragmentEntry {
-    /// Written with a leading `!`.
-    pub negated: bool,
-    /// What it names; `"any"` is all but [`FragmentKind::None`].
-    pub kinds: Vec<FragmentKind>,
-}
-
-impl FragmentList {
-    /// Whether the list has this kind.
-    #[must_use]
-    pub fn contains(&self, kind: FragmentKind) -> bool {
-        let is_in = |entry: &FragmentEntry| entry.kinds.contains(&kind);
-        let has_plain = self.0.iter().any(|entry| !entry.negated);
-        let included = self.0.iter().any(|entry| !entry.negated && is_in(entry));
-        let excluded = self.0.iter().any(|entry| entry.negated && is_in(entry));
-        (included || !has_plain) && !excluded
-    }
-}
-
-/// Which part of a datagram a packet is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FragmentKind {
-    /// No fragment: `"none"`.
-    None,
-    /// An IPv6 fragment header around a whole datagram (RFC 6946): `"atomic"`.
-    Atomic,
-    /// The first of several: `"first"`.
-    First,
-    /// A later one: `"later"`.
-    Later,
-}
-
-impl FragmentKind {
-    /// Each of them.
-    pub const ALL: [Self; 4] = [Self::None, Self::Atomic, Self::First, Self::Later];
-}
-
-/// A set of Ethernet addresses by the same rule.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct MacList(pub Vec<MacEntry>);
-
-/// One entry of a [`MacList`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct MacEntry {
-    /// Written with a leading `!`.
-    pub negated: bool,
-    /// Bytes in network order.
-    pub address: [u8; 6],
 }
 
 /// `[metrics]`.

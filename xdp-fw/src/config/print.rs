@@ -8,16 +8,17 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::model::{
-    Action, AddressList, Addresses, Config, Expectation, FragmentEntry, FragmentList,
-    IcmpTypeEntry, IcmpTypeList, InterfaceList, MacList, Mode, NumberList, OnStop, Rule, Set,
-    TcpFlags, VLAN_NONE,
+use super::model::{Action, Config, Expectation, Mode, OnStop, Rule, Set};
+use crate::criteria::fragments::WORDS;
+use crate::criteria::{
+    AddressList, Addresses, FragmentEntry, FragmentList, IcmpTypeEntry, IcmpTypeList, MacList,
+    TcpFlags, Value, ValueKind,
 };
 use xdp_fw_common::{Essential, Essentials};
 
-use super::parse::{self, FRAGMENTS};
+use super::parse;
 use super::size;
-use crate::names::{dscp, icmp, protocols, tcp_flags};
+use crate::names::{icmp, tcp_flags};
 
 /// A key and its value as TOML.
 pub type Written = (&'static str, String);
@@ -176,59 +177,39 @@ pub(super) fn patterns(patterns: &[String]) -> Option<String> {
     list(patterns, |pattern| quoted(pattern))
 }
 
+/// The list of a criterion.
+pub(crate) fn criterion(kind: ValueKind, value: &Value<'_>) -> Option<String> {
+    match value {
+        Value::Numbers(list) => {
+            // A name of a code stands for nothing by itself.
+            let named = matches!(kind, ValueKind::Numbers(_));
+            let name = kind.numbers().filter(|_| named).map(|numbers| numbers.name);
+            self::list(&list.0, |entry| {
+                number(entry.negated, &entry.range, |number| name?(number))
+            })
+        }
+        Value::Addresses(list) => addresses(list),
+        Value::Interfaces(list) => {
+            self::list(&list.0, |entry| signed(entry.negated, &entry.pattern))
+        }
+        Value::Macs(list) => macs(list),
+        Value::IcmpTypes(list) => icmp_types(list),
+        Value::Flags(list) => tcp_flags(list),
+        Value::Fragments(list) => fragments(list),
+    }
+}
+
 /// Addresses and sets.
-pub(super) fn addresses(addresses: Option<&AddressList>) -> Option<String> {
-    list(&addresses?.0, |entry| match &entry.addresses {
+fn addresses(addresses: &AddressList) -> Option<String> {
+    list(&addresses.0, |entry| match &entry.addresses {
         Addresses::Prefix(prefix) => signed(entry.negated, prefix),
         Addresses::Set(name) => signed(entry.negated, format!("@{name}")),
     })
 }
 
-/// Interfaces of a rule.
-pub(super) fn interfaces(interfaces: Option<&InterfaceList>) -> Option<String> {
-    list(&interfaces?.0, |entry| {
-        signed(entry.negated, &entry.pattern)
-    })
-}
-
-/// Numbers without names.
-pub(super) fn numbers<T: Copy + PartialEq + Display + Into<u32>>(
-    numbers: Option<&NumberList<T>>,
-) -> Option<String> {
-    named_numbers(numbers, |_| None)
-}
-
-/// Protocols by IANA's names.
-pub(super) fn protocols(numbers: Option<&NumberList<u8>>) -> Option<String> {
-    named_numbers(numbers, |number| {
-        protocols::name(u8::try_from(number).ok()?)
-    })
-}
-
-/// IP versions.
-pub(super) fn families(numbers: Option<&NumberList<u8>>) -> Option<String> {
-    named_numbers(numbers, |number| match number {
-        4 => Some("ipv4"),
-        6 => Some("ipv6"),
-        _ => None,
-    })
-}
-
-/// VLAN ids.
-pub(super) fn vlans(numbers: Option<&NumberList<u16>>) -> Option<String> {
-    named_numbers(numbers, |number| {
-        (number == u32::from(VLAN_NONE)).then_some("none")
-    })
-}
-
-/// Code points.
-pub(super) fn dscps(numbers: Option<&NumberList<u8>>) -> Option<String> {
-    named_numbers(numbers, dscp::name)
-}
-
 /// ICMP types: by number where it means the same in both families.
-pub(super) fn icmp_types(types: Option<&IcmpTypeList>) -> Option<String> {
-    list(&types?.0, |entry| match &entry.v4 {
+fn icmp_types(types: &IcmpTypeList) -> Option<String> {
+    list(&types.0, |entry| match &entry.v4 {
         Some(range) if entry.v4 == entry.v6 => number(entry.negated, range, |_| None),
         _ => signed(entry.negated, icmp_name(entry).unwrap_or_default()),
     })
@@ -245,8 +226,8 @@ fn icmp_name(entry: &IcmpTypeEntry) -> Option<&'static str> {
 }
 
 /// Combinations of flags.
-pub(super) fn tcp_flags(combinations: Option<&[TcpFlags]>) -> Option<String> {
-    list(combinations?, |flags| {
+fn tcp_flags(combinations: &[TcpFlags]) -> Option<String> {
+    list(combinations, |flags| {
         let word = |(name, bit): &(&str, u8)| {
             if flags.set & bit != 0 {
                 Some((*name).to_owned())
@@ -260,28 +241,19 @@ pub(super) fn tcp_flags(combinations: Option<&[TcpFlags]>) -> Option<String> {
 }
 
 /// Kinds of fragments.
-pub(super) fn fragments(fragments: Option<&FragmentList>) -> Option<String> {
-    list(&fragments?.0, |entry: &FragmentEntry| {
-        let word = FRAGMENTS.iter().find(|(_, kinds)| *kinds == entry.kinds);
+fn fragments(fragments: &FragmentList) -> Option<String> {
+    list(&fragments.0, |entry: &FragmentEntry| {
+        let word = WORDS.iter().find(|(_, kinds)| *kinds == entry.kinds);
         let word = word.map_or("any", |(word, _)| *word);
         signed(entry.negated, word)
     })
 }
 
 /// Ethernet addresses.
-pub(super) fn macs(macs: Option<&MacList>) -> Option<String> {
-    list(&macs?.0, |entry| {
+fn macs(macs: &MacList) -> Option<String> {
+    list(&macs.0, |entry| {
         let bytes = entry.address.map(|byte| format!("{byte:02x}"));
         signed(entry.negated, bytes.join(":"))
-    })
-}
-
-fn named_numbers<T: Copy + PartialEq + Display + Into<u32>>(
-    numbers: Option<&NumberList<T>>,
-    name: impl Fn(u32) -> Option<&'static str>,
-) -> Option<String> {
-    list(&numbers?.0, |entry| {
-        number(entry.negated, &entry.range, &name)
     })
 }
 

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use xdp_fw_common::Packet;
-use xdp_fw_common::packet::{MAC_UNKNOWN, Network, Transport, fragment, protocol};
-use xdp_fw_common::{Reason, packet::Mac};
+use xdp_fw_common::packet::{MAC_UNKNOWN, Mac, Network, Transport, protocol};
+use xdp_fw_common::{Dimension, Reason};
 
-use crate::config::FragmentKind;
+use crate::criteria::FragmentKind;
 use crate::packet::addresses;
 
 /// A frame, read by the policy core, and where it comes in.
@@ -44,32 +44,59 @@ impl<'a> Subject<'a> {
         self.packet.network == Network::V6
     }
 
-    pub(super) fn family(&self) -> Option<u8> {
-        match self.packet.network {
-            Network::V4 => Some(4),
-            Network::V6 => Some(6),
+    /// The number that it has on a dimension of numbers.
+    pub(super) fn number(&self, dimension: Dimension) -> Option<u32> {
+        let packet = &self.packet;
+        match dimension {
+            Dimension::Family => match packet.network {
+                Network::V4 => Some(4),
+                Network::V6 => Some(6),
+                _ => None,
+            },
+            Dimension::Vlan => {
+                let unread = matches!(
+                    packet.malformed,
+                    Some(Reason::TruncatedEthernet | Reason::TruncatedVlan | Reason::VlanDepth)
+                );
+                (!unread).then_some(packet.vlan.into())
+            }
+            Dimension::Protocol => u8::try_from(packet.protocol).ok().map(u32::from),
+            Dimension::SourcePort => Some(self.ports()?.0.into()),
+            Dimension::DestinationPort => Some(self.ports()?.1.into()),
+            Dimension::Length => self.whole(packet.length.into()),
+            Dimension::Ttl => self.whole(packet.hop_limit.into()),
+            Dimension::Dscp => self.whole(packet.dscp.into()),
             _ => None,
         }
     }
 
-    pub(super) fn vlan(&self) -> Option<u16> {
-        let unread = matches!(
-            self.packet.malformed,
-            Some(Reason::TruncatedEthernet | Reason::TruncatedVlan | Reason::VlanDepth)
-        );
-        (!unread).then_some(self.packet.vlan)
+    /// The address that it has on a dimension of IP addresses.
+    pub(super) fn address(&self, dimension: Dimension) -> Option<IpAddr> {
+        let (source, destination) = self.addresses()?;
+        match dimension {
+            Dimension::Source => Some(source),
+            Dimension::Destination => Some(destination),
+            _ => None,
+        }
+    }
+
+    /// The address that it has on a dimension of Ethernet addresses.
+    pub(super) fn mac(&self, dimension: Dimension) -> Option<Mac> {
+        let packet = &self.packet;
+        let is_known = packet.source_mac != MAC_UNKNOWN && packet.destination_mac != MAC_UNKNOWN;
+        match dimension {
+            Dimension::SourceMac => is_known.then_some(packet.source_mac),
+            Dimension::DestinationMac => is_known.then_some(packet.destination_mac),
+            _ => None,
+        }
     }
 
     pub(crate) fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
         addresses(&self.packet)
     }
 
-    pub(super) fn protocol(&self) -> Option<u8> {
-        u8::try_from(self.packet.protocol).ok()
-    }
-
     /// Source and destination.
-    pub(super) fn ports(&self) -> Option<(u16, u16)> {
+    fn ports(&self) -> Option<(u16, u16)> {
         (self.packet.transport == Transport::Ports)
             .then_some((self.packet.source_port, self.packet.destination_port))
     }
@@ -94,33 +121,6 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) fn fragment(&self) -> Option<FragmentKind> {
-        let bits = self.packet.fragment;
-        self.whole(if bits & fragment::LATER != 0 {
-            FragmentKind::Later
-        } else if bits & fragment::MORE != 0 {
-            FragmentKind::First
-        } else if bits & fragment::FRAGMENT != 0 {
-            FragmentKind::Atomic
-        } else {
-            FragmentKind::None
-        })
-    }
-
-    pub(super) fn length(&self) -> Option<u16> {
-        self.whole(self.packet.length)
-    }
-
-    pub(super) fn ttl(&self) -> Option<u8> {
-        self.whole(self.packet.hop_limit)
-    }
-
-    pub(super) fn dscp(&self) -> Option<u8> {
-        self.whole(self.packet.dscp)
-    }
-
-    /// Source and destination.
-    pub(super) fn macs(&self) -> Option<(Mac, Mac)> {
-        let (source, destination) = (self.packet.source_mac, self.packet.destination_mac);
-        (source != MAC_UNKNOWN && destination != MAC_UNKNOWN).then_some((source, destination))
+        self.whole(FragmentKind::of_bits(self.packet.fragment))
     }
 }

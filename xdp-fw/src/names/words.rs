@@ -85,6 +85,13 @@ pub(crate) fn suggestion<'a>(
     }
 }
 
+/// Whether a word is an attempt to say "every one".
+pub(crate) fn means_any(word: &str) -> bool {
+    ["any", "all", "*"]
+        .iter()
+        .any(|any| any.eq_ignore_ascii_case(word))
+}
+
 /// A number as people write it: digits alone, no sign, no leading zero.
 pub(crate) fn decimal(text: &str) -> Option<u32> {
     let zero_led = text.len() > 1 && text.starts_with('0');

@@ -23,6 +23,7 @@ use super::numbers;
 use super::rule::Rule;
 use super::tables::{NamedRule, Tables};
 use super::weight::{self, Left};
+use crate::criteria::Criterion;
 
 /// A policy that does not fit the tables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +47,7 @@ pub enum CompileError {
     )]
     Classes {
         /// The criterion, as it is written in a rule.
-        key: &'static str,
+        key: String,
         /// Distinct sets of lists that a value can lie in.
         count: usize,
     },
@@ -57,7 +58,7 @@ pub enum CompileError {
     )]
     Addresses {
         /// The criterion, as it is written in a rule.
-        key: &'static str,
+        key: String,
         /// Distinct sets of lists that an address can lie in.
         count: usize,
     },
@@ -264,7 +265,7 @@ impl Tables {
         policy: &Policy,
         interfaces: &[(u32, String)],
     ) -> Result<(), CompileError> {
-        let criteria = policy.rules.iter().map(|rule| rule.interface.as_ref());
+        let criteria = policy.rules.iter().map(|rule| rule.interface());
         let Some(criteria) = Criteria::collect(criteria) else {
             return Ok(());
         };
@@ -348,26 +349,11 @@ fn nowhere() -> AddressList {
     }
 }
 
-/// The criterion of a dimension, as it is written in a rule.
-const fn key(dimension: Dimension) -> &'static str {
-    match dimension {
-        Dimension::Source => "source",
-        Dimension::Destination => "destination",
-        Dimension::Protocol => "protocol",
-        Dimension::SourcePort => "source_port",
-        Dimension::DestinationPort => "destination_port",
-        Dimension::Interface => "interface",
-        Dimension::Family => "family",
-        Dimension::Vlan => "vlan",
-        Dimension::Icmp => "icmp_type and icmp_code",
-        Dimension::TcpFlags => "tcp_flags",
-        Dimension::Fragment => "fragment",
-        Dimension::Length => "length",
-        Dimension::Ttl => "ttl",
-        Dimension::Dscp => "dscp",
-        Dimension::SourceMac => "source_mac",
-        Dimension::DestinationMac => "destination_mac",
-    }
+/// The criteria of a dimension, as they are written in a rule.
+fn key(dimension: Dimension) -> String {
+    let criteria = Criterion::of_dimension(dimension);
+    let keys: Vec<&str> = criteria.map(|criterion| criterion.spec().key).collect();
+    keys.join(" and ")
 }
 
 fn set(array: &mut [u32; Dimension::COUNT], dimension: Dimension, value: u32) {

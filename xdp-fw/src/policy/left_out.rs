@@ -86,8 +86,7 @@ impl LeftOut {
 pub fn only_dropped(config: &Config) -> BTreeSet<&str> {
     let (mut dropped, mut others) = (BTreeSet::new(), BTreeSet::new());
     for rule in config.rules.iter().filter(|rule| rule.enabled) {
-        let lists = [&rule.source, &rule.destination];
-        for (name, negated) in lists.into_iter().flatten().flat_map(sets) {
+        for (name, negated) in rule.address_lists().flat_map(sets) {
             if rule.action == Action::Drop && !negated {
                 dropped.insert(name);
             } else {

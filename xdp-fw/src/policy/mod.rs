@@ -7,7 +7,6 @@
 //! - `model`: rules in force, address lists, groups of prefixes
 //! - `left_out`: addresses that are in no set for a while
 //! - `rule`, `values`: criteria as sets of what the core reads from a packet
-//! - `ranges`: sets of numbers
 //! - `criteria`: the distinct lists of a dimension, and the rows of its classes
 //! - `addresses`, `numbers`, `keys`: values to classes
 //! - `address_table`: classes of addresses, worked out when they are needed
@@ -31,7 +30,6 @@ mod lpm;
 mod model;
 mod nodes;
 mod numbers;
-mod ranges;
 mod rule;
 mod tables;
 #[cfg(test)]
@@ -47,6 +45,5 @@ pub use host::{HostTables, Recorder};
 pub use left_out::{LeftOut, only_dropped};
 pub use lpm::{Leaves, Lpm, Shape, Shapes, Unfit};
 pub use model::{AddressList, List, Policy};
-pub use ranges::Ranges;
-pub use rule::Rule;
+pub use rule::{Ask, Rule};
 pub use tables::{NamedRule, Tables};

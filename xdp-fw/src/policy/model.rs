@@ -3,15 +3,18 @@
 //! Owns the resolution of names, the set rule of lists, and what counts as the same list. Never
 //! looks at a packet and never orders anything but for the sake of identity.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
+use xdp_fw_common::tables::RuleKind;
 use xdp_fw_common::{Essentials, Verdict};
 
 use super::intern::Interner;
-use super::rule::Rule;
-use crate::config::{self, Action, Addresses, Config, Prefixes};
+use super::rule::{Ask, Rule};
+use super::values;
+use crate::config::{self, Action, Config, Prefixes};
+use crate::criteria::{self, Addresses, Value};
 
 /// The semantic form of a configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,7 +100,7 @@ impl Policy {
     /// Whether a rule names interfaces: then an interface that appears or changes its name calls
     /// for new tables.
     pub fn names_interfaces(&self) -> bool {
-        self.rules.iter().any(|rule| rule.interface.is_some())
+        self.rules.iter().any(|rule| rule.interface().is_some())
     }
 }
 
@@ -134,13 +137,31 @@ impl<'a> Resolver<'a> {
     }
 
     fn rule(&mut self, rule: &'a config::Rule) -> Rule {
-        let source = rule.source.as_ref().map(|list| self.list(list));
-        let destination = rule.destination.as_ref().map(|list| self.list(list));
-        Rule::of(rule, verdict(rule.action), source, destination)
+        let mut meant = Rule {
+            name: rule.name.clone(),
+            verdict: verdict(rule.action),
+            kind: if rule.shadow {
+                RuleKind::CountsOnly
+            } else {
+                RuleKind::Decides
+            },
+            asks: BTreeMap::new(),
+        };
+        for (criterion, value) in rule.criteria() {
+            let spec = criterion.spec();
+            let ask = match value {
+                Value::Addresses(list) => Some(Ask::Addresses(self.list(list))),
+                value => values::ask(spec, &value),
+            };
+            if let Some(ask) = ask {
+                meant.ask(spec.dimension, ask);
+            }
+        }
+        meant
     }
 
     /// The index of a list: the same for every list of the same entries in whatever order.
-    fn list(&mut self, list: &'a config::AddressList) -> usize {
+    fn list(&mut self, list: &'a criteria::AddressList) -> usize {
         let mut terms = Vec::new();
         let mut inline = [Vec::new(), Vec::new()];
         let [plain, negated] = &mut inline;

@@ -3,13 +3,11 @@
 //! Owns the partition of a small domain into the classes of values that lie in the same lists.
 //! Never knows which rules use a list.
 
-use std::ops::RangeInclusive;
-
 use xdp_fw_common::tables::CLASS_ABSENT;
 
 use super::criteria::{Membership, flip, words};
 use super::intern::Interner;
-use super::ranges::Ranges;
+use crate::criteria::Ranges;
 
 /// The classes of one dimension.
 #[derive(Debug)]
@@ -58,10 +56,8 @@ pub(super) fn classify(lists: &[&Ranges], domain: usize) -> Result<Numbers, usiz
 /// disjoint and do not touch, so each edge flips its list.
 fn edges(lists: &[&Ranges]) -> Vec<(usize, usize)> {
     let of = |(list, ranges): (usize, &&Ranges)| {
-        let ends = |range: &RangeInclusive<u32>| {
-            let end = *range.end() as usize + 1;
-            [(*range.start() as usize, list), (end, list)]
-        };
+        // No dimension has a number that does not fit.
+        let ends = |(from, to): (u128, u128)| [(from as usize, list), (to as usize + 1, list)];
         ranges.iter().flat_map(ends).collect::<Vec<_>>()
     };
     let mut edges: Vec<_> = lists.iter().enumerate().flat_map(of).collect();
@@ -72,15 +68,13 @@ fn edges(lists: &[&Ranges]) -> Vec<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{NumberEntry, NumberList};
 
     fn ranges(ranges: impl IntoIterator<Item = (u16, u16)>) -> Ranges {
-        let entry = |(first, last)| NumberEntry {
-            negated: false,
-            range: first..=last,
-        };
-        let list = NumberList(ranges.into_iter().map(entry).collect());
-        Ranges::of(&list, 0..=65_535)
+        Ranges::union(
+            ranges
+                .into_iter()
+                .map(|(from, to)| (from.into(), to.into())),
+        )
     }
 
     #[test]

@@ -7,87 +7,72 @@
 
 use std::ops::RangeInclusive;
 
-use xdp_fw_common::packet::{Mac, fragment};
-use xdp_fw_common::tables::{VLAN_NONE, icmp_value};
+use xdp_fw_common::Dimension;
+use xdp_fw_common::packet::Mac;
+#[cfg(doc)]
+use xdp_fw_common::packet::fragment;
+use xdp_fw_common::tables::{Domain, icmp_value};
 
 use super::model::List;
-use super::ranges::Ranges;
-use crate::config::{
-    FragmentKind, FragmentList, IcmpTypeEntry, IcmpTypeList, InterfaceList, MacList, NumberList,
-    TcpFlags,
+use super::rule::Ask;
+use crate::criteria::{
+    FragmentKind, FragmentList, IcmpTypeList, InterfaceList, MacList, NumberList, Ranges, Spec,
+    TcpFlags, Value, ValueKind,
 };
 
-/// Numbers of 8 bits.
-pub(super) fn bytes(list: &NumberList<u8>) -> Ranges {
-    Ranges::of(list, 0..=u32::from(u8::MAX))
+/// What the list of a criterion asks; `None` of addresses, which the policy numbers itself.
+pub(super) fn ask(spec: &Spec, value: &Value<'_>) -> Option<Ask> {
+    Some(Ask::Numbers(match value {
+        Value::Numbers(list) if matches!(spec.kind, ValueKind::IcmpCodes) => icmp_codes(list),
+        Value::Numbers(list) => numbers(list, spec.dimension),
+        Value::IcmpTypes(list) => icmp_types(list),
+        Value::Flags(list) => tcp_flags(list),
+        Value::Fragments(list) => fragments(list),
+        Value::Interfaces(list) => return Some(Ask::Interfaces(interfaces(list))),
+        Value::Macs(list) => return Some(Ask::Macs(macs(list))),
+        Value::Addresses(_) => return None,
+    }))
 }
 
-/// Numbers of 16 bits.
-pub(super) fn words(list: &NumberList<u16>) -> Ranges {
-    Ranges::of(list, 0..=u32::from(u16::MAX))
-}
-
-/// VLAN ids, and [`VLAN_NONE`].
-pub(super) fn vlans(list: &NumberList<u16>) -> Ranges {
-    Ranges::of(list, 0..=u32::from(VLAN_NONE))
+/// Numbers out of all that the dimension has.
+fn numbers(list: &NumberList<u32>, dimension: Dimension) -> Ranges {
+    let last = match dimension.domain() {
+        Domain::Numbers(count) => count.saturating_sub(1),
+        Domain::Address | Domain::Key => u32::MAX,
+    };
+    Ranges::of(list, &[(0, last.into())])
 }
 
 /// Bytes of TCP flags that one of the combinations describes.
-pub(super) fn tcp_flags(combinations: &[TcpFlags]) -> Ranges {
-    Ranges::of_bytes(|flags| {
-        let fits = |of: &TcpFlags| flags & of.set == of.set && flags & of.clear == 0;
-        combinations.iter().any(fits)
-    })
+fn tcp_flags(combinations: &[TcpFlags]) -> Ranges {
+    Ranges::of_bytes(|flags| combinations.iter().any(|of| of.fits(flags)))
 }
 
 /// Bits of [`mod@fragment`] of the named kinds.
-pub(super) fn fragments(FragmentList(entries): &FragmentList) -> Ranges {
-    let names = |negated, kind| {
-        let mut entries = entries.iter().filter(move |entry| entry.negated == negated);
-        entries.any(|entry| entry.kinds.contains(&kind))
-    };
-    let only_takes_away = entries.iter().all(|entry| entry.negated);
-    Ranges::of_bytes(|bits| {
-        let kind = fragment_kind(bits);
-        (only_takes_away || names(false, kind)) && !names(true, kind)
-    })
+fn fragments(list: &FragmentList) -> Ranges {
+    Ranges::of_bytes(|bits| list.contains(FragmentKind::of_bits(bits)))
 }
 
-/// Later is what has no transport header: of nested fragment headers, if any says so.
-const fn fragment_kind(bits: u8) -> FragmentKind {
-    if bits & fragment::LATER != 0 {
-        FragmentKind::Later
-    } else if bits & fragment::MORE != 0 {
-        FragmentKind::First
-    } else if bits & fragment::FRAGMENT != 0 {
-        FragmentKind::Atomic
-    } else {
-        FragmentKind::None
-    }
+/// Every type and code of either family, as [`icmp_value`] packs them.
+const ICMP: (u128, u128) = (
+    icmp_value(false, 0, 0) as u128,
+    icmp_value(true, u8::MAX, u8::MAX) as u128,
+);
+
+/// Codes of every type in both families.
+fn icmp_codes(list: &NumberList<u32>) -> Ranges {
+    let codes = Ranges::of(list, &[(0, u8::MAX.into())]);
+    let kinds = (ICMP.0..=ICMP.1).step_by(1 << 8);
+    let of_kind = |kind: u128| codes.iter().map(move |(from, to)| (kind | from, kind | to));
+    Ranges::union(kinds.flat_map(of_kind))
 }
 
-/// Families, types and codes of ICMP; `None` if neither types nor codes are asked for.
-pub(super) fn icmp(types: Option<&IcmpTypeList>, codes: Option<&NumberList<u8>>) -> Option<Ranges> {
-    if types.is_none() && codes.is_none() {
-        return None;
-    }
-    let every_code = || Ranges::of(&NumberList::<u8>(Vec::new()), 0..=u32::from(u8::MAX));
-    let codes = codes.map_or_else(every_code, bytes);
-    let types = icmp_types(types.map_or(&[], |list| &list.0));
-    let of_type = |kind: u32| {
-        let range = move |codes: &RangeInclusive<u32>| {
-            (false, kind << 8 | codes.start()..=kind << 8 | codes.end())
-        };
-        codes.iter().map(range)
-    };
-    let types = types.iter().cloned().flatten();
-    Some(Ranges::from_terms(types.flat_map(of_type)))
-}
-
-/// Families and types of ICMP: an [`icmp_value`] without the code.
-fn icmp_types(entries: &[IcmpTypeEntry]) -> Ranges {
+/// Types by family, with every code.
+fn icmp_types(IcmpTypeList(entries): &IcmpTypeList) -> Ranges {
     let of_family = |v6: bool, types: &RangeInclusive<u8>| {
-        icmp_value(v6, *types.start(), 0) >> 8..=icmp_value(v6, *types.end(), 0) >> 8
+        let first = icmp_value(v6, *types.start(), 0);
+        let last = icmp_value(v6, *types.end(), u8::MAX);
+        (u128::from(first), u128::from(last))
     };
     let terms = entries.iter().flat_map(|entry| {
         let families = [(false, &entry.v4), (true, &entry.v6)];
@@ -96,19 +81,25 @@ fn icmp_types(entries: &[IcmpTypeEntry]) -> Ranges {
             Some((entry.negated, of_family(v6, types)))
         })
     });
+    let (negated, plain): (Vec<_>, Vec<_>) = terms.partition(|(negated, _)| *negated);
+    let union = |terms: Vec<(bool, _)>| Ranges::union(terms.into_iter().map(|(_, range)| range));
     let whole = entries.iter().all(|entry| entry.negated);
-    let everything = 0..=icmp_value(true, u8::MAX, 0) >> 8;
-    Ranges::from_terms(terms.chain(whole.then_some((false, everything))))
+    let plain = if whole {
+        Ranges::union([ICMP])
+    } else {
+        union(plain)
+    };
+    plain.without(&union(negated))
 }
 
 /// Patterns of interface names.
-pub(super) fn interfaces(InterfaceList(entries): &InterfaceList) -> List<String> {
+fn interfaces(InterfaceList(entries): &InterfaceList) -> List<String> {
     let entries = entries.iter();
     List::of(entries.map(|entry| (entry.negated, entry.pattern.clone())))
 }
 
 /// Ethernet addresses as a packet has them.
-pub(super) fn macs(MacList(entries): &MacList) -> List<Mac> {
+fn macs(MacList(entries): &MacList) -> List<Mac> {
     let entries = entries.iter();
     List::of(entries.map(|entry| (entry.negated, mac(entry.address))))
 }
@@ -121,7 +112,19 @@ const fn mac([a, b, c, d, e, f]: [u8; 6]) -> Mac {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{FragmentEntry, NumberEntry};
+    use crate::criteria::{FragmentEntry, IcmpTypeEntry, NumberEntry};
+
+    /// What a rule with these types and codes asks.
+    fn icmp(types: Option<&IcmpTypeList>, codes: Option<&NumberList<u32>>) -> Ranges {
+        match (types.map(icmp_types), codes.map(icmp_codes)) {
+            (Some(types), Some(codes)) => types.and(&codes),
+            (types, codes) => types.or(codes).unwrap_or_default(),
+        }
+    }
+
+    fn vlans(list: &NumberList<u32>) -> Ranges {
+        numbers(list, Dimension::Vlan)
+    }
 
     fn types(entries: &[(bool, Option<u8>, Option<u8>)]) -> IcmpTypeList {
         let one = |kind: u8| kind..=kind;
@@ -133,23 +136,24 @@ mod tests {
         IcmpTypeList(entries.iter().map(entry).collect())
     }
 
-    fn codes(negated: bool, range: RangeInclusive<u8>) -> NumberList<u8> {
+    fn codes(negated: bool, range: RangeInclusive<u32>) -> NumberList<u32> {
         NumberList(vec![NumberEntry { negated, range }])
     }
 
     fn of(ranges: &Ranges) -> Vec<RangeInclusive<u32>> {
-        ranges.iter().cloned().collect()
+        let ranges = ranges.iter();
+        ranges.map(|(from, to)| from as u32..=to as u32).collect()
     }
 
     #[test]
     fn an_icmp_type_without_codes_has_all_of_them() {
-        let echo = icmp(Some(&types(&[(false, Some(8), Some(128))])), None).unwrap();
+        let echo = icmp(Some(&types(&[(false, Some(8), Some(128))])), None);
         assert_eq!(of(&echo), [0x0800..=0x08ff, 0x1_8000..=0x1_80ff]);
     }
 
     #[test]
     fn an_icmp_code_without_types_is_that_of_every_type_in_both_families() {
-        let code = icmp(None, Some(&codes(false, 4..=4))).unwrap();
+        let code = icmp(None, Some(&codes(false, 4..=4)));
         assert_eq!(code.iter().count(), 512);
         assert!(code.contains(icmp_value(false, 3, 4)) && code.contains(icmp_value(true, 255, 4)));
         assert!(!code.contains(icmp_value(true, 1, 3)));
@@ -158,7 +162,7 @@ mod tests {
     #[test]
     fn icmp_types_and_codes_are_multiplied() {
         let list = types(&[(false, Some(3), None), (false, None, Some(1))]);
-        let both = icmp(Some(&list), Some(&codes(true, 1..=254))).unwrap();
+        let both = icmp(Some(&list), Some(&codes(true, 1..=254)));
         let ends = [0x0300..=0x0300, 0x03ff..=0x03ff, 0x1_0100..=0x1_0100];
         assert_eq!(of(&both)[..3], ends);
         assert_eq!(of(&both).len(), 4);
@@ -166,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_negated_icmp_name_takes_its_number_from_each_family_that_has_it() {
-        let all_but_echo = icmp(Some(&types(&[(true, Some(8), Some(128))])), None).unwrap();
+        let all_but_echo = icmp(Some(&types(&[(true, Some(8), Some(128))])), None);
         for (value, inside) in [
             (icmp_value(false, 8, 0), false),
             (icmp_value(true, 128, 255), false),
@@ -177,11 +181,6 @@ mod tests {
         ] {
             assert_eq!(all_but_echo.contains(value), inside, "{value:#x}");
         }
-    }
-
-    #[test]
-    fn icmp_without_types_and_codes_is_no_criterion() {
-        assert_eq!(icmp(None, None), None);
     }
 
     #[test]
@@ -224,8 +223,14 @@ mod tests {
             range: id..=id,
         };
         let all_but_7 = vlans(&NumberList(vec![entry(true, 7)]));
-        assert!(all_but_7.contains(u32::from(VLAN_NONE)) && !all_but_7.contains(7));
-        let tagged = vlans(&NumberList(vec![entry(true, VLAN_NONE)]));
+        assert!(
+            all_but_7.contains(u32::from(xdp_fw_common::tables::VLAN_NONE))
+                && !all_but_7.contains(7)
+        );
+        let tagged = vlans(&NumberList(vec![entry(
+            true,
+            xdp_fw_common::tables::VLAN_NONE.into(),
+        )]));
         assert_eq!(of(&tagged), [0..=4095]);
     }
 

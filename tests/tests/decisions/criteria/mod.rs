@@ -67,7 +67,7 @@ fn criteria() -> impl Iterator<Item = &'static config::Key> {
 #[test]
 fn every_criterion_says_which_packets_it_is_about() {
     for key in criteria() {
-        assert!(key.packets.is_some(), "{}", key.name);
+        assert!(key.criterion.is_some(), "{}", key.name);
     }
 }
 

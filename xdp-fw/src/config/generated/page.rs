@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use xdp_fw_common::{Essential, Reason};
 
-use crate::config::{Key, Packets, Presence, Section, reference};
+use crate::config::{Key, Presence, Section, reference};
 use crate::names::{icmp, protocols};
 
 const HEAD: &str = "\
@@ -124,7 +124,7 @@ fn decided_by(reason: Reason) -> &'static str {
 }
 
 fn write_section(page: &mut String, section: &Section) {
-    let has_packets = section.keys.iter().any(|key| key.packets.is_some());
+    let has_packets = section.keys.iter().any(|key| key.criterion.is_some());
     let heading = match section.header {
         "" => "The top level".to_owned(),
         header => format!("`{header}`"),
@@ -162,7 +162,7 @@ fn write_essentials(page: &mut String) {
 
 /// The packets that have what a criterion asks for.
 fn packets(key: &Key) -> &'static str {
-    key.packets.map_or("", Packets::name)
+    key.criterion.map_or("", |it| it.spec().packets.name())
 }
 
 fn default(key: &Key) -> String {

@@ -6,56 +6,15 @@
 use std::collections::HashSet;
 
 use super::values::{ValueId, Values};
-use crate::config::model::{
-    FragmentKind, IcmpTypeList, MacList, NumberList, Rule, TcpFlags, VLAN_NONE,
-};
-use crate::config::ranges::Ranges;
-use crate::names::protocols::{ICMP, ICMPV6, TCP, WITH_PORTS};
+use crate::config::model::Rule;
+use crate::criteria::{Criterion, FragmentKind, MacList, Packets, Ranges, Value, ValueKind};
+use crate::names::protocols::{ICMP, ICMPV6};
 
-/// What a rule may ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Criterion {
-    DestinationPort,
-    Protocol,
-    SourcePort,
-    Source,
-    Destination,
-    Family,
-    Interface,
-    Vlan,
-    IcmpType,
-    IcmpCode,
-    TcpFlags,
-    Fragment,
-    Length,
-    Ttl,
-    Dscp,
-    SourceMac,
-    DestinationMac,
-}
-
-/// Those whose values differ between the families.
-const BY_FAMILY: [Criterion; 3] = [
-    Criterion::Source,
-    Criterion::Destination,
-    Criterion::IcmpType,
-];
-
-/// Those that a later fragment cannot have.
-const IN_TRANSPORT_HEADER: [Criterion; 5] = [
-    Criterion::SourcePort,
-    Criterion::DestinationPort,
-    Criterion::IcmpType,
-    Criterion::IcmpCode,
-    Criterion::TcpFlags,
-];
+const COUNT: usize = Criterion::COUNT;
 
 /// Protocols whose long datagrams IP cuts into fragments; the others fit theirs to the path.
 const UDP: u8 = 17;
 const UDPLITE: u8 = 136;
-
-const COUNT: usize = Criterion::DestinationMac as usize + 1;
 
 /// The criteria of a rule: a value each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,15 +48,16 @@ impl Criteria {
             asked: 0,
             values: [None; COUNT],
         };
-        criteria.of_addresses(rule, values);
-        criteria.of_numbers(rule, values);
-        criteria.of_headers(rule, values);
-        let families = criteria.families(rule, values);
+        for (criterion, value) in rule.criteria() {
+            let kind = criterion.spec().kind;
+            criteria.set(criterion, id(value, kind, values));
+        }
+        let families = criteria.families(values);
         if let Some(families) = &families {
             criteria.set(Criterion::Family, values.numbers(families.clone()));
             criteria.narrow(families, values);
         }
-        if let Some(protocols) = protocols(rule, families.as_ref()) {
+        if let Some(protocols) = criteria.protocols(families.as_ref(), values) {
             criteria.set(Criterion::Protocol, values.numbers(protocols));
         }
         criteria
@@ -109,75 +69,11 @@ impl Criteria {
             if *families != numbers([family]) {
                 continue;
             }
-            for criterion in BY_FAMILY {
+            for criterion in by_family() {
                 if let Some(value) = self.get(criterion) {
                     self.set(criterion, values.of_family(value, family));
                 }
             }
-        }
-    }
-
-    fn of_addresses<'a>(&mut self, rule: &'a Rule, values: &mut Values<'a>) {
-        let lists = [
-            (Criterion::Source, &rule.source),
-            (Criterion::Destination, &rule.destination),
-        ];
-        for (criterion, list) in lists {
-            if let Some(list) = list {
-                self.set(criterion, values.addresses(list));
-            }
-        }
-        if let Some(list) = &rule.interface {
-            self.set(Criterion::Interface, values.interfaces(list));
-        }
-        let lists = [
-            (Criterion::SourceMac, &rule.source_mac),
-            (Criterion::DestinationMac, &rule.destination_mac),
-        ];
-        for (criterion, list) in lists {
-            if let Some(list) = list {
-                self.set(criterion, values.numbers(macs(list)));
-            }
-        }
-    }
-
-    fn of_numbers(&mut self, rule: &Rule, values: &mut Values<'_>) {
-        let wide = [
-            (Criterion::SourcePort, &rule.source_port, u16::MAX),
-            (Criterion::DestinationPort, &rule.destination_port, u16::MAX),
-            (Criterion::Vlan, &rule.vlan, VLAN_NONE),
-            (Criterion::Length, &rule.length, u16::MAX),
-        ];
-        for (criterion, list, max) in wide {
-            if let Some(list) = list {
-                self.set(criterion, values.numbers(Ranges::of(list, max.into())));
-            }
-        }
-        let narrow = [
-            (Criterion::IcmpCode, &rule.icmp_code, u8::MAX),
-            (Criterion::Ttl, &rule.ttl, u8::MAX),
-            (Criterion::Dscp, &rule.dscp, 63),
-        ];
-        for (criterion, list, max) in narrow {
-            if let Some(list) = list {
-                self.set(criterion, values.numbers(Ranges::of(list, max.into())));
-            }
-        }
-    }
-
-    fn of_headers(&mut self, rule: &Rule, values: &mut Values<'_>) {
-        if let Some(list) = &rule.icmp_type {
-            let (v4, v6) = (icmp_types(list, false), icmp_types(list, true));
-            self.set(Criterion::IcmpType, values.families(v4, v6));
-        }
-        if let Some(flags) = &rule.tcp_flags {
-            self.set(Criterion::TcpFlags, values.numbers(tcp_flags(flags)));
-        }
-        if let Some(list) = &rule.fragment {
-            let kinds = FragmentKind::ALL.into_iter().zip(0..);
-            let kinds = kinds.filter(|(kind, _)| list.contains(*kind));
-            let kinds = Ranges::union(kinds.map(|(_, number)| (number, number)));
-            self.set(Criterion::Fragment, values.numbers(kinds));
         }
     }
 
@@ -199,19 +95,32 @@ impl Criteria {
     }
 
     /// The families that are left, if the rule says anything about them.
-    fn families(&self, rule: &Rule, values: &Values<'_>) -> Option<Ranges> {
-        let listed = rule.family.as_ref().map(|list| {
-            let families = [4u8, 6].into_iter().filter(|family| list.contains(family));
-            numbers(families)
-        });
-        let by_family = BY_FAMILY
-            .into_iter()
-            .filter_map(|criterion| self.get(criterion));
+    fn families(&self, values: &Values<'_>) -> Option<Ranges> {
+        let listed = self.get(Criterion::Family);
+        let listed = listed.and_then(|listed| values.numbers_of(listed));
+        let by_family = by_family().filter_map(|criterion| self.get(criterion));
         let implied = by_family.filter_map(|value| values.only_family(value));
         implied
             .map(|family| numbers([family]))
             .chain(listed)
             .reduce(|one, other| one.and(&other))
+    }
+
+    /// The protocols that are left, if the rule says anything about them: what is in a transport
+    /// header does.
+    fn protocols(&self, families: Option<&Ranges>, values: &Values<'_>) -> Option<Ranges> {
+        let listed = self.get(Criterion::Protocol);
+        let listed = listed.and_then(|listed| values.numbers_of(listed));
+        let asked = in_transport_header().filter(|criterion| self.asks(*criterion));
+        let implied = asked.filter_map(|criterion| match criterion.spec().packets {
+            Packets::Icmp => Some(match families {
+                Some(families) if *families == numbers([4]) => numbers([ICMP]),
+                Some(families) if *families == numbers([6]) => numbers([ICMPV6]),
+                _ => numbers([ICMP, ICMPV6]),
+            }),
+            packets => Some(numbers(packets.protocols()?.iter().copied())),
+        });
+        implied.chain(listed).reduce(|one, other| one.and(&other))
     }
 
     /// Whether a packet of this family may match.
@@ -272,8 +181,7 @@ impl Criteria {
     /// Whether a packet of `others` may match. `others` are later fragments: they lack what is in the
     /// header of a transport protocol.
     pub(super) fn may_match_fragments(&self, others: &Self, values: &Values<'_>) -> bool {
-        let in_header = IN_TRANSPORT_HEADER.into_iter();
-        in_header.clone().all(|criterion| !self.asks(criterion))
+        in_transport_header().all(|criterion| !self.asks(criterion))
             && self.asked().all(|(criterion, value)| {
                 let other = others.values.get(criterion).copied().flatten();
                 other.is_none_or(|other| values.may_meet(value, other))
@@ -361,34 +269,40 @@ fn numbers(numbers: impl IntoIterator<Item = u8>) -> Ranges {
     Ranges::union(numbers.map(|number| (number, number)))
 }
 
-/// The protocols that are left, if the rule says anything about them: ports, flags and types do.
-fn protocols(rule: &Rule, families: Option<&Ranges>) -> Option<Ranges> {
-    let listed = |list: &NumberList<u8>| Ranges::of(list, u8::MAX.into());
-    let has_ports = rule.source_port.is_some() || rule.destination_port.is_some();
-    let has_icmp = rule.icmp_type.is_some() || rule.icmp_code.is_some();
-    let parts = [
-        rule.protocol.as_ref().map(listed),
-        has_ports.then(|| numbers(WITH_PORTS)),
-        rule.tcp_flags.as_ref().map(|_| numbers([TCP])),
-        has_icmp.then(|| match families {
-            Some(families) if *families == numbers([4]) => numbers([ICMP]),
-            Some(families) if *families == numbers([6]) => numbers([ICMPV6]),
-            _ => numbers([ICMP, ICMPV6]),
-        }),
-    ];
-    let parts = parts.into_iter().flatten();
-    parts.reduce(|one, other| one.and(&other))
+/// Those whose values differ between the families.
+fn by_family() -> impl Iterator<Item = Criterion> {
+    let all = Criterion::ALL.into_iter();
+    all.filter(|criterion| criterion.spec().kind.is_by_family())
 }
 
-fn icmp_types(list: &IcmpTypeList, v6: bool) -> Ranges {
-    numbers((0..=u8::MAX).filter(|kind| list.contains(v6, *kind)))
+/// Those that a later fragment cannot have.
+fn in_transport_header() -> impl Iterator<Item = Criterion> {
+    let all = Criterion::ALL.into_iter();
+    all.filter(|criterion| criterion.spec().packets.protocols().is_some())
 }
 
-/// Every value of the eight flags that one of the combinations allows.
-fn tcp_flags(combinations: &[TcpFlags]) -> Ranges {
-    let allows =
-        |value: u8, flags: &TcpFlags| value & flags.set == flags.set && value & flags.clear == 0;
-    numbers((0..=u8::MAX).filter(|&value| combinations.iter().any(|flags| allows(value, flags))))
+/// The value of a list.
+fn id<'a>(value: Value<'a>, kind: ValueKind, values: &mut Values<'a>) -> ValueId {
+    let numbers = match value {
+        Value::Addresses(list) => return values.addresses(list),
+        Value::Interfaces(list) => return values.interfaces(list),
+        Value::IcmpTypes(list) => {
+            let of_family = |v6| Ranges::of_bytes(|kind| list.contains(v6, kind));
+            return values.families(of_family(false), of_family(true));
+        }
+        Value::Numbers(list) => {
+            let everything = kind.numbers().map_or(&[][..], |numbers| numbers.values);
+            Ranges::of(&list, everything)
+        }
+        Value::Flags(list) => Ranges::of_bytes(|flags| list.iter().any(|it| it.fits(flags))),
+        Value::Fragments(list) => {
+            let kinds = FragmentKind::ALL.into_iter().zip(0..);
+            let kinds = kinds.filter(|(kind, _)| list.contains(*kind));
+            Ranges::union(kinds.map(|(_, number)| (number, number)))
+        }
+        Value::Macs(list) => macs(list),
+    };
+    values.numbers(numbers)
 }
 
 fn macs(list: &MacList) -> Ranges {
@@ -399,5 +313,5 @@ fn macs(list: &MacList) -> Ranges {
             .fold(0, |number, byte| number << 8 | u128::from(*byte));
         (entry.negated, (number, number))
     });
-    Ranges::listed(entries, (1 << 48) - 1)
+    Ranges::listed(entries, &[(0, (1 << 48) - 1)])
 }

@@ -4,12 +4,12 @@
 //! the datagram is lost unless another rule passes the others. Silent where a rule says what becomes of
 //! fragments, and where it is not sure that any are lost.
 
-use super::criteria::{Criteria, Criterion, Order};
+use super::criteria::{Criteria, Order};
 use super::values::Values;
 use super::{Seen, named, warning};
 use crate::config::model::{Action, Config};
 use crate::config::problem::Problem;
-use crate::config::ranges::Ranges;
+use crate::criteria::{Criterion, Ranges};
 
 /// What drops later fragments.
 enum Loser<'a> {

@@ -3,8 +3,9 @@
 //! Owns when one glob is known to match all that another does.
 
 use super::warning;
-use crate::config::model::{InterfaceList, Rule};
+use crate::config::model::Rule;
 use crate::config::problem::Problem;
+use crate::criteria::InterfaceList;
 use crate::names::pattern::{exact, literal_start, matches, prefix_of};
 
 /// Whether every interface of `these` is one of `those`; false if that is not known.
@@ -63,7 +64,7 @@ pub(super) fn never_attached(rule: &Rule, attached: &[String]) -> Option<Problem
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::model::InterfaceEntry;
+    use crate::criteria::InterfaceEntry;
 
     fn list(text: &str) -> InterfaceList {
         let entry = |word: &str| InterfaceEntry {

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::config::prefixes::Prefixes;
-use crate::config::ranges::Ranges;
+use crate::criteria::Ranges;
 
 /// The set, and what is taken away of IPv4 and of IPv6.
 #[derive(Debug)]

@@ -40,19 +40,8 @@ pub(super) fn past_rules(rules: &[Seen<'_>], config: &Config) -> Option<Problem>
 
 /// The keys of a rule that no malformed packet matches.
 fn asks_for(rule: &Rule) -> Option<String> {
-    let keys = [
-        ("protocol", rule.protocol.is_some()),
-        ("source_port", rule.source_port.is_some()),
-        ("destination_port", rule.destination_port.is_some()),
-        ("icmp_type", rule.icmp_type.is_some()),
-        ("icmp_code", rule.icmp_code.is_some()),
-        ("tcp_flags", rule.tcp_flags.is_some()),
-        ("fragment", rule.fragment.is_some()),
-        ("length", rule.length.is_some()),
-        ("ttl", rule.ttl.is_some()),
-        ("dscp", rule.dscp.is_some()),
-    ];
-    let used = keys.iter().filter(|(_, is_used)| *is_used);
-    let named: Vec<String> = used.map(|(key, _)| format!("`{key}`")).collect();
+    let specs = rule.criteria().map(|(criterion, _)| criterion.spec());
+    let unseen = specs.filter(|spec| !spec.of_malformed);
+    let named: Vec<String> = unseen.map(|spec| format!("`{}`", spec.key)).collect();
     (!named.is_empty()).then(|| named.join(" or "))
 }

@@ -17,11 +17,12 @@ mod values;
 
 use std::path::Path;
 
-use self::criteria::{Criteria, Criterion, Order};
+use self::criteria::{Criteria, Order};
 use self::earlier::Earlier;
 use self::values::Values;
-use super::model::{Action, Addresses, Config, FragmentKind, Position, Rule};
+use super::model::{Action, Config, Position, Rule};
 use super::problem::{Place, Problem};
+use crate::criteria::{Addresses, FragmentKind, Value};
 use crate::names::protocols::TCP;
 
 /// The port on which operators come in.
@@ -98,17 +99,13 @@ const fn does(action: Action) -> &'static str {
 
 /// Addresses that exceptions take away as a whole.
 fn nothing_left(seen: &Seen<'_>, values: &Values<'_>, config: &Config) -> Option<Problem> {
-    let lists = [
-        ("source", Criterion::Source, &seen.rule.source),
-        (
-            "destination",
-            Criterion::Destination,
-            &seen.rule.destination,
-        ),
-    ];
-    for (key, criterion, list) in lists {
+    for (criterion, value) in seen.rule.criteria() {
+        let Value::Addresses(list) = value else {
+            continue;
+        };
+        let key = criterion.spec().key;
         // A set that is empty today may be filled tomorrow.
-        let waits = list.iter().flat_map(|list| &list.0).any(|entry| {
+        let waits = list.0.iter().any(|entry| {
             let Addresses::Set(name) = &entry.addresses else {
                 return false;
             };

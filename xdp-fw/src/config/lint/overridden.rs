@@ -9,13 +9,14 @@ use std::ops::RangeInclusive;
 
 use xdp_fw_common::{Essential, Essentials};
 
-use super::criteria::{Criteria, Criterion};
+use super::criteria::Criteria;
 use super::values::{ValueId, Values};
 use super::{Seen, warning};
-use crate::config::model::{Action, NumberList, Rule};
+use crate::config::model::{Action, Rule};
 use crate::config::print;
 use crate::config::problem::Problem;
-use crate::config::ranges::Ranges;
+use crate::criteria::NumberList;
+use crate::criteria::{Criterion, Ranges};
 use crate::names::protocols::{ICMP, ICMPV6};
 
 const IGMP: u8 = 2;

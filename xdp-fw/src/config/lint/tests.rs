@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::model::*;
+use crate::criteria::*;
 
 fn position() -> Position {
     Position {

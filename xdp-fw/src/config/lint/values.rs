@@ -11,8 +11,9 @@ use ipnetwork::IpNetwork;
 
 use super::interfaces;
 use super::large::Large;
-use crate::config::model::{AddressEntry, AddressList, Addresses, InterfaceList, Set};
-use crate::config::ranges::Ranges;
+use crate::config::model::Set;
+use crate::criteria::Ranges;
+use crate::criteria::{AddressEntry, AddressList, Addresses, InterfaceList};
 
 /// Most ranges that all addresses together may take: 8 MiB.
 const MAX_RANGES: usize = 256 << 10;

@@ -12,10 +12,10 @@ use super::field::{Item, Scope};
 use super::mapped;
 use super::notation::{self, Odd};
 use super::range;
-use super::value::{entries, is_name, list, means_any, signed, text};
+use super::value::{entries, is_name, list, signed, text};
 use crate::config::defaults::MAX_SUGGESTED_FROM;
-use crate::config::model::{AddressEntry, AddressList, Addresses};
-use crate::names::words::{decimal, nearest, quoted};
+use crate::criteria::{AddressEntry, AddressList, Addresses};
+use crate::names::words::{decimal, means_any, nearest, quoted};
 
 /// What completes "expected …" for one prefix.
 pub(super) const EXPECTED: &str = "an address such as 192.0.2.1 or a prefix such as 2001:db8::/32";

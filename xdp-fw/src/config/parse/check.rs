@@ -9,10 +9,9 @@ use super::Document;
 use super::families::{Families, SetFamilies};
 use super::report::Report;
 use super::rule::RuleDraft;
-use crate::config::model::{
-    FragmentKind, FragmentList, IcmpTypeList, MacEntry, MacList, NumberList, Rule, Set, VLAN_NONE,
-};
-use crate::config::ranges::Ranges;
+use crate::config::model::{Rule, Set};
+use crate::criteria::numbers::{LENGTH, PROTOCOL};
+use crate::criteria::{FragmentKind, Ranges, Value};
 use crate::names::protocols::{self, ICMP, ICMPV6, TCP};
 use crate::names::words::one_of;
 
@@ -101,57 +100,24 @@ pub(super) fn rules(documents: &mut [Document<'_>], sets: &BTreeMap<String, Set>
 }
 
 fn something_is_left_of_each_list(seen: &Seen<'_>, report: &mut Report<'_>) {
-    fn empty<T: Copy + Into<u128>>(list: Option<&NumberList<T>>, max: u128) -> bool {
-        list.is_some_and(|list| Ranges::of(list, max).is_empty())
-    }
-    let rule = seen.rule;
-    let icmp_type = rule.icmp_type.as_ref();
-    let no_type = |list: &_| !reaches_type(list, false) && !reaches_type(list, true);
-    let no_kind =
-        |kinds: &FragmentList| !FragmentKind::ALL.iter().any(|kind| kinds.contains(*kind));
-    let lists = [
-        (
-            "family",
-            seen.family.is_some_and(|left| !left.v4 && !left.v6),
-        ),
-        ("vlan", empty(rule.vlan.as_ref(), VLAN_NONE.into())),
-        ("protocol", empty(rule.protocol.as_ref(), 255)),
-        ("source_port", empty(rule.source_port.as_ref(), 65535)),
-        (
-            "destination_port",
-            empty(rule.destination_port.as_ref(), 65535),
-        ),
-        ("icmp_type", icmp_type.is_some_and(no_type)),
-        ("icmp_code", empty(rule.icmp_code.as_ref(), 255)),
-        ("fragment", rule.fragment.as_ref().is_some_and(no_kind)),
-        ("length", empty(rule.length.as_ref(), 65535)),
-        ("ttl", empty(rule.ttl.as_ref(), 255)),
-        ("dscp", empty(rule.dscp.as_ref(), 63)),
-        (
-            "source_mac",
-            rule.source_mac.as_ref().is_some_and(has_no_mac),
-        ),
-        (
-            "destination_mac",
-            rule.destination_mac.as_ref().is_some_and(has_no_mac),
-        ),
-    ];
-    for (key, is_empty) in lists {
+    for (criterion, value) in seen.rule.criteria() {
+        let spec = criterion.spec();
+        let is_empty = match value {
+            Value::Numbers(list) => {
+                let numbers = spec.kind.numbers();
+                numbers.is_some_and(|numbers| Ranges::of(&list, numbers.values).is_empty())
+            }
+            Value::IcmpTypes(list) => !list.reaches(false) && !list.reaches(true),
+            Value::Fragments(list) => !FragmentKind::ALL.iter().any(|kind| list.contains(*kind)),
+            Value::Macs(list) => list.is_empty(),
+            // Sets are filled later, interfaces come later, and a combination is never empty.
+            Value::Addresses(_) | Value::Interfaces(_) | Value::Flags(_) => false,
+        };
         if is_empty {
             let why = "its entries with `!` take everything away; expected something left";
-            seen.each_wrong(&[key], report, why);
+            seen.each_wrong(&[spec.key], report, why);
         }
     }
-}
-
-fn has_no_mac(list: &MacList) -> bool {
-    let (negated, plain): (Vec<_>, Vec<_>) = list.0.iter().partition(|entry| entry.negated);
-    let is_taken = |entry: &&MacEntry| negated.iter().any(|other| other.address == entry.address);
-    !plain.is_empty() && plain.iter().all(is_taken)
-}
-
-fn reaches_type(list: &IcmpTypeList, v6: bool) -> bool {
-    (0..=u8::MAX).any(|kind| list.contains(v6, kind))
 }
 
 fn families_meet(seen: &Seen<'_>, report: &mut Report<'_>) {
@@ -235,7 +201,7 @@ fn icmp_needs_its_protocol_and_family(seen: &Seen<'_>, report: &mut Report<'_>) 
     let Some(types) = &seen.rule.icmp_type else {
         return;
     };
-    let (v4, v6) = (reaches_type(types, false), reaches_type(types, true));
+    let (v4, v6) = (types.reaches(false), types.reaches(true));
     if (left.v4 && v4) || (left.v6 && v6) || (!v4 && !v6) {
         return;
     }
@@ -296,7 +262,7 @@ fn packets_are_longer_than_their_header(seen: &Seen<'_>, report: &mut Report<'_>
     } else {
         20
     };
-    let lengths = Ranges::of(length, 65535);
+    let lengths = Ranges::of(length, LENGTH.values);
     if !lengths.is_empty() && lengths.is_within(&Ranges::union([(0, header - 1)])) {
         let why = format!("the header alone has {header} bytes; expected {header} or more");
         seen.each_wrong(&["length"], report, &why);
@@ -313,7 +279,7 @@ fn icmp_of_the_other_family_is_not_ping(seen: &Seen<'_>, report: &mut Report<'_>
         Some("IPv4") => (ICMPV6, "IPv4", ICMP),
         _ => return,
     };
-    let is_alone = Ranges::of(protocol, 255) == Ranges::union([(has.into(), has.into())]);
+    let is_alone = Ranges::of(protocol, PROTOCOL.values) == Ranges::one(has);
     if let (true, Some(&offset)) = (is_alone, seen.draft.keys.get("protocol"))
         && !ICMP_KEYS.iter().any(|key| seen.has(key))
         && let (Some(has), Some(instead)) = (protocols::name(has), protocols::name(instead))

@@ -6,8 +6,8 @@ use toml::de::DeValue;
 use xdp_fw_common::{Essential, Essentials};
 
 use super::field::{Item, Scope};
-use super::value::{entries, list, means_any, signed, text};
-use crate::names::words::{quoted, suggestion};
+use super::value::{entries, list, signed, text};
+use crate::names::words::{means_any, quoted, suggestion};
 
 /// Every word, the usual spelling first.
 pub(super) const WORDS: &[(&str, Essential)] = &[

@@ -25,7 +25,7 @@ pub(super) static FIELDS: &[Field<ExpectationDraft>] = &[
             "The packet, in the notation of `xdp-fw explain`.",
         ),
         read: |draft, item, scope| draft.packet(item, scope),
-        print: |expectation| Some(print::quoted(&expectation.text)),
+        print: |expectation, _| Some(print::quoted(&expectation.text)),
     },
     Field {
         key: Key::required(
@@ -38,7 +38,7 @@ pub(super) static FIELDS: &[Field<ExpectationDraft>] = &[
             draft.verdict = action(item, scope);
             assign(&mut draft.expectation.verdict, draft.verdict);
         },
-        print: |expectation| Some(print::action(expectation.verdict)),
+        print: |expectation, _| Some(print::action(expectation.verdict)),
     },
     Field {
         key: Key::optional(
@@ -48,7 +48,7 @@ pub(super) static FIELDS: &[Field<ExpectationDraft>] = &[
             "The rule that must decide.",
         ),
         read: |draft, item, scope| draft.expectation.rule = rule(item, scope),
-        print: |expectation| expectation.rule.as_ref().map(print::quoted),
+        print: |expectation, _| expectation.rule.as_ref().map(print::quoted),
     },
 ];
 

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use ipnetwork::IpNetwork;
 
-use crate::config::model::{AddressEntry, AddressList, Addresses, Set};
+use crate::config::model::Set;
 use crate::config::prefixes::Prefixes;
+use crate::criteria::{AddressEntry, AddressList, Addresses};
 
 /// Some of IPv4 and IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

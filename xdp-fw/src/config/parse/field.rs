@@ -10,6 +10,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::elsewhere;
 use super::report::Report;
+use crate::criteria::Criterion;
 use crate::names::words::{nearest, one_of, quoted};
 
 /// What there is to say about a key.
@@ -27,37 +28,8 @@ pub struct Key {
     pub is_list: bool,
     /// What leaving it out means.
     pub presence: Presence,
-    /// For a criterion: the packets that have what it asks for. No other matches it, negated or not.
-    pub packets: Option<Packets>,
-}
-
-/// Packets that have a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packets {
-    /// Every frame.
-    All,
-    /// Either family.
-    Ip,
-    /// Transport protocols with ports, first fragments included.
-    WithPorts,
-    /// Either family's.
-    Icmp,
-    /// First fragments included.
-    Tcp,
-}
-
-impl Packets {
-    /// What they are called.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::All => "every frame",
-            Self::Ip => "IPv4, IPv6",
-            Self::WithPorts => "TCP, UDP, DCCP, SCTP, UDP-Lite",
-            Self::Icmp => "ICMP, ICMPv6",
-            Self::Tcp => "TCP",
-        }
-    }
+    /// The criterion that it is.
+    pub criterion: Option<Criterion>,
 }
 
 /// What a value looks like, as far as an editor can tell.
@@ -109,20 +81,15 @@ impl Key {
             shape,
             is_list: false,
             presence: Presence::Optional,
-            packets: None,
+            criterion: None,
         }
     }
 
-    /// A criterion: a list of values that packets of this kind have.
-    pub(super) const fn criterion(
-        name: &'static str,
-        packets: Packets,
-        shape: Shape,
-        expects: &'static str,
-        doc: &'static str,
-    ) -> Self {
-        let mut key = Self::list(name, shape, expects, doc);
-        key.packets = Some(packets);
+    /// A criterion: a list of values that some packets have.
+    pub(super) const fn criterion(criterion: Criterion, shape: Shape) -> Self {
+        let spec = criterion.spec();
+        let mut key = Self::list(spec.key, shape, spec.expects, spec.doc);
+        key.criterion = Some(criterion);
         key
     }
 
@@ -208,11 +175,11 @@ pub(super) struct Field<T: Target> {
     /// Reads the value; reports what is wrong and then leaves the target as it was.
     pub(super) read: fn(&mut T, &Item<'_>, &mut Scope<'_>),
     /// Writes the value as TOML; `None` where nothing is said, and for tables of their own.
-    pub(super) print: fn(&T::Model) -> Option<String>,
+    pub(super) print: fn(&T::Model, &Key) -> Option<String>,
 }
 
 /// A field that stands for tables of their own, or leaves nothing in the model.
-pub(super) const fn no_value<M>(_: &M) -> Option<String> {
+pub(super) const fn no_value<M>(_: &M, _: &Key) -> Option<String> {
     None
 }
 
@@ -221,7 +188,8 @@ pub(super) fn print_table<T: Target>(
     model: &T::Model,
     fields: &'static [Field<T>],
 ) -> Vec<(&'static str, String)> {
-    let value = |field: &'static Field<T>| Some((field.key.name, (field.print)(model)?));
+    let value =
+        |field: &'static Field<T>| Some((field.key.name, (field.print)(model, &field.key)?));
     fields.iter().filter_map(value).collect()
 }
 

@@ -3,10 +3,11 @@
 //! Owns the names of the bits. Never knows where in a packet they are.
 
 use super::field::{Item, Scope};
-use super::value::{entries, list, means_any, signed, text};
-use crate::config::model::{FragmentEntry, FragmentKind, FragmentList, TcpFlags};
+use super::value::{entries, list, signed, text};
+use crate::criteria::fragments::WORDS;
+use crate::criteria::{FragmentEntry, FragmentList, TcpFlags};
 use crate::names::tcp_flags;
-use crate::names::words::{nearest, one_of, quoted, suggestion};
+use crate::names::words::{means_any, nearest, one_of, quoted, suggestion};
 
 /// A list of combinations of flags, any of which may match.
 pub(super) fn tcp_flags(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Vec<TcpFlags>> {
@@ -89,22 +90,6 @@ fn explain_flag(text: &str, name: &str, expects: &str) -> String {
     }
 }
 
-/// What each word stands for.
-pub(in crate::config) const FRAGMENTS: &[(&str, &[FragmentKind])] = &[
-    ("none", &[FragmentKind::None]),
-    (
-        "any",
-        &[
-            FragmentKind::Atomic,
-            FragmentKind::First,
-            FragmentKind::Later,
-        ],
-    ),
-    ("first", &[FragmentKind::First]),
-    ("later", &[FragmentKind::Later]),
-    ("atomic", &[FragmentKind::Atomic]),
-];
-
 /// A list of kinds of fragments.
 pub(super) fn fragments(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<FragmentList> {
     Some(FragmentList(entries(list(item, scope, fragment)?)))
@@ -112,7 +97,7 @@ pub(super) fn fragments(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<Fragme
 
 fn fragment(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<FragmentEntry> {
     let (negated, word) = signed(text(item, scope)?);
-    let known = FRAGMENTS
+    let known = WORDS
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(word));
     if let Some((_, kinds)) = known {
@@ -128,7 +113,7 @@ fn fragment(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<FragmentEntry> {
             item.key.name
         )
     } else {
-        let names = FRAGMENTS.iter().map(|(name, _)| *name);
+        let names = WORDS.iter().map(|(name, _)| *name);
         let hint = suggestion(word, names, item.key.expects);
         format!("`{}` cannot be {}{hint}", item.key.name, quoted(word))
     };

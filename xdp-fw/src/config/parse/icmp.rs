@@ -6,43 +6,14 @@
 use toml::Spanned;
 
 use super::field::{Item, Scope};
-use super::number::{Kind, entry};
+use super::number::entry;
 use super::rule::RuleDraft;
 use super::value::{entries, list, signed};
-use crate::config::model::{IcmpTypeEntry, IcmpTypeList, NumberEntry, NumberList};
+use crate::criteria::icmp::{CODE, TYPE};
+use crate::criteria::{IcmpTypeEntry, IcmpTypeList, NumberEntry, NumberList};
 use crate::names::icmp::{self, Code};
 use crate::names::protocols::{ICMP, ICMPV6};
 use crate::names::words::{one_of, quoted};
-
-const TYPE: Kind = Kind {
-    noun: "an ICMP type",
-    min: 0,
-    max: 255,
-    list: "[\"echo-request\", \"echo-reply\"]",
-    named: |_| None,
-    names: || icmp::type_names().collect(),
-    explain: explain_type,
-};
-
-const CODE: Kind = Kind {
-    noun: "an ICMP code",
-    min: 0,
-    max: 255,
-    list: "[0, \"2-5\"]",
-    named: |_| None,
-    names: || icmp::code_names().collect(),
-    explain: |_, _| None,
-};
-
-fn explain_type(text: &str, _: &Item<'_>) -> Option<String> {
-    let (_, meant) = icmp::OTHER_WORDS
-        .iter()
-        .find(|(word, _)| word.eq_ignore_ascii_case(text))?;
-    Some(format!(
-        "unknown ICMP type {}; did you mean `{meant}`?",
-        quoted(text)
-    ))
-}
 
 /// A list of types.
 pub(super) fn types(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<IcmpTypeList> {

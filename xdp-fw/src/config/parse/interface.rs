@@ -5,12 +5,13 @@
 use toml::de::DeTable;
 
 use super::field::{Field, Item, Key, Scope, Shape, Target, in_order, read_table};
-use super::value::{assign, choice, entries, list, means_any, signed, table, text};
-use crate::config::model::{InterfaceEntry, InterfaceList, InterfaceOverride, Mode};
+use super::value::{assign, choice, entries, list, signed, table, text};
+use crate::config::model::{InterfaceOverride, Mode};
 use crate::config::print;
+use crate::criteria::{InterfaceEntry, InterfaceList};
 use crate::names::interface::MAX_INTERFACE_LENGTH;
 use crate::names::pattern::{canonical, exact, needs_escape, shortest};
-use crate::names::words::{character, quoted};
+use crate::names::words::{character, means_any, quoted};
 
 /// The keys of `[interface."PATTERN"]`.
 pub(super) static FIELDS: &[Field<InterfaceOverride>] = &[Field {
@@ -21,7 +22,7 @@ pub(super) static FIELDS: &[Field<InterfaceOverride>] = &[Field {
         "Attach mode for the interfaces that the pattern matches; the first match in the file counts.",
     ),
     read: |interface, item, scope| assign(&mut interface.mode, mode(item, scope)),
-    print: |interface| Some(print::mode(interface.mode)),
+    print: |interface, _| Some(print::mode(interface.mode)),
 }];
 
 impl Target for InterfaceOverride {

@@ -3,47 +3,36 @@
 //! Owns the two ways to write an Ethernet address.
 
 use super::field::{Item, Scope};
-use super::value::{entries, list, means_any, signed, text};
-use crate::config::model::{MacEntry, MacList};
+use super::value::{entries, list, signed, text};
+use crate::criteria::{MacEntry, MacList};
 use crate::names::mac;
-use crate::names::words::quoted;
+use crate::names::words::{means_any, quoted};
 
 /// The bit of the first byte that makes an address one of a group.
 const GROUP: u8 = 1;
 
-/// A list of sources; a group cannot be one.
-pub(super) fn sources(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<MacList> {
-    macs(item, scope, |address| {
-        let [first, ..] = address;
-        (first & GROUP != 0).then_some(
-            "is a multicast address, which no frame comes from; expected the address of one station",
-        )
-    })
-}
-
-/// A list of destinations.
-pub(super) fn destinations(item: &Item<'_>, scope: &mut Scope<'_>) -> Option<MacList> {
-    macs(item, scope, |_| None)
-}
-
-fn macs(
-    item: &Item<'_>,
-    scope: &mut Scope<'_>,
-    refusal: fn([u8; 6]) -> Option<&'static str>,
-) -> Option<MacList> {
+/// A list of Ethernet addresses, those of groups among them if they make sense there.
+pub(super) fn macs(item: &Item<'_>, scope: &mut Scope<'_>, groups: bool) -> Option<MacList> {
     let list = list(item, scope, |item, scope| {
         let (negated, text) = signed(text(item, scope)?);
         let message = match mac::address(text) {
             None => explain(text, item),
-            Some(address) => match refusal(address) {
-                None => return Some(MacEntry { negated, address }),
-                Some(why) => format!("{} {why}", quoted(text)),
-            },
+            Some(address) if groups || !is_group(address) => {
+                return Some(MacEntry { negated, address });
+            }
+            Some(_) => format!(
+                "{} is a multicast address, which no frame comes from; expected the address of one station",
+                quoted(text)
+            ),
         };
         scope.report.wrong(item.offset(), message);
         None
     })?;
     Some(MacList(entries(list)))
+}
+
+const fn is_group([first, ..]: [u8; 6]) -> bool {
+    first & GROUP != 0
 }
 
 fn explain(text: &str, item: &Item<'_>) -> String {

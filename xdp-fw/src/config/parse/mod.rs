@@ -3,10 +3,11 @@
 //! Owns the order of the steps. Never opens a file itself: set files come through [`Files`].
 //!
 //! `top` leads to `interface`, `set` and `rule`, each a table of fields (`field`) read by the
-//! kinds of values (`value`, `address`, `numbers`, `icmp`, `flags`, `mac`); `check` then looks at them together.
+//! kinds of values (`value`, `address`, `number`, `icmp`, `flags`, `mac`; `criterion` says which); `check` then looks at them together.
 
 mod address;
 mod check;
+mod criterion;
 mod elsewhere;
 mod essentials;
 mod expect;
@@ -23,7 +24,6 @@ mod mapped;
 mod merge;
 mod notation;
 mod number;
-mod numbers;
 mod range;
 mod report;
 mod rule;
@@ -42,8 +42,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::DeTable;
 
-pub use field::{Key, Packets, Presence, Shape};
-pub(super) use flags::FRAGMENTS;
+pub use field::{Key, Presence, Shape};
 
 use self::expect::ExpectationDraft;
 use self::extent::Extent;
@@ -90,7 +89,7 @@ pub fn reference() -> Vec<Section> {
         section("", "", top::FIELDS),
         section("[interface.\"PATTERN\"]", "interface", interface::FIELDS),
         section("[set.NAME]", "set", set::FIELDS),
-        section("[[rule]]", "rule", rule::FIELDS),
+        section("[[rule]]", "rule", &rule::FIELDS),
         section("[[expect]]", "expect", expect::FIELDS),
         section("[metrics]", "metrics", top::METRICS),
         section("[limits]", "limits", top::LIMITS),
@@ -99,7 +98,7 @@ pub fn reference() -> Vec<Section> {
 
 /// The keys of a rule that say something.
 pub(super) fn print_rule(rule: &Rule) -> Vec<Written> {
-    print_table(rule, rule::FIELDS)
+    print_table(rule, &rule::FIELDS)
 }
 
 /// The keys of `[[expect]]`.

@@ -1,31 +1,16 @@
 //! Numbers of every kind: one, an inclusive range "a-b", a name, any of them with `!`.
 //!
 //! Owns what such an entry looks like and how its mistakes are worded. Never knows a kind of
-//! number: `numbers` does.
+//! number: [`crate::criteria::numbers`] does.
 
 use std::ops::RangeInclusive;
 
 use toml::de::{DeInteger, DeValue};
 
 use super::field::{Item, Scope};
-use super::value::{entries, list, means_any, signed, wrong_kind};
-use crate::config::model::{NumberEntry, NumberList};
-use crate::names::words::{decimal, nearest, quoted};
-
-/// A kind of number: how it is called in messages, how far it goes, and its names.
-pub(super) struct Kind {
-    /// With its article: "a port".
-    pub(super) noun: &'static str,
-    pub(super) min: u32,
-    pub(super) max: u32,
-    /// A list that could have been meant by "a,b".
-    pub(super) list: &'static str,
-    pub(super) named: fn(&str) -> Option<u32>,
-    /// What may be suggested for a word; empty where the kind has no names.
-    pub(super) names: fn() -> Vec<&'static str>,
-    /// Says what is wrong with a text, where this kind of number knows better than the others.
-    pub(super) explain: fn(&str, &Item<'_>) -> Option<String>,
-}
+use super::value::{entries, list, signed, wrong_kind};
+use crate::criteria::{NumberEntry, NumberList, Numbers};
+use crate::names::words::{decimal, means_any, nearest, quoted};
 
 /// Why a text is not a range of numbers.
 enum Bad {
@@ -38,7 +23,7 @@ enum Bad {
 pub(super) fn numbers<T>(
     item: &Item<'_>,
     scope: &mut Scope<'_>,
-    kind: &Kind,
+    kind: &Numbers,
 ) -> Option<NumberList<T>>
 where
     T: TryFrom<u32> + Clone + Eq + std::hash::Hash,
@@ -51,17 +36,20 @@ where
 pub(super) fn entry<T: TryFrom<u32>>(
     item: &Item<'_>,
     scope: &mut Scope<'_>,
-    kind: &Kind,
+    kind: &Numbers,
 ) -> Option<NumberEntry<T>> {
     let (negated, text, range) = match item.value.get_ref() {
         DeValue::Integer(number) => {
             let text = number.to_string();
-            let named = (kind.named)(&text).map(|number| number..=number);
+            let named = kind.named(&text).map(|number| number..=number);
             (false, text, named.map_or_else(|| integer(number, kind), Ok))
         }
         DeValue::String(text) => {
             let (negated, rest) = signed(text);
-            let named = (kind.named)(rest).map(|number| number..=number);
+            if let Some(warning) = (kind.warn)(rest) {
+                scope.report.warn(item.offset(), warning);
+            }
+            let named = kind.named(rest).map(|number| number..=number);
             let range = named.map_or_else(|| range(rest, kind), Ok);
             (negated, rest.to_owned(), range)
         }
@@ -85,14 +73,14 @@ fn converted<T: TryFrom<u32>>(range: RangeInclusive<u32>) -> Result<RangeInclusi
     Ok(end(*range.start())?..=end(*range.end())?)
 }
 
-fn integer(number: &DeInteger<'_>, kind: &Kind) -> Result<RangeInclusive<u32>, Bad> {
+fn integer(number: &DeInteger<'_>, kind: &Numbers) -> Result<RangeInclusive<u32>, Bad> {
     let value = u32::from_str_radix(number.as_str(), number.radix());
     let value = value.map_err(|_| Bad::OutOfRange)?;
     within(value..=value, kind)
 }
 
 /// `a` or `a-b`, inclusive.
-fn range(text: &str, kind: &Kind) -> Result<RangeInclusive<u32>, Bad> {
+fn range(text: &str, kind: &Numbers) -> Result<RangeInclusive<u32>, Bad> {
     let (from, to) = text.split_once('-').unwrap_or((text, text));
     let (from, to) = (number(from)?, number(to)?);
     if from > to {
@@ -101,8 +89,8 @@ fn range(text: &str, kind: &Kind) -> Result<RangeInclusive<u32>, Bad> {
     within(from..=to, kind)
 }
 
-fn within(range: RangeInclusive<u32>, kind: &Kind) -> Result<RangeInclusive<u32>, Bad> {
-    let fits = *range.start() >= kind.min && *range.end() <= kind.max;
+fn within(range: RangeInclusive<u32>, kind: &Numbers) -> Result<RangeInclusive<u32>, Bad> {
+    let fits = !kind.only_names && *range.start() >= kind.min && *range.end() <= kind.max;
     fits.then_some(range).ok_or(Bad::OutOfRange)
 }
 
@@ -115,11 +103,11 @@ fn number(text: &str) -> Result<u32, Bad> {
     }
 }
 
-fn message(bad: &Bad, text: &str, kind: &Kind, item: &Item<'_>) -> String {
-    if let Some(message) = (kind.explain)(text, item) {
+fn message(bad: &Bad, text: &str, kind: &Numbers, item: &Item<'_>) -> String {
+    if let Some(message) = (kind.explain)(text, item.key.name, item.key.expects) {
         return message;
     }
-    let noun = kind.bare_noun();
+    let noun = bare_noun(kind);
     match bad {
         Bad::NotANumber => not_a_number(text, kind, item),
         Bad::OutOfRange => format!(
@@ -137,21 +125,21 @@ fn message(bad: &Bad, text: &str, kind: &Kind, item: &Item<'_>) -> String {
     }
 }
 
-fn not_a_number(text: &str, kind: &Kind, item: &Item<'_>) -> String {
+fn not_a_number(text: &str, kind: &Numbers, item: &Item<'_>) -> String {
     let (noun, subject) = (kind.noun, quoted(text));
     let expects = item.key.expects;
     if text.is_empty() {
-        return format!("empty {}; expected {expects}", kind.bare_noun());
+        return format!("empty {}; expected {expects}", bare_noun(kind));
     }
     if means_any(text) {
         let key = item.key.name;
         return format!("{subject} is not {noun}; leave `{key}` out to match every one");
     }
     if text.contains(',') {
-        let more = kind.bare_noun();
+        let more = bare_noun(kind);
         return format!(
             "{subject} is more than one {more}; expected a list such as {}",
-            kind.list
+            kind.example
         );
     }
     if let Some((from, to)) = text.split_once(':')
@@ -167,13 +155,11 @@ fn not_a_number(text: &str, kind: &Kind, item: &Item<'_>) -> String {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("expected {expects}"),
     };
-    format!("unknown {} {subject}; {expected}", kind.bare_noun())
+    format!("unknown {} {subject}; {expected}", bare_noun(kind))
 }
 
-impl Kind {
-    fn bare_noun(&self) -> &'static str {
-        self.noun
-            .split_once(' ')
-            .map_or(self.noun, |(_, noun)| noun)
-    }
+fn bare_noun(kind: &Numbers) -> &'static str {
+    kind.noun
+        .split_once(' ')
+        .map_or(kind.noun, |(_, noun)| noun)
 }

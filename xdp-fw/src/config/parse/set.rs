@@ -14,8 +14,9 @@ use super::address::{Member, member};
 use super::field::{Field, Item, Key, Scope, Shape, Target, in_order, no_value, read_table};
 use super::value::{assign, bad_name, flag, is_name, list, path, table};
 use crate::config::defaults::SET_ALLOW_EMPTY;
-use crate::config::model::{Addresses, Rule, Set};
+use crate::config::model::{Rule, Set};
 use crate::config::print;
+use crate::criteria::Addresses;
 use crate::names::words::quoted;
 
 /// The keys of `[set.NAME]`.
@@ -28,7 +29,7 @@ pub(super) static FIELDS: &[Field<SetDraft>] = &[
             "Addresses and prefixes of both families, and other sets as a whole.",
         ),
         read: prefixes,
-        print: print::prefixes,
+        print: |set, _| print::prefixes(set),
     },
     Field {
         key: Key::list(
@@ -49,7 +50,7 @@ pub(super) static FIELDS: &[Field<SetDraft>] = &[
             "Whether a file without a prefix is fine, and a glob without a file.",
         ),
         read: |set, item, scope| assign(&mut set.allow_empty, flag(item, scope)),
-        print: |set| set.prefixes.is_empty().then(|| "true".to_owned()),
+        print: |set, _| set.prefixes.is_empty().then(|| "true".to_owned()),
     },
 ];
 
@@ -195,8 +196,7 @@ fn used(documents: &[Document<'_>]) -> BTreeSet<String> {
 }
 
 fn names_in(rule: &Rule) -> impl Iterator<Item = &str> {
-    let lists = [&rule.source, &rule.destination].into_iter().flatten();
-    lists
+    rule.address_lists()
         .flat_map(|list| &list.0)
         .filter_map(|entry| match &entry.addresses {
             Addresses::Set(name) => Some(name.as_str()),

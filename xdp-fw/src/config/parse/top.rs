@@ -124,7 +124,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "Interfaces to filter on, by name or glob; attached when they appear. In a name, `\\xff` is a byte, and `\\*` a character that is no wildcard.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.interfaces, patterns(item, scope)),
-        print: |config| print::patterns(&config.interfaces),
+        print: |config, _| print::patterns(&config.interfaces),
     },
     Field {
         key: Key::default(
@@ -135,7 +135,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "How to attach: in the driver, in the stack, or in the driver where it can.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.mode, mode(item, scope)),
-        print: |config| Some(print::mode(config.mode)),
+        print: |config, _| Some(print::mode(config.mode)),
     },
     Field {
         key: Key::default(
@@ -146,7 +146,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "What happens to an IP packet that no rule matches.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.default_action, action(item, scope)),
-        print: |config| Some(print::action(config.default_action)),
+        print: |config, _| Some(print::action(config.default_action)),
     },
     Field {
         key: Key::default(
@@ -157,7 +157,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "What happens to a packet that cannot be parsed; \"pass\" judges it by its addresses alone. What Linux would deliver past the rules is dropped all the same: see the reasons below.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.malformed, action(item, scope)),
-        print: |config| Some(print::action(config.malformed)),
+        print: |config, _| Some(print::action(config.malformed)),
     },
     Field {
         key: Key::default(
@@ -168,7 +168,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "What happens to frames that are neither IPv4 nor IPv6.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.non_ip, action(item, scope)),
-        print: |config| Some(print::action(config.non_ip)),
+        print: |config, _| Some(print::action(config.non_ip)),
     },
     Field {
         key: Key::default(
@@ -179,7 +179,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "What a host cannot live without, and passes before the rules: all of it, none, or by [word](#essentials).",
         ),
         read: |draft, item, scope| assign(&mut draft.config.essentials, essentials(item, scope)),
-        print: |config| Some(print::essentials(config.essentials)),
+        print: |config, _| Some(print::essentials(config.essentials)),
     },
     Field {
         key: Key::default(
@@ -190,7 +190,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "What a stop of the daemon does: the filter stays in force, or every interface is detached.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.on_stop, on_stop(item, scope)),
-        print: |config| Some(print::on_stop(config.on_stop)),
+        print: |config, _| Some(print::on_stop(config.on_stop)),
     },
     Field {
         key: Key::default(
@@ -201,7 +201,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "Whether a configuration is refused that would cut off a live SSH session, a new login from its address, the default gateway or a resolver. Addresses that a set file bans while they are logged in are left out of the set instead.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.guard, flag(item, scope)),
-        print: |config| Some(config.guard.to_string()),
+        print: |config, _| Some(config.guard.to_string()),
     },
     Field {
         key: Key::default(
@@ -212,7 +212,7 @@ pub(super) static FIELDS: &[Field<Draft>] = &[
             "How long a saved edit stays in force without `xdp-fw confirm`: then what was in force before comes back.",
         ),
         read: |draft, item, scope| assign(&mut draft.config.confirm, confirm(item, scope)),
-        print: |config| Some(print::confirm(config.confirm)),
+        print: |config, _| Some(print::confirm(config.confirm)),
     },
     include::FIELD,
     Field {
@@ -265,7 +265,7 @@ pub(super) static METRICS: &[Field<Metrics>] = &[Field {
         "Where /metrics is served, over HTTP without authentication.",
     ),
     read: |metrics, item, scope| assign(&mut metrics.listen, listen(item, scope)),
-    print: |metrics| Some(print::listen(metrics.listen)),
+    print: |metrics, _| Some(print::listen(metrics.listen)),
 }];
 
 fn metrics(metrics: &mut Metrics, item: &Item<'_>, scope: &mut Scope<'_>) {
@@ -285,7 +285,7 @@ pub(super) static LIMITS: &[Field<Limits>] = &[
             "How many prefixes all sets and lists may have together, a range counted as the prefixes that it consists of; what has more is refused.",
         ),
         read: |limits, item, scope| assign(&mut limits.prefixes, prefixes(item, scope)),
-        print: |limits| Some(print::count(limits.prefixes)),
+        print: |limits, _| Some(print::count(limits.prefixes)),
     },
     Field {
         key: Key::default(
@@ -296,7 +296,7 @@ pub(super) static LIMITS: &[Field<Limits>] = &[
             "What a configuration may take: to be read and compiled, and its tables in the kernel; one that needs more is refused. During a reload the tables of two configurations are in the kernel.",
         ),
         read: |limits, item, scope| assign(&mut limits.memory, memory(item, scope)),
-        print: |limits| Some(print::memory(limits.memory)),
+        print: |limits, _| Some(print::memory(limits.memory)),
     },
 ];
 

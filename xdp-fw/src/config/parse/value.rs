@@ -202,13 +202,6 @@ pub(super) fn signed(text: &str) -> (bool, &str) {
     }
 }
 
-/// Whether a word is an attempt to say "every one".
-pub(super) fn means_any(word: &str) -> bool {
-    ["any", "all", "*"]
-        .iter()
-        .any(|any| any.eq_ignore_ascii_case(word))
-}
-
 /// Whether `name` may name a rule or a set.
 pub(super) fn is_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);

@@ -4,7 +4,8 @@
 
 use super::Document;
 use crate::config::meter::{Amount, Passed, Room};
-use crate::config::model::{AddressList, Addresses, Limits};
+use crate::config::model::Limits;
+use crate::criteria::{AddressList, Addresses};
 use crate::names::words::quoted;
 
 /// What is left of the limits; nothing from where one is passed.
@@ -58,8 +59,8 @@ pub(super) enum Taken {
 pub(super) fn count_rules(documents: &mut [Document<'_>], meter: &mut Meter) {
     for document in documents {
         for draft in &document.rules {
-            let lists = [&draft.rule.source, &draft.rule.destination];
-            let amount = lists.into_iter().flatten().fold(Amount::default(), with);
+            let lists = draft.rule.address_lists();
+            let amount = lists.fold(Amount::default(), with);
             if let Taken::Passes(passed) = meter.take(|room| room.take(amount)) {
                 let name = quoted(&draft.rule.name);
                 let message = format!("rule {name}: {passed}");

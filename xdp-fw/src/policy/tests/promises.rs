@@ -322,7 +322,10 @@ fn the_same_list_in_another_order_is_the_same_list() {
         ..rule("two")
     };
     let policy = Policy::from_config(&with_set(config(vec![one, two]), "a", &["::/0"]));
-    assert_eq!(policy.rules[0].source, policy.rules[1].destination);
+    assert_eq!(
+        policy.rules[0].addresses(Dimension::Source),
+        policy.rules[1].addresses(Dimension::Destination)
+    );
     assert_eq!(policy.lists.len(), 1);
     assert_eq!(
         policy.groups.len(),
