@@ -7,21 +7,26 @@ const fn room(name: &'static str, may_know: &'static [&'static str]) -> Room {
 }
 
 /// A room may know those below it that it needs, and no room above it.
-pub(super) const ROOMS: [Room; 14] = [
+pub(super) const ROOMS: [Room; 15] = [
     room("fault", &[]),
     room("deadline", &[]),
     room("timestamp", &[]),
     room("names", &[]),
     room("interfaces", &["names"]),
     room("packet", &["names"]),
-    room("config", &["deadline", "fault", "names", "packet"]),
-    room("policy", &["config", "interfaces", "names"]),
+    room("criteria", &["names"]),
+    room(
+        "config",
+        &["criteria", "deadline", "fault", "names", "packet"],
+    ),
+    room("policy", &["config", "criteria", "interfaces", "names"]),
     room("datapath", &["fault", "interfaces", "names", "policy"]),
     room("guard", &["interfaces", "names"]),
     room(
         "explain",
         &[
             "config",
+            "criteria",
             "datapath",
             "interfaces",
             "names",
