@@ -11,7 +11,7 @@
 //! - `expectations`, `admission`: what it must pass before it is committed; `lockout`: whom it would
 //!   cut off; `left_out`, `left_out_record`: whom sets do not cut off; `again`: when that is looked at
 //!   again
-//! - `trial`, `alarm`, `resume`: in force until it is confirmed; `memory`, `outlook`: over restarts, too
+//! - `trial`, `alarm`, `resume`: in force until it is confirmed; `memory`: over restarts, too
 //! - `plan`, `attachments`, `actions`: which interfaces the program is on; `vlan`: which of them
 //!   hide tags from rules
 //! - `kernel`: the datapath on a thread that may block; `heap`: what it leaves behind
@@ -46,7 +46,6 @@ pub mod lock;
 mod lockout;
 mod memory;
 mod metrics;
-mod outlook;
 mod owner;
 mod plan;
 mod refusal;

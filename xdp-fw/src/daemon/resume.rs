@@ -1,54 +1,58 @@
 //! A trial that a former process left: finished where it had begun to end, or taken up again.
 //!
-//! Owns what a start does about it. What is to be done is `outlook`'s to say.
+//! Owns what a start does about it. What happens is in the table of `trial::transitions`.
 
 use humantime::format_duration;
 use tracing::{error, info, warn};
 
 use crate::config::Loaded;
-use crate::config::snapshot::{Content, Index};
+use crate::config::snapshot::{self, Content, Index};
 use crate::deadline::Deadline;
 
 use super::admission::Guarding;
 use super::commit::Until;
 use super::entry::Entry;
-use super::outlook::{Outlook, Pinned, outlook};
 use super::owner::Owner;
 use super::refusal::{KernelError, Refusal, chain};
 use super::reload::log_refusal;
 use super::start::Started;
 use super::status::Source;
 use super::trial::Trial;
+use super::trial::transitions::{PinnedHashes, Recovery, at_start, failed_content};
 
-/// Finishes what was begun. Gives what is in force, if that is still on trial.
+/// Finishes what was begun. Gives the unconfirmed configuration that is active again, if the trial goes on.
 pub(super) async fn resume(owner: &mut Owner) -> Result<Option<Started>, KernelError> {
-    let pinned = owner.kernel.run(|datapath| Pinned {
-        in_force: datapath.in_force().map(|generation| generation.config),
-        base: datapath.base().map(|generation| generation.config),
+    let pinned = owner.kernel.run(|datapath| PinnedHashes {
+        active: datapath.in_force().map(|generation| generation.config),
+        rollback_target: datapath.base().map(|generation| generation.config),
     });
     let pinned = pinned.await?;
-    match outlook(&owner.memory.index, pinned, &owner.settings.config) {
-        Outlook::GoesOn { until, in_force } => return go_on(owner, until, in_force).await,
-        Outlook::Failed { refused, in_force } => fail(owner, refused, in_force).await?,
-        Outlook::None => end(owner, false).await?,
+    let index = &owner.memory.index;
+    let failed = failed_content(index, pinned);
+    match (
+        at_start(index, pinned, &owner.settings.config),
+        failed,
+        index.trial.clone(),
+    ) {
+        (Recovery::Resume, _, Some(trial)) => return go_on(owner, trial, pinned).await,
+        (Recovery::RollBack, Some(content), _) => fail(owner, content, true).await?,
+        (Recovery::Refuse, Some(content), _) => fail(owner, content, false).await?,
+        _ => end(owner, false).await?,
     }
     Ok(None)
 }
 
-/// What the file says by now is on trial, until the same moment. `in_force` is the hash of what is
-/// in force on trial.
+/// Applies the current file, keeping the deadline of the recorded trial.
 async fn go_on(
     owner: &mut Owner,
-    until: Deadline,
-    in_force: Option<[u8; 32]>,
+    recorded: snapshot::Trial,
+    pinned: PinnedHashes,
 ) -> Result<Option<Started>, KernelError> {
-    let index = &owner.memory.index;
-    let Some(begun) = index.trial.clone() else {
-        return Ok(None);
-    };
-    // What was to be on trial last need not have come into force.
-    let tried = in_force.and_then(|hash| index.tried(&hash).cloned());
-    let in_force = in_force.is_some();
+    let snapshot::Trial { content, until, .. } = recorded;
+    // The recorded content need not be the active one: a process may have died before its commit.
+    let unconfirmed = pinned.unconfirmed();
+    let tried = unconfirmed.and_then(|hash| owner.memory.index.tried(&hash).cloned());
+    let is_active = unconfirmed.is_some();
     let left = until.remaining().unwrap_or_default().as_secs();
     info!(
         "a configuration is on trial, for another {}",
@@ -58,18 +62,18 @@ async fn go_on(
         Ok(base) => base,
         Err(refusal) => {
             log_refusal(
-                "what was in force before the trial cannot be read",
+                "the rollback target's configuration cannot be read",
                 &refusal,
             );
-            fail(owner, begun.content.hash, in_force).await?;
+            fail(owner, content.hash, is_active).await?;
             return Ok(None);
         }
     };
     let started = match from_file(owner, &base, &until).await {
         Ok(Some((loaded, base))) => Some((loaded, base, None)),
         Ok(None) => {
-            info!("the file says what was in force before the trial");
-            end(owner, in_force).await?;
+            info!("the file is the rollback target's again: the trial ends");
+            end(owner, is_active).await?;
             return Ok(None);
         }
         Err(refusal) => {
@@ -79,7 +83,7 @@ async fn go_on(
         }
     };
     let Some((loaded, base_number, refusal)) = started else {
-        fail(owner, begun.content.hash, in_force).await?;
+        fail(owner, content.hash, is_active).await?;
         return Ok(None);
     };
     Ok(Some(Started {

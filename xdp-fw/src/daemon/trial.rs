@@ -1,7 +1,9 @@
 //! A configuration on trial: in force until it is confirmed, or the one before comes back.
 //!
-//! Owns what ends a trial. What begins one is a reload; what is found of one at a start is
-//! `outlook`'s. See `docs/adr/0010`.
+//! Owns what ends a trial. What begins one is a reload; what happens
+//! when is in the tables of `transitions`. See `docs/adr/0010`.
+
+pub(super) mod transitions;
 
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use super::refusal::{KernelError, Refusal, chain};
 use super::reload::log_refusal;
 use super::service::Service;
 use super::status::{self, Source};
+use transitions::{Event, Transition, TrialState, on};
 
 /// Pause before going back is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -43,14 +46,27 @@ impl Trial {
 }
 
 impl Service {
+    /// The row of the running daemon's table.
+    fn trial_state(&self) -> TrialState {
+        match &self.trial {
+            Some(trial) if trial.is_over() => TrialState::Overdue,
+            Some(_) => TrialState::Running,
+            None if self.owner.memory.index.refused.is_some() => TrialState::RolledBack,
+            None => TrialState::NoTrial,
+        }
+    }
+
     /// What is on trial stays.
     pub(super) async fn confirm(&mut self) -> Result<Confirmed, Refusal> {
-        match &self.trial {
-            None if self.owner.memory.index.refused.is_some() => return Err(Refusal::TakenBack),
-            None => return Err(Refusal::NothingOnTrial),
-            Some(trial) if trial.is_over() => return Err(Refusal::TooLate),
-            Some(_) => {}
+        match on(self.trial_state(), Event::Confirm) {
+            Transition::Confirm => self.keep().await,
+            Transition::TakenBack => Err(Refusal::TakenBack),
+            Transition::TooLate => Err(Refusal::TooLate),
+            _ => Err(Refusal::NothingOnTrial),
         }
+    }
+
+    async fn keep(&mut self) -> Result<Confirmed, Refusal> {
         // Only what is on the disk holds over a restart.
         let index = self.owner.memory.index.clone().confirmed();
         self.owner.memory.write(index).await?;
@@ -65,10 +81,9 @@ impl Service {
     /// What is on trial, or else what was put into force last, is taken back.
     pub(super) async fn roll_back(&mut self) -> Result<RolledBack, Refusal> {
         self.begin_reload();
-        let result = if self.trial.is_some() {
-            self.revert().await
-        } else {
-            self.go_back().await
+        let result = match on(self.trial_state(), Event::RollBack) {
+            Transition::Revert => self.revert().await,
+            _ => self.go_back().await,
         };
         match &result {
             Ok(()) => self.end_reload(Some(&self.rolled_back())),
@@ -91,7 +106,7 @@ impl Service {
 
     /// The alarm rings: nobody has confirmed, unless the deadline has moved since.
     pub(super) async fn expire(&mut self) {
-        if !self.is_overdue() {
+        if on(self.trial_state(), Event::Deadline) != Transition::Revert {
             return self.tell_trial();
         }
         self.begin_reload();
