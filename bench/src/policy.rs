@@ -174,7 +174,7 @@ impl Shape {
         };
         let loaded = config::load(Path::new("bench.toml"), &files)
             .map_err(|problems| anyhow!("the policy has mistakes: {problems}"))?;
-        Ok(loaded.config)
+        Ok(std::sync::Arc::unwrap_or_clone(loaded.config))
     }
 }
 

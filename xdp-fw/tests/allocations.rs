@@ -90,7 +90,7 @@ fn edit(rules: u32, prefixes: u32) -> (u64, u64) {
     let tables = compile(&Policy::from_config(&loaded.config), &[]).unwrap();
     let (memo, former) = (tables.memo(), contents(&tables));
     drop(tables);
-    for rule in &mut loaded.config.rules {
+    for rule in &mut std::sync::Arc::make_mut(&mut loaded.config).rules {
         rule.action = Action::Pass;
         rule.name.push('x');
     }

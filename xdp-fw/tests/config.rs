@@ -241,8 +241,9 @@ fn each_written_default_is_the_one_that_applies() {
             }
         }
     }
-    let mut implied = parsed(&format!("{bare}{tables}")).unwrap().config;
-    let mut written = parsed(&written).unwrap().config;
+    let mut implied =
+        std::sync::Arc::unwrap_or_clone(parsed(&format!("{bare}{tables}")).unwrap().config);
+    let mut written = std::sync::Arc::unwrap_or_clone(parsed(&written).unwrap().config);
     for config in [&mut implied, &mut written] {
         config.rules[0].position.line = 0;
         config.sets.get_mut("a").unwrap().position.line = 0;

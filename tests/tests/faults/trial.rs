@@ -206,7 +206,7 @@ fn rollback_goes_back_at_once_on_trial_and_without_one() {
 
     succeeds(&try_out(&daemon, &deny(2), LONG));
     let told = succeeds(&command(&daemon, &["rollback"]));
-    assert!(told.contains("refused as it is"), "{told}");
+    assert!(told.contains("is refused until it is edited"), "{told}");
     assert!(is_denied(&mut wire, 1));
     assert_clean(&daemon);
 

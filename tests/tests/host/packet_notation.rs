@@ -52,7 +52,7 @@ impl Said {
             text += &format!("{key} = \"{value}\"\n");
         }
         match load(Path::new("said.toml"), &Memory(text.clone())) {
-            Ok(loaded) => loaded.config,
+            Ok(loaded) => std::sync::Arc::unwrap_or_clone(loaded.config),
             Err(problems) => panic!("{text}\n{problems}"),
         }
     }

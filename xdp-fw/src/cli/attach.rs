@@ -183,7 +183,7 @@ fn read(paths: &Paths) -> Option<Config> {
         let last_good = Stored::last_good(&paths.state_dir, paths.config()).ok()?;
         config::load(last_good.main(), &last_good).ok()
     });
-    loaded.map(|loaded| loaded.config)
+    loaded.map(|loaded| std::sync::Arc::unwrap_or_clone(loaded.config))
 }
 
 fn name_of(argument: &OsStr) -> InterfaceName {

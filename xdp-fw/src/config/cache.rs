@@ -68,7 +68,7 @@ impl Cache {
         self.known().prune(loaded.is_ok());
         let mut loaded = loaded?;
         let mut known = self.known();
-        for (name, set) in &mut loaded.config.sets {
+        for (name, set) in &mut Arc::make_mut(&mut loaded.config).sets {
             match known.sets.get(name) {
                 Some(same) if *same == set.prefixes => set.prefixes = Arc::clone(same),
                 _ => {}

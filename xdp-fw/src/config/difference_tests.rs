@@ -10,7 +10,7 @@ fn config(text: &str) -> Config {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("fw.toml");
     std::fs::write(&path, format!("interfaces = \"eth0\"\n{text}")).unwrap();
-    load(Path::new(&path), &Disk).unwrap().config
+    Arc::unwrap_or_clone(load(Path::new(&path), &Disk).unwrap().config)
 }
 
 fn rules(names: impl IntoIterator<Item = impl std::fmt::Display>) -> Config {

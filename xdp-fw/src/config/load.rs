@@ -30,7 +30,7 @@ pub struct ReadFile {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     /// What it says.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// What is allowed but probably not meant, in the order of the files.
     pub warnings: Vec<Problem>,
     /// What is fine and worth knowing, for who has just written it: `check` and `diff` say it.

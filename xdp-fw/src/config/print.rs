@@ -314,7 +314,7 @@ mod tests {
             let file = directory.path().join("fw.toml");
             let text = format!("interfaces = \"eth0\"\n[[rule]]\nname = \"a\"\n{text}");
             std::fs::write(&file, text).unwrap();
-            let rules = load(&file, &Disk).unwrap().config.rules;
+            let rules = load(&file, &Disk).unwrap().config.rules.clone();
             let keys = rule(rules.first().unwrap()).into_iter().skip(1);
             let keys = keys.map(|(key, value)| format!("{key} = {value}"));
             keys.collect::<Vec<_>>().join("; ")

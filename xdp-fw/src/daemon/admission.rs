@@ -9,56 +9,40 @@ use tracing::warn;
 use xdp_fw_common::{Arrival, NoEffects, Verdict, decide};
 
 use crate::config::Config;
-use crate::datapath::{Datapath, Error, Prepared, Probe};
-use crate::guard::{self, Cause, CutOff, Fate, Logins, Witness};
+use crate::datapath::{Datapath, Error, Probe};
+use crate::guard::{self, Cause, CutOff, Fate, Witness};
 use crate::interfaces;
 use crate::policy::{HostTables, LeftOut, Memo, Tables};
 
-use super::candidate;
+use super::apply::compile::{self, Candidate};
+use super::expectations::{self, FailedExpectations};
+use super::guard_mode::GuardMode;
 use super::kernel::blocking;
 use super::lockout::LockOut;
 use super::owner::Owner;
-use super::refusal::{KernelError, chain};
+use super::refusal::{KernelError, Refusal, chain};
 
 /// The part of the daemon that is in trouble where the guard cannot see.
 const PART: &str = "lock-out guard";
 
-/// Whether the guard has a say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Guarding {
-    /// No: what is put into force has been there before.
-    Off,
-    /// Yes, as far as the configuration wants it.
-    On,
-    /// It is asked, and overridden.
-    Forced,
-    /// The same for what has been there before, and is wanted back.
-    Back,
-}
-
-impl Guarding {
-    /// Whether it has been in force before: then it is not refused for what it does.
-    pub(super) fn has_been_in_force(self) -> bool {
-        matches!(self, Self::Off | Self::Back)
-    }
-
-    /// What `--force` or its absence means.
-    pub(super) fn unless(forced: bool) -> Self {
-        if forced { Self::Forced } else { Self::On }
-    }
+/// A candidate that passed what must be checked before it is committed.
+pub(super) struct Checked {
+    pub(super) candidate: Candidate,
+    pub(super) failed_expectations: FailedExpectations,
+    pub(super) blind_spots: BlindSpots,
 }
 
 /// What the guard asks a generation.
-pub(super) struct Questions {
+struct GuardCheck {
     witnesses: Vec<Witness>,
-    today: Today,
+    today: Baseline,
     unseen: Vec<String>,
     /// Whoever is cut off is told, and not protected.
     forced: bool,
 }
 
 /// What decides whether a frame passes today: what would be in force if the new one is refused.
-enum Today {
+enum Baseline {
     /// The generation in force, on the interfaces that it is attached to.
     InForce,
     /// Nothing is in force, and a start would fall back to these.
@@ -69,41 +53,62 @@ enum Today {
 
 /// What the guard could not see, a sentence each.
 #[derive(Debug, Default)]
-pub(super) struct Unseen(Vec<String>);
+pub(super) struct BlindSpots(Vec<String>);
 
 impl Owner {
-    /// What is to be asked before this configuration is committed; `None` for nothing.
-    pub(super) async fn questions(
+    /// Checks a candidate: its expectations, and whether it cuts off active sessions.
+    pub(super) async fn check(
         &mut self,
-        config: &Config,
-        hash: [u8; 32],
-        guarding: Guarding,
-        logins: &Logins,
-    ) -> Result<Option<Questions>, KernelError> {
-        if guarding == Guarding::Off || !config.guard {
+        candidate: Candidate,
+        mode: GuardMode,
+    ) -> Result<Checked, Refusal> {
+        let guard_check = self.guard_check(&candidate, mode).await?;
+        let work = move |datapath: &mut Datapath| {
+            let failed_expectations = expectations::check(&candidate, mode)?;
+            let blind_spots = match guard_check {
+                Some(check) => check.run(datapath, &candidate)?,
+                None => BlindSpots::default(),
+            };
+            Ok(Checked {
+                candidate,
+                failed_expectations,
+                blind_spots,
+            })
+        };
+        self.kernel.run(work).await?
+    }
+
+    /// What the guard checks; `None` for nothing.
+    async fn guard_check(
+        &mut self,
+        candidate: &Candidate,
+        mode: GuardMode,
+    ) -> Result<Option<GuardCheck>, KernelError> {
+        let (config, hash) = (&candidate.config, candidate.hash);
+        if mode == GuardMode::Off || !config.guard {
             return Ok(None);
         }
         let in_force = self.kernel.run(|datapath| datapath.in_force().cloned());
         let today = match in_force.await? {
             // Others may have come since, but it has always been so.
             Some(generation) if generation.config == hash => return Ok(None),
-            Some(_) => Today::InForce,
+            Some(_) => Baseline::InForce,
             None => match self.last_good_tables(hash).await? {
                 Some(Fallback::Same) => return Ok(None),
-                Some(Fallback::Other(tables)) => Today::LastGood(tables),
-                None => Today::Nothing,
+                Some(Fallback::Other(tables)) => Baseline::LastGood(tables),
+                None => Baseline::Nothing,
             },
         };
-        let surroundings = guard::look(logins).await;
+        let surroundings = guard::look(&candidate.logins).await;
         let is_filtered = |name: &str| {
             let mut patterns = config.interfaces.iter();
             patterns.any(|pattern| interfaces::matches(pattern, name))
         };
-        Ok(Some(Questions {
+        Ok(Some(GuardCheck {
             witnesses: surroundings.witnesses(is_filtered, asks_for_macs(config)),
             today,
             unseen: surroundings.unseen,
-            forced: guarding != Guarding::On,
+            forced: mode != GuardMode::On,
         }))
     }
 
@@ -126,7 +131,7 @@ impl Owner {
             .map(|it| (it.index, it.name.into()))
             .collect();
         let fallback = move || {
-            let tables = candidate::tables(
+            let tables = compile::tables(
                 &path,
                 &loaded.config,
                 &LeftOut::default(),
@@ -139,8 +144,8 @@ impl Owner {
         blocking(fallback).await
     }
 
-    /// Tells what the guard could not see, or that it sees everything.
-    pub(super) fn tell(&mut self, unseen: &Unseen) {
+    /// Reports what the guard could not see, or that it sees everything.
+    pub(super) fn report_blind_spots(&mut self, unseen: &BlindSpots) {
         let unseen = unseen.0.join("; ");
         let trouble = (!unseen.is_empty()).then(|| format!("not everyone is protected: {unseen}"));
         self.trouble(PART, trouble);
@@ -153,47 +158,40 @@ enum Fallback {
     Other(Box<Tables>),
 }
 
-impl Questions {
-    /// Asks the prepared generation, and about what it drops the rules of today. Where the kernel
-    /// does not answer, nobody is cut off.
-    pub(super) fn ask(
-        self,
-        datapath: &Datapath,
-        new: &Prepared,
-        tables: &Tables,
-        config: &Config,
-    ) -> Result<Unseen, LockOut> {
+impl GuardCheck {
+    /// Asks the candidate, and about what it drops the rules of today. Where the kernel does not
+    /// answer, nobody is cut off.
+    fn run(self, datapath: &Datapath, candidate: &Candidate) -> Result<BlindSpots, LockOut> {
         let mut unseen = self.unseen;
-        let cut_off = compare(self.witnesses, &self.today, datapath, new, tables);
+        let cut_off = compare(self.witnesses, &self.today, datapath, candidate);
         let cut_off = cut_off.unwrap_or_else(|error| {
             unseen.push(chain(&error));
             Vec::new()
         });
-        match LockOut::new(cut_off, config) {
+        match LockOut::new(cut_off, &candidate.config) {
             Some(lock_out) if !self.forced => return Err(lock_out),
             Some(lock_out) => lock_out.lines().for_each(|line| warn!("forced: {line}")),
             None => {}
         }
-        Ok(Unseen(unseen))
+        Ok(BlindSpots(unseen))
     }
 }
 
 fn compare(
     witnesses: Vec<Witness>,
-    today: &Today,
+    today: &Baseline,
     datapath: &Datapath,
-    new: &Prepared,
-    tables: &Tables,
+    candidate: &Candidate,
 ) -> Result<Vec<CutOff>, Error> {
-    let mut probe = new.probe()?;
-    let new = |witness: &Witness| fate(&mut probe, witness, tables);
+    let mut probe = candidate.prepared.probe()?;
+    let new = |witness: &Witness| fate(&mut probe, witness, &candidate.tables);
     match today {
-        Today::Nothing => guard::cut_off(witnesses, new, |_| Ok(Verdict::Pass)),
-        Today::LastGood(tables) => {
+        Baseline::Nothing => guard::cut_off(witnesses, new, |_| Ok(Verdict::Pass)),
+        Baseline::LastGood(tables) => {
             let host = HostTables::new(tables);
             guard::cut_off(witnesses, new, |witness| Ok(judge(&host, witness)))
         }
-        Today::InForce => {
+        Baseline::InForce => {
             let links = datapath.links()?;
             let attached: BTreeSet<u32> = links.iter().filter_map(|link| link.interface).collect();
             let mut probe = datapath.probe()?;

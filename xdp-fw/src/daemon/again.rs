@@ -9,9 +9,8 @@ use tracing::{debug, info};
 
 use crate::guard::{self, Role};
 
-use super::admission::Guarding;
 use super::command::{Cause, ReloadOptions};
-use super::commit::Committed;
+use super::guard_mode::GuardMode;
 use super::refusal::Refusal;
 use super::service::Service;
 use super::status::GuardRefusal;
@@ -166,9 +165,9 @@ impl Service {
 
     /// Puts into force once more what is in force; `why` is for the log.
     pub(super) async fn recommit(&mut self, why: &str) -> Result<(), Refusal> {
-        let config = self.config.clone();
-        let commit = self.owner.commit(config, self.hash, Guarding::Off, None);
-        let (_, Committed { generation, .. }) = commit.await?;
+        let owner = &mut self.owner;
+        let activated = owner.activate(&self.config, self.hash, GuardMode::Off, None);
+        let generation = activated.await?;
         info!("in force: generation {} ({why})", generation.number);
         let source = self.owner.status.borrow().config_source;
         let owner = &self.owner;

@@ -6,12 +6,13 @@
 use std::borrow::Cow;
 
 use crate::config::{Config, Problem, Problems};
-use crate::datapath::{Error, Prepared};
+use crate::datapath::Error;
 use crate::explain::{Judge, Subject, unmet};
 use crate::names::quantity::few;
-use crate::policy::{LeftOut, Tables};
+use crate::policy::LeftOut;
 
-use super::admission::Guarding;
+use super::apply::compile::Candidate;
+use super::guard_mode::GuardMode;
 use super::owner::Owner;
 use super::refusal::{KernelError, Refusal, chain};
 
@@ -20,40 +21,37 @@ const PART: &str = "expectations";
 
 /// What rules do that are put into force all the same; nothing where they do as expected.
 #[derive(Debug, Default)]
-pub(super) struct Unmet(Option<String>);
+pub(super) struct FailedExpectations(Option<String>);
 
-/// Runs the expectations through the new generation, in the kernel. `interfaces` are those that
-/// it was compiled for.
+/// Runs the expectations through a candidate, in the kernel.
 pub(super) fn check(
-    new: &Prepared,
-    tables: &Tables,
-    config: &Config,
-    interfaces: &[(u32, String)],
-    guarding: Guarding,
-) -> Result<Unmet, Refusal> {
+    candidate: &Candidate,
+    guard: GuardMode,
+) -> Result<FailedExpectations, Refusal> {
+    let config = without(&candidate.config, &candidate.spared.left_out);
     if config.expectations.is_empty() {
-        return Ok(Unmet::default());
+        return Ok(FailedExpectations::default());
     }
-    let has_been_in_force = guarding.has_been_in_force();
-    match run(new, tables, config, interfaces) {
-        Ok(problems) if problems.is_empty() => Ok(Unmet::default()),
-        Ok(problems) if has_been_in_force => {
+    let was_active = guard.was_active();
+    match run(candidate, &config) {
+        Ok(problems) if problems.is_empty() => Ok(FailedExpectations::default()),
+        Ok(problems) if was_active => {
             let count = problems.len();
             let lines = problems.into_iter().map(|problem| problem.to_string());
-            Ok(Unmet(Some(few(lines, count, "; "))))
+            Ok(FailedExpectations(Some(few(lines, count, "; "))))
         }
         Ok(problems) => Err(Refusal::Expectations(Problems {
             problems,
             ..Problems::default()
         })),
-        Err(error) if has_been_in_force => Ok(Unmet(Some(chain(&error)))),
+        Err(error) if was_active => Ok(FailedExpectations(Some(chain(&error)))),
         Err(error) => Err(KernelError::from(error).into()),
     }
 }
 
 /// The configuration without what it expects of addresses that are left out of its sets: whoever is
 /// expected to be dropped, and is logged in, is not dropped for a while.
-pub(super) fn without<'a>(config: &'a Config, left_out: &LeftOut) -> Cow<'a, Config> {
+fn without<'a>(config: &'a Config, left_out: &LeftOut) -> Cow<'a, Config> {
     if left_out.is_empty() || config.expectations.is_empty() {
         return Cow::Borrowed(config);
     }
@@ -66,20 +64,16 @@ pub(super) fn without<'a>(config: &'a Config, left_out: &LeftOut) -> Cow<'a, Con
     Cow::Owned(config)
 }
 
-fn run(
-    new: &Prepared,
-    tables: &Tables,
-    config: &Config,
-    interfaces: &[(u32, String)],
-) -> Result<Vec<Problem>, Error> {
-    let names = tables.rules.iter().map(|rule| rule.name.clone());
-    let mut judge = Judge::Kernel(new.probe()?, names.collect());
-    unmet(&mut judge, config, interfaces)
+fn run(candidate: &Candidate, config: &Config) -> Result<Vec<Problem>, Error> {
+    let rules = candidate.tables.rules.iter();
+    let names = rules.map(|rule| rule.name.clone());
+    let mut judge = Judge::Kernel(candidate.prepared.probe()?, names.collect());
+    unmet(&mut judge, config, &candidate.interfaces)
 }
 
 impl Owner {
     /// Tells what is in force and not as expected, or that all is.
-    pub(super) fn tell_unmet(&mut self, Unmet(trouble): &Unmet) {
+    pub(super) fn report_expectations(&mut self, FailedExpectations(trouble): &FailedExpectations) {
         self.trouble(PART, trouble.clone());
     }
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use crate::config::{Config, Loaded, Prefixes};
+use crate::config::{Config, Prefixes};
 use crate::guard::{self, LoginSource, Logins};
 use crate::policy::{LeftOut, only_dropped};
 
-use super::admission::Guarding;
+use super::guard_mode::GuardMode;
 use super::owner::Owner;
 use super::refusal::KernelError;
 use super::status;
@@ -95,17 +95,17 @@ impl Owner {
         &mut self,
         config: &Config,
         hash: [u8; 32],
-        guarding: Guarding,
+        guard: GuardMode,
         logins: &Logins,
     ) -> Result<Spared, KernelError> {
         let mut spared = Spared {
             left_out: LeftOut::default(),
             source: logins.source,
         };
-        if !config.guard || guarding == Guarding::Forced {
+        if !config.guard || guard == GuardMode::Forced {
             return Ok(spared);
         }
-        let already = self.already_left_out(hash, guarding);
+        let already = self.already_left_out(hash, guard);
         let all = decide(config, None, &already, logins);
         // Mostly nobody is concerned, and nothing need be compared.
         if !all.is_empty() {
@@ -116,9 +116,9 @@ impl Owner {
     }
 
     /// Who is left out now; and of what comes back, who was left out of it.
-    fn already_left_out(&self, hash: [u8; 32], guarding: Guarding) -> LeftOut {
+    fn already_left_out(&self, hash: [u8; 32], guard: GuardMode) -> LeftOut {
         let mut already = self.spared.left_out.clone();
-        if guarding.has_been_in_force() {
+        if guard.was_active() {
             already.extend(&self.record.of_config(&hash).left_out);
         }
         already
@@ -145,7 +145,7 @@ impl Owner {
         let Some(content) = last_good.or_else(|| index.tried(&in_force)).cloned() else {
             return Ok(None);
         };
-        let loaded: Option<Loaded> = self.memory.load(content).await.ok();
+        let loaded = self.memory.load(content).await.ok();
         Ok(loaded.map(|loaded| Before::of(&loaded.config)))
     }
 

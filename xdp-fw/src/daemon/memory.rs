@@ -4,14 +4,15 @@
 //! decides what follows from it: that is `start`'s and `trial`'s.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Loaded;
 use crate::config::snapshot::{self, Content, Index, SnapshotError, Stored, Whole};
 
+use super::apply::read::read_stored;
 use super::attempt::{Died, Noted, Notes};
-use super::candidate;
 use super::kernel::{abandonable, blocking};
 use super::refusal::{KernelError, Refusal};
 
@@ -68,28 +69,27 @@ impl Memory {
     /// Stores the files of a configuration, for an index that is written later.
     pub(super) async fn store(
         &self,
-        loaded: Loaded,
-    ) -> Result<(Loaded, Result<(), SnapshotError>), KernelError> {
+        loaded: Arc<Loaded>,
+    ) -> Result<Result<(), SnapshotError>, KernelError> {
         let (state_dir, index) = (self.state_dir.clone(), self.index.clone());
         let (whole, stop) = (self.whole.clone(), self.stop.clone());
         blocking(move || {
             let stops = || stop.is_cancelled();
-            let stored = snapshot::write_contents(&state_dir, &loaded, &index, &whole, &stops);
-            (loaded, stored)
+            snapshot::write_contents(&state_dir, &loaded, &index, &whole, &stops)
         })
         .await
     }
 
     /// Reads a configuration that is kept.
-    pub(super) async fn load(&self, content: Content) -> Result<Loaded, Refusal> {
+    pub(super) async fn load(&self, content: Content) -> Result<Arc<Loaded>, Refusal> {
         let state_dir = self.state_dir.clone();
         let _noted = Noted(self.notes.reading_copy(content.hash));
-        let read = move || candidate::read_stored(&state_dir, &content);
+        let read = move || read_stored(&state_dir, &content).map(Arc::new);
         abandonable(&self.stop, read).await?
     }
 
     /// Reads the last good configuration, if it is that of this main file.
-    pub(super) async fn load_fallback(&self, main: &Path) -> Result<Loaded, Refusal> {
+    pub(super) async fn load_fallback(&self, main: &Path) -> Result<Arc<Loaded>, Refusal> {
         if let Some(content) = &self.index.last_good {
             content.belongs_to(main)?;
         }
@@ -113,7 +113,7 @@ impl Memory {
     }
 
     /// Reads the last good configuration.
-    pub(super) async fn load_last_good(&self) -> Result<Loaded, Refusal> {
+    pub(super) async fn load_last_good(&self) -> Result<Arc<Loaded>, Refusal> {
         match self.index.last_good.clone() {
             Some(content) => self.load(content).await,
             None => Err(SnapshotError::Missing(self.state_dir.clone()).into()),

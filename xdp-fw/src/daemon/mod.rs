@@ -5,8 +5,7 @@
 //! a configuration, compiles a policy or touches a map itself.
 //!
 //! - `owner`: the task that obeys; `start`, `reload`, `service`: what it does
-//! - `candidate`, `entry`, `commit`: a configuration on its way into force; `refusal`: why it does not get there
-//! - `announcement`: what the log says of it
+//! - `apply`: a configuration becomes active, step by step; `refusal`: why it does not
 //! - `attempt`: what is read or compiled just now, for the next start if this process dies of it
 //! - `expectations`, `admission`: what it must pass before it is committed; `lockout`: whom it would
 //!   cut off; `left_out`, `left_out_record`: whom sets do not cut off; `again`: when that is looked at
@@ -24,18 +23,16 @@ mod actions;
 mod admission;
 mod again;
 mod alarm;
-mod announcement;
+mod apply;
 mod attachments;
 mod attempt;
-mod candidate;
 mod command;
-mod commit;
 pub mod control;
 mod deaths;
-mod entry;
 mod error;
 mod expectations;
 mod failures;
+mod guard_mode;
 mod heap;
 mod kernel;
 mod left_out;

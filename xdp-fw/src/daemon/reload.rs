@@ -1,25 +1,27 @@
 //! A reload: what the file says comes into force, or why it does not.
 //!
-//! Owns what is decided before and told after. The steps into force are `entry`'s.
+//! Owns what is decided before and reported after. The steps in between are `apply`'s.
 
 use std::mem;
+use std::sync::Arc;
 
 use tracing::{error, info};
 
 use crate::config::snapshot::Index;
 use crate::config::{Loaded, bound_confirm};
 
-use super::admission::Guarding;
-use super::announcement::Former;
+use super::apply::announcement::Former;
+use super::apply::compile::interfaces_for;
+use super::apply::{ApplyRequest, LAST_GOOD};
 use super::command::{Cause, ReloadOptions, Reloaded};
-use super::commit::Until;
-use super::entry::{Entry, LAST_GOOD, interfaces_for};
+use super::guard_mode::GuardMode;
 use super::heap;
 use super::refusal::{KernelError, Refusal};
 use super::service::Service;
 use super::status::{self, LastReload, Source, State, Status};
 use super::systemd;
 use super::trial::Trial;
+use super::trial::begin::ConfirmBy;
 use crate::timestamp::Timestamp;
 
 impl Service {
@@ -93,16 +95,16 @@ impl Service {
         }
         let changed = loaded.hash() != self.hash;
         let generation = self.owner.status.borrow().generation;
-        let until = self.until(cause, options, &loaded);
+        let confirm_by = self.confirm_by(cause, options, &loaded);
         let is_base = |trial: &Trial| trial.hash == loaded.hash();
         if !changed {
-            self.stay(loaded, options).await?;
+            self.stay(&loaded, options).await?;
         } else if self.trial.as_ref().is_some_and(is_base) {
             self.return_to_base().await?;
         } else {
             let hash = loaded.hash();
-            let entered = self.enter(loaded, until, Guarding::unless(options.force));
-            if let Err(refusal) = entered.await {
+            let applied = self.apply_file(&loaded, confirm_by, GuardMode::unless(options.force));
+            if let Err(refusal) = applied.await {
                 if options.confirm.is_some() {
                     self.keep_out(hash).await?;
                 }
@@ -128,25 +130,29 @@ impl Service {
 
     /// How long it is on trial. What comes into force during a trial is on trial, too. An edit that
     /// takes `confirm` out of the file is still subject to it: it may not have been meant.
-    fn until(&self, cause: Cause, options: ReloadOptions, loaded: &Loaded) -> Option<Until> {
+    fn confirm_by(
+        &self,
+        cause: Cause,
+        options: ReloadOptions,
+        loaded: &Loaded,
+    ) -> Option<ConfirmBy> {
         let running = self.trial.as_ref().map(|trial| trial.until.clone());
         let configured =
             (loaded.config.confirm.or(self.config.confirm)).filter(|_| !cause.is_operator());
         match (options.confirm, running) {
-            (Some(time), _) => Some(Until::After(time)),
-            (None, Some(deadline)) => Some(Until::Then(deadline)),
-            (None, None) => configured.map(Until::After),
+            (Some(time), _) => Some(ConfirmBy::After(time)),
+            (None, Some(deadline)) => Some(ConfirmBy::At(deadline)),
+            (None, None) => configured.map(ConfirmBy::After),
         }
     }
 
     /// What the files say is in force already.
-    async fn stay(&mut self, loaded: Loaded, options: ReloadOptions) -> Result<(), Refusal> {
+    async fn stay(&mut self, loaded: &Arc<Loaded>, options: ReloadOptions) -> Result<(), Refusal> {
         if options.force && !self.owner.spared.left_out.is_empty() {
-            let config = self.config.clone();
-            let commit = self.owner.commit(config, self.hash, Guarding::Forced, None);
-            let (_, committed) = commit.await?;
-            self.owner
-                .announce(&committed.generation, &loaded, Source::File);
+            let owner = &mut self.owner;
+            let activated = owner.activate(&self.config, self.hash, GuardMode::Forced, None);
+            let generation = activated.await?;
+            self.owner.announce(&generation, loaded, Source::File);
         } else {
             info!("unchanged: what the files say is in force already");
         }
@@ -161,30 +167,30 @@ impl Service {
             (Some(time), Some(_)) => self.prolong(time).await,
             (None, Some(_)) => Ok(()),
             // It could not be stored when it came into force, or something else was refused.
-            (_, None) if is_due || refuses => self.owner.remember_good(loaded).await.map(drop),
+            (_, None) if is_due || refuses => self.owner.remember_good(loaded).await,
             (_, None) => Ok(()),
         }
     }
 
-    async fn enter(
+    async fn apply_file(
         &mut self,
-        loaded: Loaded,
-        until: Option<Until>,
-        guarding: Guarding,
+        loaded: &Arc<Loaded>,
+        confirm_by: Option<ConfirmBy>,
+        guard: GuardMode,
     ) -> Result<(), Refusal> {
-        if until.is_some() && !self.owner.memory.index.is_last_good(self.base_hash()) {
+        if confirm_by.is_some() && !self.owner.memory.index.is_last_good(self.base_hash()) {
             return Err(Refusal::NothingToComeBack);
         }
         let named = self.owner.named.clone();
-        let entry = Entry {
+        let request = ApplyRequest {
             source: Source::File,
-            trial: until,
-            guarding,
+            confirm_by,
+            guard,
         };
         let prefixes = self.owner.status.borrow().prefixes;
-        let loaded = self.owner.put_into_force(loaded, entry).await?;
+        self.owner.apply(loaded, request).await?;
         let hash = mem::replace(&mut self.hash, loaded.hash());
-        let config = mem::replace(&mut self.config, loaded.config);
+        let config = mem::replace(&mut self.config, Arc::clone(&loaded.config));
         let former = Former {
             config: &config,
             prefixes,

@@ -2,6 +2,9 @@
 //!
 //! Owns what a start does about it. What happens is in the table of `trial::transitions`.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use humantime::format_duration;
 use tracing::{error, info, warn};
 
@@ -9,15 +12,15 @@ use crate::config::Loaded;
 use crate::config::snapshot::{self, Content, Index};
 use crate::deadline::Deadline;
 
-use super::admission::Guarding;
-use super::commit::Until;
-use super::entry::Entry;
+use super::apply::ApplyRequest;
+use super::guard_mode::GuardMode;
 use super::owner::Owner;
 use super::refusal::{KernelError, Refusal, chain};
 use super::reload::log_refusal;
 use super::start::Started;
 use super::status::Source;
 use super::trial::Trial;
+use super::trial::begin::ConfirmBy;
 use super::trial::transitions::{PinnedHashes, Recovery, at_start, failed_content};
 
 /// Finishes what was begun. Gives the unconfirmed configuration that is active again, if the trial goes on.
@@ -56,10 +59,10 @@ async fn go_on(
     let left = until.remaining().unwrap_or_default().as_secs();
     info!(
         "a configuration is on trial, for another {}",
-        format_duration(std::time::Duration::from_secs(left))
+        format_duration(Duration::from_secs(left))
     );
-    let base = match owner.memory.load_last_good().await {
-        Ok(base) => base,
+    let target = match owner.memory.load_last_good().await {
+        Ok(target) => target,
         Err(refusal) => {
             log_refusal(
                 "the rollback target's configuration cannot be read",
@@ -69,45 +72,46 @@ async fn go_on(
             return Ok(None);
         }
     };
-    let started = match from_file(owner, &base, &until).await {
-        Ok(Some((loaded, base))) => Some((loaded, base, None)),
+    let started = match from_file(owner, &target, &until).await {
+        Ok(Some(loaded)) => Some((loaded, None)),
         Ok(None) => {
-            info!("the file is the rollback target's again: the trial ends");
+            info!("the file says what was in force before the trial");
             end(owner, is_active).await?;
             return Ok(None);
         }
         Err(refusal) => {
             log_refusal("the configuration cannot be used", &refusal);
             let copy = from_copy(owner, tried, &until).await;
-            copy.map(|(loaded, base)| (loaded, base, Some(refusal)))
+            copy.map(|loaded| (loaded, Some(refusal)))
         }
     };
-    let Some((loaded, base_number, refusal)) = started else {
+    let Some((loaded, refusal)) = started else {
         fail(owner, content.hash, is_active).await?;
         return Ok(None);
     };
+    let recorded = owner.memory.index.trial.as_ref();
+    let trial = Trial {
+        until,
+        base: recorded.map(|trial| trial.base).unwrap_or_default(),
+        hash: target.hash(),
+        config: Arc::clone(&target.config),
+        named: Vec::new(),
+    };
     Ok(Some(Started {
         loaded,
-        trial: Some(Trial {
-            until,
-            base: base_number,
-            hash: base.hash(),
-            config: base.config,
-            named: Vec::new(),
-        }),
+        trial: Some(trial),
         refusal,
     }))
 }
 
-/// Puts what the file says on trial, and gives the number of the base, too; `None` if it says
-/// what was in force before.
+/// Applies the file on trial; `None` if it is the rollback target's again.
 async fn from_file(
     owner: &mut Owner,
-    base: &Loaded,
+    target: &Loaded,
     until: &Deadline,
-) -> Result<Option<(Loaded, u64)>, Refusal> {
+) -> Result<Option<Arc<Loaded>>, Refusal> {
     let file = owner.read_unless_fatal().await?;
-    if file.hash() == base.hash() {
+    if file.hash() == target.hash() {
         return Ok(None);
     }
     if owner.would_cut_off(&file) {
@@ -116,56 +120,52 @@ async fn from_file(
             again: "try it again with `xdp-fw reload`".to_owned(),
         });
     }
-    let guarding = Guarding::unless(owner.settings.force);
-    let tried = owner.put_on_trial(file, Source::File, until, guarding);
-    tried.await.map(Some)
+    let guard = GuardMode::unless(owner.settings.force);
+    put_on_trial(owner, &file, Source::File, until, guard).await?;
+    Ok(Some(file))
 }
 
-/// The same with the copy of what is in force on trial; `None` if that cannot be used either.
+/// Applies the copy of the unconfirmed configuration; `None` if that cannot be used either.
 async fn from_copy(
     owner: &mut Owner,
     tried: Option<Content>,
     until: &Deadline,
-) -> Option<(Loaded, u64)> {
+) -> Option<Arc<Loaded>> {
     let copy = match tried {
         Some(content) => owner.memory.load(content).await,
         None => Err(Refusal::NothingOnTrial),
     };
-    let copy = match copy {
+    let applied = match copy {
         Ok(copy) => {
-            // It is in force: the guard has let it pass.
-            let tried = owner.put_on_trial(copy, Source::Trial, until, Guarding::Off);
-            tried.await
+            // It is active: the guard has let it pass.
+            let applied = put_on_trial(owner, &copy, Source::Trial, until, GuardMode::Off).await;
+            applied.map(|()| copy)
         }
         Err(refusal) => Err(refusal),
     };
-    if let Err(refusal) = &copy {
+    if let Err(refusal) = &applied {
         log_refusal("nor can what was on trial", refusal);
         return None;
     }
     warn!("running what was on trial; correct the file: it is read when it changes");
-    copy.ok()
+    applied.ok()
 }
 
-impl Owner {
-    /// Gives the number of the base, too.
-    async fn put_on_trial(
-        &mut self,
-        loaded: Loaded,
-        source: Source,
-        until: &Deadline,
-        guarding: Guarding,
-    ) -> Result<(Loaded, u64), Refusal> {
-        let entry = Entry {
-            source,
-            trial: Some(Until::Then(until.clone())),
-            guarding,
-        };
-        let loaded = self.put_into_force(loaded, entry).await?;
-        self.announce_first();
-        let base = self.memory.index.trial.as_ref().map(|trial| trial.base);
-        Ok((loaded, base.unwrap_or_default()))
-    }
+async fn put_on_trial(
+    owner: &mut Owner,
+    loaded: &Arc<Loaded>,
+    source: Source,
+    until: &Deadline,
+    guard: GuardMode,
+) -> Result<(), Refusal> {
+    let request = ApplyRequest {
+        source,
+        confirm_by: Some(ConfirmBy::At(until.clone())),
+        guard,
+    };
+    owner.apply(loaded, request).await?;
+    owner.announce_first();
+    Ok(())
 }
 
 /// The trial has failed: what was on trial is refused from now on.

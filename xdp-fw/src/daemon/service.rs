@@ -2,6 +2,7 @@
 //!
 //! Owns the configuration in force, and writes the status that everyone else reads.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -25,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Service {
     pub(super) owner: Owner,
     /// What is in force.
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     /// Its hash.
     pub(super) hash: [u8; 32],
     /// What comes back unless it is confirmed.

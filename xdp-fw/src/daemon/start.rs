@@ -1,14 +1,16 @@
 //! The start: the file's configuration, else the last good one, in force before the first
 //! interface is attached.
 
+use std::sync::Arc;
+
 use tracing::{error, warn};
 
 use crate::config::Loaded;
 
-use super::admission::Guarding;
 use super::again::Again;
-use super::entry::Entry;
+use super::apply::ApplyRequest;
 use super::error::Error;
+use super::guard_mode::GuardMode;
 use super::heap;
 use super::lockout;
 use super::owner::Owner;
@@ -22,7 +24,7 @@ use super::trial::Trial;
 
 /// What the start put into force.
 pub(super) struct Started {
-    pub(super) loaded: Loaded,
+    pub(super) loaded: Arc<Loaded>,
     /// What comes back unless it is confirmed.
     pub(super) trial: Option<Trial>,
     /// Why it is not what the file says.
@@ -42,7 +44,7 @@ pub(super) async fn start(mut owner: Owner) -> Result<Service, Error> {
     let mut service = Service {
         owner,
         hash: started.loaded.hash(),
-        config: started.loaded.config,
+        config: Arc::clone(&started.loaded.config),
         trial: started.trial,
         due: None,
         again: Again::default(),
@@ -63,14 +65,6 @@ pub(super) async fn start(mut owner: Owner) -> Result<Service, Error> {
 }
 
 impl Owner {
-    /// Reads the configuration file, unless an earlier process died of what it says.
-    pub(super) async fn read_unless_fatal(&mut self) -> Result<Loaded, Refusal> {
-        self.refuse_files().await?;
-        let loaded = self.read().await?;
-        self.refuse_content(&loaded.hash())?;
-        Ok(loaded)
-    }
-
     /// Whether the guard has refused this before. Whom it protected may have left since, and would
     /// not get in again: that is not for a start to decide.
     pub(super) fn would_cut_off(&self, loaded: &Loaded) -> bool {
@@ -90,29 +84,24 @@ async fn from_file(owner: &mut Owner) -> Result<Started, Error> {
             again: "try it again with `xdp-fw reload`".to_owned(),
         }),
         Ok(loaded) => {
-            let guarding = Guarding::unless(owner.settings.force);
-            let entry = Entry::of(Source::File, guarding);
-            let entered = owner.put_into_force(loaded, entry).await;
-            entered.inspect(|_| owner.announce_first())
+            let guard = GuardMode::unless(owner.settings.force);
+            apply_first(owner, loaded, Source::File, guard).await
         }
         Err(refusal) => Err(refusal),
     };
-    let (loaded, refusal) = match file {
-        Ok(loaded) => (loaded, None),
-        Err(refusal) => {
-            let (loaded, refusal) = fall_back(owner, refusal).await?;
-            (loaded, Some(refusal))
-        }
+    let started = match file {
+        Ok(loaded) => Started {
+            loaded,
+            trial: None,
+            refusal: None,
+        },
+        Err(refusal) => fall_back(owner, refusal).await?,
     };
-    Ok(Started {
-        loaded,
-        trial: None,
-        refusal,
-    })
+    Ok(started)
 }
 
 /// The last good configuration, because the file's was refused.
-async fn fall_back(owner: &mut Owner, refusal: Refusal) -> Result<(Loaded, Refusal), Error> {
+async fn fall_back(owner: &mut Owner, refusal: Refusal) -> Result<Started, Error> {
     match last_good(owner).await {
         Ok(loaded) => {
             log_refusal("the configuration cannot be used", &refusal);
@@ -120,7 +109,11 @@ async fn fall_back(owner: &mut Owner, refusal: Refusal) -> Result<(Loaded, Refus
             warn!(
                 "RUNNING THE LAST GOOD CONFIGURATION; correct the file: it is read when it changes"
             );
-            Ok((loaded, refusal))
+            Ok(Started {
+                loaded,
+                trial: None,
+                refusal: Some(refusal),
+            })
         }
         Err(last_good) => Err(Error::Refused {
             configuration: refusal.is_configuration(),
@@ -140,13 +133,23 @@ async fn fall_back(owner: &mut Owner, refusal: Refusal) -> Result<(Loaded, Refus
     }
 }
 
-async fn last_good(owner: &mut Owner) -> Result<Loaded, Refusal> {
+async fn last_good(owner: &mut Owner) -> Result<Arc<Loaded>, Refusal> {
     if let Some(content) = &owner.memory.index.last_good {
         owner.refuse_content(&content.hash)?;
     }
     let loaded = owner.memory.load_fallback(&owner.settings.config).await?;
     // It has been in force before, and there is nothing else.
-    let entry = Entry::of(Source::LastGood, Guarding::Off);
-    let entered = owner.put_into_force(loaded, entry).await;
-    entered.inspect(|_| owner.announce_first())
+    apply_first(owner, loaded, Source::LastGood, GuardMode::Off).await
+}
+
+async fn apply_first(
+    owner: &mut Owner,
+    loaded: Arc<Loaded>,
+    source: Source,
+    guard: GuardMode,
+) -> Result<Arc<Loaded>, Refusal> {
+    let request = ApplyRequest::to_stay(source, guard);
+    owner.apply(&loaded, request).await?;
+    owner.announce_first();
+    Ok(loaded)
 }

@@ -3,8 +3,10 @@
 //! Owns what ends a trial. What begins one is a reload; what happens
 //! when is in the tables of `transitions`. See `docs/adr/0010`.
 
+pub(super) mod begin;
 pub(super) mod transitions;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
@@ -14,10 +16,10 @@ use crate::config::snapshot::Index;
 use crate::datapath::{Datapath, Generation};
 use crate::deadline::Deadline;
 
-use super::admission::Guarding;
-use super::announcement::Former;
+use super::apply::ApplyRequest;
+use super::apply::announcement::Former;
 use super::command::{Confirmed, RolledBack};
-use super::entry::Entry;
+use super::guard_mode::GuardMode;
 use super::refusal::{KernelError, Refusal, chain};
 use super::reload::log_refusal;
 use super::service::Service;
@@ -32,7 +34,7 @@ pub(super) struct Trial {
     pub(super) until: Deadline,
     /// The number of its generation.
     pub(super) base: u64,
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) hash: [u8; 32],
     /// The interfaces that it was compiled for; none if that is not known.
     pub(super) named: Vec<(u32, String)>,
@@ -197,11 +199,11 @@ impl Service {
         let file = self.owner.read().await.map(|loaded| loaded.hash());
         let refused = file.unwrap_or(self.hash);
         // It was in force before, and is wanted: who is cut off is told, and not protected.
-        let entry = Entry::of(Source::LastGood, Guarding::Back);
+        let request = ApplyRequest::to_stay(Source::LastGood, GuardMode::Back);
         let prefixes = self.owner.status.borrow().prefixes;
-        let loaded = self.owner.put_into_force(previous, entry).await?;
-        self.hash = loaded.hash();
-        let config = std::mem::replace(&mut self.config, loaded.config);
+        self.owner.apply(&previous, request).await?;
+        self.hash = previous.hash();
+        let config = std::mem::replace(&mut self.config, Arc::clone(&previous.config));
         let former = Former {
             config: &config,
             prefixes,
@@ -280,10 +282,10 @@ impl super::owner::Owner {
             }
             Err(error) => {
                 warn!("{}; compiling it again", chain(&error));
-                let config = trial.config.clone();
-                let (_, committed) = self.commit(config, trial.hash, Guarding::Off, None).await?;
+                let activated = self.activate(&trial.config, trial.hash, GuardMode::Off, None);
+                let generation = activated.await?;
                 let _ = self.kernel.run(Datapath::forget_base).await?;
-                Ok(committed.generation)
+                Ok(generation)
             }
         }
     }

@@ -26,7 +26,11 @@ pub(super) fn look(path: &Path) -> Configuration {
     let (summary, warnings, config) = match loaded {
         Ok(loaded) => {
             let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
-            (summary(path, &loaded.config), warnings, Some(loaded.config))
+            (
+                summary(path, &loaded.config),
+                warnings,
+                Some(std::sync::Arc::unwrap_or_clone(loaded.config)),
+            )
         }
         Err(problems) => {
             let problems = problems.problems.iter().map(ToString::to_string).collect();

@@ -51,7 +51,7 @@ fn printed(rules: &[Rule]) -> String {
             "[set.\"{set}\"]\nprefixes = [\"192.0.2.0/24\", \"2001:db8::/32\"]"
         );
     }
-    let mut config = parsed(text).expect("it is valid").config;
+    let mut config = std::sync::Arc::unwrap_or_clone(parsed(text).expect("it is valid").config);
     config.rules = rules.to_vec();
     print::config(&config)
 }
@@ -88,7 +88,7 @@ proptest! {
             .map(|(index, (name, rule))| Rule { name: format!("{index}{name}"), ..rule })
             .collect();
         let loaded = parsed(printed(&rules)).map_err(|problems| TestCaseError::fail(problems.to_string()))?;
-        let mut again = loaded.config.rules;
+        let mut again = loaded.config.rules.clone();
         for rule in &mut again {
             rule.position.line = 0;
         }

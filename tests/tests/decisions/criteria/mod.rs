@@ -121,7 +121,7 @@ fn read_back(directory: &Path, text: &str) -> Rule {
         Ok(loaded) => loaded,
         Err(problems) => panic!("{problems}\n{text}"),
     };
-    match loaded.config.rules.into_iter().next() {
+    match loaded.config.rules.first().cloned() {
         Some(rule) => rule,
         None => panic!("no rule was read\n{text}"),
     }

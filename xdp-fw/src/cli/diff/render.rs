@@ -194,7 +194,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("fw.toml");
         std::fs::write(&path, format!("interfaces = \"eth0\"\n{text}")).unwrap();
-        load(&path, &Disk).unwrap().config
+        std::sync::Arc::unwrap_or_clone(load(&path, &Disk).unwrap().config)
     }
 
     fn told(before: &str, after: &str, full: bool) -> String {

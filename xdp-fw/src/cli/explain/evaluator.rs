@@ -67,7 +67,7 @@ impl<'a> Evaluator<'a> {
             let judge = Judge::load(&basis.tables)?;
             (judge, By::Private(basis.path.clone()))
         };
-        let config = basis.loaded.config.clone();
+        let config = Config::clone(&basis.loaded.config);
         Ok(Self {
             judge,
             by,
@@ -83,7 +83,7 @@ impl<'a> Evaluator<'a> {
         let config = in_force::configuration(paths, in_force.generation.config);
         let (left_out, source) = daemon::left_out(&paths.state_dir, in_force.generation.number);
         let config = config.map(|loaded| {
-            let mut config = loaded.config;
+            let mut config = std::sync::Arc::unwrap_or_clone(loaded.config);
             left_out.apply(&mut config.sets);
             config
         });

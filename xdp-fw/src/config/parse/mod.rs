@@ -189,7 +189,7 @@ pub(super) fn parse(main: ReadFile, files: &impl Files) -> Result<Loaded, Proble
     let files: Vec<_> = std::iter::once(main).chain(included.files).collect();
     let set_files = shelf.read;
     Ok(Loaded {
-        config,
+        config: std::sync::Arc::new(config),
         warnings: first.into_vec(),
         notes,
         hash: load::hash(&files, &set_files),

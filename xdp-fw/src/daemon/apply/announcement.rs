@@ -5,22 +5,22 @@
 
 use tracing::info;
 
-use super::owner::Owner;
 use crate::config::{Config, RuleChange, rule_changes};
+use crate::daemon::owner::Owner;
 use crate::names::quantity::counted;
 
 /// Most rules that are named for each kind of change.
 const MOST_NAMES: usize = 3;
 
 /// What was in force before.
-pub(super) struct Former<'a> {
-    pub(super) config: &'a Config,
-    pub(super) prefixes: u64,
+pub(in crate::daemon) struct Former<'a> {
+    pub(in crate::daemon) config: &'a Config,
+    pub(in crate::daemon) prefixes: u64,
 }
 
 impl Owner {
     /// Says that something is in force where nothing is known of what was before.
-    pub(super) fn announce_first(&self) {
+    pub(in crate::daemon) fn announce_first(&self) {
         let status = self.status.borrow();
         info!(
             "in force: generation {}: {}, {}",
@@ -31,7 +31,7 @@ impl Owner {
     }
 
     /// Says that something is in force, and what is new about it.
-    pub(super) fn announce_change(&self, former: &Former<'_>, config: &Config) {
+    pub(in crate::daemon) fn announce_change(&self, former: &Former<'_>, config: &Config) {
         let status = self.status.borrow();
         let changes = rule_changes(former.config, config);
         let mut parts = rule_parts(&changes);
