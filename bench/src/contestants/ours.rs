@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use xdp_fw::datapath::{self, AttachMode, Datapath};
+use xdp_fw::datapath::{self, AttachMode, Datapath, Hook};
 
 use super::{Contestant, InForce, Installed, OURS, dropped_by_driver, timed};
 use crate::flood::Flood;
@@ -35,7 +35,12 @@ impl Contestant for XdpFw {
             let mut datapath = Datapath::open(&pinned.0)?;
             let prepared = datapath.prepare(&tables, [0; 32])?;
             datapath.commit(prepared)?;
-            datapath.attach(wire.filtered, FILTERED, AttachMode::Native)?;
+            datapath.attach(
+                Hook::XdpIngress,
+                wire.filtered,
+                FILTERED,
+                AttachMode::Native,
+            )?;
             Ok(pinned)
         })
     }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use nix::net::if_::if_nametoindex;
-use xdp_fw::datapath::{self, AttachMode, Datapath, Error};
+use xdp_fw::datapath::{self, AttachMode, Datapath, Error, Hook};
 use xdp_fw_common::{Reason, Verdict};
 use xdp_fw_tests::compiled::Compiled;
 use xdp_fw_tests::kernel::PinDirectory;
@@ -50,7 +50,7 @@ fn attach(datapath: &mut Datapath, hosts: &Hosts) {
     hosts.edge.within(|| {
         let index = if_nametoindex(EDGE_DEVICE).unwrap();
         datapath
-            .attach(index, EDGE_DEVICE, AttachMode::Native)
+            .attach(Hook::XdpIngress, index, EDGE_DEVICE, AttachMode::Native)
             .unwrap();
     });
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 
 use bytemuck::Zeroable as _;
-use xdp_fw::datapath::{self, AttachMode, Datapath, Error};
+use xdp_fw::datapath::{self, AttachMode, Datapath, Error, Hook};
 use xdp_fw::policy::{AddressTable, Leaves, NamedRule, Tables};
 use xdp_fw_common::tables::RuleKind;
 use xdp_fw_common::wire::Settings;
@@ -257,7 +257,7 @@ fn attached(hosts: &Hosts, pins: &PinDirectory) -> (u32, Datapath) {
         let mut datapath = Datapath::open(pins.path()).unwrap();
         commit(&mut datapath, &["a"]);
         datapath
-            .attach(index, EDGE_DEVICE, AttachMode::Native)
+            .attach(Hook::XdpIngress, index, EDGE_DEVICE, AttachMode::Native)
             .unwrap();
         (index, datapath)
     })
@@ -299,8 +299,15 @@ fn attaching_what_is_attached_is_fine_and_without_a_generation_refused() {
     let hosts = Hosts::new("attach");
     let _cable = hosts.cable(1_500);
     let pins = PinDirectory::new();
-    let attach =
-        |index| datapath::attach_pinned(pins.path(), index, EDGE_DEVICE, AttachMode::Native);
+    let attach = |index| {
+        datapath::attach_pinned(
+            pins.path(),
+            Hook::XdpIngress,
+            index,
+            EDGE_DEVICE,
+            AttachMode::Native,
+        )
+    };
     assert!(matches!(attach(2), Err(Error::NoGeneration { .. })));
     let (index, datapath) = attached(&hosts, &pins);
     hosts.edge.within(|| attach(index)).unwrap();

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use xdp_fw::config::{Action, Config};
-use xdp_fw::datapath::{AttachMode, Datapath};
+use xdp_fw::datapath::{AttachMode, Datapath, Hook};
 use xdp_fw_tests::compiled::Said;
 use xdp_fw_tests::generate;
 use xdp_fw_tests::in_every_shape;
@@ -62,7 +62,9 @@ fn exchange(hosts: &Hosts, config: &Config, shape: TableShape, runner: &mut Test
         let prepared = datapath.prepare(&tables, [0; 32]).unwrap();
         datapath.commit(prepared).unwrap();
         let mode = AttachMode::Native;
-        datapath.attach(index, EDGE_DEVICE, mode).unwrap();
+        datapath
+            .attach(Hook::XdpIngress, index, EDGE_DEVICE, mode)
+            .unwrap();
         datapath
     });
     let mut wire = hosts.wire();

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::config::snapshot::Stored;
 use crate::config::{self, Config, Disk};
 use crate::daemon::control::client;
-use crate::datapath::{self, AttachMode};
+use crate::datapath::{self, AttachMode, Hook};
 use crate::interfaces::{self, Interface, InterfaceName};
 
 use super::{Exit, Failure, Paths, block_on, output};
@@ -161,7 +161,15 @@ impl Attach {
         if let Some(why) = interfaces::why_unfit(&interface, &all) {
             return Err(Failure::failed(format!("{name}: {why}")));
         }
-        let attach = |mode| datapath::attach_pinned(&paths.pin_dir, interface.index, name, mode);
+        let attach = |mode| {
+            datapath::attach_pinned(
+                &paths.pin_dir,
+                Hook::XdpIngress,
+                interface.index,
+                name,
+                mode,
+            )
+        };
         match mode {
             Mode::Native => attach(AttachMode::Native)
                 .map_err(|error| error.advise(interfaces::advice(&interface, &all)))?,

@@ -5,7 +5,7 @@
 use tracing::{error, info, warn};
 
 use crate::config::Mode;
-use crate::datapath::{self, AttachMode};
+use crate::datapath::{self, AttachMode, Hook};
 use crate::interfaces::{self, Interface, XdpMode};
 
 use super::kernel::{Kernel, blocking};
@@ -51,21 +51,22 @@ pub(super) type Attempt = Result<Result<(), String>, KernelError>;
 /// Attaches; `auto` tries the driver first. `all` is the listing that the interface is from.
 pub(super) async fn attach(
     kernel: &mut Kernel,
+    hook: Hook,
     interface: &Interface,
     mode: Mode,
     all: &[Interface],
 ) -> Attempt {
     let name = &interface.name;
     let result = match mode {
-        Mode::Native => attach_as(kernel, interface, AttachMode::Native)
+        Mode::Native => attach_as(kernel, hook, interface, AttachMode::Native)
             .await?
             .map_err(|error| error.advise(interfaces::advice(interface, all))),
-        Mode::Generic => attach_as(kernel, interface, AttachMode::Generic).await?,
-        Mode::Auto => match attach_as(kernel, interface, AttachMode::Native).await? {
+        Mode::Generic => attach_as(kernel, hook, interface, AttachMode::Generic).await?,
+        Mode::Auto => match attach_as(kernel, hook, interface, AttachMode::Native).await? {
             Ok(()) => Ok(()),
             Err(native) => {
                 warn!("{}; trying generic", chain(&native));
-                attach_as(kernel, interface, AttachMode::Generic).await?
+                attach_as(kernel, hook, interface, AttachMode::Generic).await?
             }
         },
     };
@@ -77,12 +78,13 @@ pub(super) async fn attach(
 
 async fn attach_as(
     kernel: &mut Kernel,
+    hook: Hook,
     interface: &Interface,
     mode: AttachMode,
 ) -> Result<Result<(), datapath::Error>, KernelError> {
     let (index, name) = (interface.index, interface.name.clone());
     kernel
-        .run(move |datapath| datapath.attach(index, &name, mode))
+        .run(move |datapath| datapath.attach(hook, index, &name, mode))
         .await
 }
 
@@ -101,11 +103,11 @@ impl Change<'_> {
         let Self { interface, now, .. } = self;
         let name = &interface.name;
         warn!("{name}: changing mode from {now}; for a moment it is not filtered");
-        let link = self.link.clone();
+        let (hook, link) = (self.link.hook, self.link.clone());
         if let Err(error) = kernel.run(move |datapath| datapath.detach(&link)).await? {
             return Ok(Err(chain(&error)));
         }
-        let Err(error) = attach(kernel, interface, self.wanted, all).await? else {
+        let Err(error) = attach(kernel, hook, interface, self.wanted, all).await? else {
             return Ok(Ok(()));
         };
         let former = if now == XdpMode::Generic {
@@ -113,9 +115,11 @@ impl Change<'_> {
         } else {
             Mode::Native
         };
-        Ok(Err(match attach(kernel, interface, former, all).await? {
-            Ok(()) => format!("{error}; it stays {now}"),
-            Err(again) => format!("{error}; and {now} mode cannot be restored: {again}"),
-        }))
+        Ok(Err(
+            match attach(kernel, hook, interface, former, all).await? {
+                Ok(()) => format!("{error}; it stays {now}"),
+                Err(again) => format!("{error}; and {now} mode cannot be restored: {again}"),
+            },
+        ))
     }
 }

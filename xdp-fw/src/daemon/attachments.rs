@@ -127,7 +127,7 @@ impl Attachments {
         for planned in &plan.interfaces {
             let result = match &planned.state {
                 State::Detached { interface } if self.failures.is_due(interface, planned.mode) => {
-                    attach(kernel, interface, planned.mode, all).await?
+                    attach(kernel, planned.hook, interface, planned.mode, all).await?
                 }
                 State::OtherMode {
                     interface,

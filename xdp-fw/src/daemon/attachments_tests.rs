@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::Mode;
-use crate::datapath::{Foreign, Link};
+use crate::datapath::{Foreign, Hook, Link};
 use crate::interfaces::{XdpMode, XdpState};
 
 fn interface(name: &str) -> Interface {
@@ -28,6 +28,7 @@ fn theirs() -> Foreign {
 
 fn planned(exact: bool, state: State) -> Planned {
     Planned {
+        hook: Hook::XdpIngress,
         name: "wan0".to_owned(),
         exact,
         mode: Mode::Native,
@@ -146,6 +147,7 @@ fn other_mode_state() -> State {
     State::OtherMode {
         interface: interface("wan0"),
         link: Link {
+            hook: Hook::XdpIngress,
             number: 0,
             interface: Some(7),
             program: 9,
@@ -162,6 +164,7 @@ async fn a_mode_that_could_not_be_changed_is_left_and_one_that_got_lost_is_tried
     let other_mode = State::OtherMode {
         interface: interface.clone(),
         link: Link {
+            hook: Hook::XdpIngress,
             number: 0,
             interface: Some(7),
             program: 9,

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, Mode};
-use crate::datapath::{Foreign, Link};
+use crate::datapath::{Foreign, Hook, Link};
 use crate::interfaces::{Interface, XdpMode, matches, why_unfit};
 use crate::names::pattern::exact;
 
@@ -27,7 +27,7 @@ pub(super) struct Scene {
 pub(super) struct Plan {
     /// Links that have to go.
     pub(super) removals: Vec<Removal>,
-    /// Every interface that the configuration names, in its order.
+    /// Every interface that the configuration names, in its order, at each hook.
     pub(super) interfaces: Vec<Planned>,
 }
 
@@ -45,9 +45,11 @@ pub(super) enum Removal {
     },
 }
 
-/// An interface that the configuration names.
+/// An interface that the configuration names, at one hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Planned {
+    /// Where it is filtered.
+    pub(super) hook: Hook,
     /// Its name.
     pub(super) name: String,
     /// Named itself, not only by a glob.
@@ -107,7 +109,9 @@ impl State {
 pub(super) fn plan(config: &Config, scene: &Scene) -> Plan {
     let interfaces: Vec<Planned> = wanted(config, &scene.interfaces)
         .into_iter()
-        .map(|(name, interface)| planned(config, scene, name, interface))
+        .flat_map(|(name, interface)| {
+            Hook::ALL.map(|hook| planned(config, scene, hook, name.clone(), interface))
+        })
         .collect();
     let removals = removals(scene, &interfaces);
     Plan {
@@ -145,18 +149,27 @@ fn wanted<'a>(
     wanted
 }
 
-fn planned(config: &Config, scene: &Scene, name: String, interface: Option<&Interface>) -> Planned {
+fn planned(
+    config: &Config,
+    scene: &Scene,
+    hook: Hook,
+    name: String,
+    interface: Option<&Interface>,
+) -> Planned {
     let mode = config.mode_of(&name).unwrap_or(config.mode);
     let mut patterns = config.interfaces.iter();
     Planned {
+        hook,
         exact: patterns.any(|pattern| exact(pattern).is_some_and(|it| it == *name)),
         name,
         mode,
-        state: interface.map_or(State::Missing, |interface| state(scene, interface, mode)),
+        state: interface.map_or(State::Missing, |interface| {
+            state(scene, hook, interface, mode)
+        }),
     }
 }
 
-fn state(scene: &Scene, interface: &Interface, wanted: Mode) -> State {
+fn state(scene: &Scene, hook: Hook, interface: &Interface, wanted: Mode) -> State {
     let interface = interface.clone();
     if let Some(why) = interface.flaw {
         return State::Unreadable { interface, why };
@@ -164,10 +177,11 @@ fn state(scene: &Scene, interface: &Interface, wanted: Mode) -> State {
     if let Some(why) = why_unfit(&interface, &scene.interfaces) {
         return State::Unfit { interface, why };
     }
+    let Hook::XdpIngress = hook;
     let Some(xdp) = interface.xdp else {
         return State::Detached { interface };
     };
-    match link(scene, &interface) {
+    match link(scene, hook, &interface) {
         None => State::Foreign {
             program: foreign(scene, interface.index, xdp.program),
             interface,
@@ -217,9 +231,11 @@ pub(super) fn foreign_programs(interfaces: &[Interface], links: &[Link]) -> Vec<
 
 /// Our link on an interface. The number alone does not say so: a device that was moved to another
 /// namespace takes its link along, and has a number of that namespace.
-fn link<'a>(scene: &'a Scene, interface: &Interface) -> Option<&'a Link> {
-    let program = interface.xdp?.program;
-    let mut links = scene.links.iter();
+fn link<'a>(scene: &'a Scene, hook: Hook, interface: &Interface) -> Option<&'a Link> {
+    let program = match hook {
+        Hook::XdpIngress => interface.xdp?.program,
+    };
+    let mut links = scene.links.iter().filter(|link| link.hook == hook);
     links.find(|link| link.interface == Some(interface.index) && link.program == program)
 }
 
@@ -227,15 +243,16 @@ fn link<'a>(scene: &'a Scene, interface: &Interface) -> Option<&'a Link> {
 /// in this namespace follows its device, and is left alone.
 fn removals(scene: &Scene, planned: &[Planned]) -> Vec<Removal> {
     let dead = scene.links.iter().filter(|link| link.interface.is_none());
-    let kept: BTreeSet<u32> = planned
+    let kept: BTreeSet<(Hook, u32)> = planned
         .iter()
-        .filter_map(|planned| planned.state.interface())
-        .map(|interface| interface.index)
+        .filter_map(|planned| Some((planned.hook, planned.state.interface()?.index)))
         .collect();
-    let gone = scene.interfaces.iter().filter(|i| !kept.contains(&i.index));
-    let unconfigured = gone.filter_map(|interface| {
+    let all = Hook::ALL.into_iter();
+    let all = all.flat_map(|hook| scene.interfaces.iter().map(move |it| (hook, it)));
+    let gone = all.filter(|(hook, interface)| !kept.contains(&(*hook, interface.index)));
+    let unconfigured = gone.filter_map(|(hook, interface)| {
         Some(Removal::NotConfigured {
-            link: link(scene, interface)?.clone(),
+            link: link(scene, hook, interface)?.clone(),
             name: interface.name.to_string(),
         })
     });

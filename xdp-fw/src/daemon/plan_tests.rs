@@ -29,6 +29,7 @@ fn running(index: u32, name: &str, mode: XdpMode, program: u32) -> Interface {
 
 fn link(number: u32, interface: u32) -> Link {
     Link {
+        hook: Hook::XdpIngress,
         number,
         interface: Some(interface),
         program: ROOT,
@@ -190,6 +191,7 @@ fn programs_of_others_are_those_that_no_link_of_ours_holds() {
 #[test]
 fn dead_links_are_unpinned_and_the_interface_that_came_back_is_attached() {
     let dead = Link {
+        hook: Hook::XdpIngress,
         number: 1,
         interface: None,
         program: ROOT,

@@ -97,7 +97,7 @@ impl Datapath {
                 fd.map_err(|error| Error::kernel("take the base's descriptor", &error))
             })
             .and_then(|fd| {
-                let written = self.entry.set(0, fd, 0);
+                let written = self.commit_slot.set(0, fd, 0);
                 written.map_err(|error| Error::kernel("commit the base", &error))
             });
         if let Err(error) = committed {

@@ -14,12 +14,13 @@ use aya::programs::Xdp;
 use xdp_fw_common::wire::{Counter, GenerationInfo};
 
 use super::description::{Described, Slot, entries, pin, pin_array, read_info};
+use super::hook::EntryPoint;
 use super::loader::Loader;
-use super::object::{self, EntryPoint, Kernel};
+use super::object::{self, Kernel};
 use super::pins::Pins;
 use super::predecessor::Predecessor;
 use super::reuse::{self, Contents, Ids, Reused};
-use super::{Error, Generation, fill};
+use super::{Error, Generation, Hook, fill};
 use crate::fault::{self, Point};
 use crate::policy::Tables;
 
@@ -117,8 +118,8 @@ pub(super) fn build(
         ids = reuse::identify(&maps)?;
     }
     fault::point(Point::TablesPinned)?;
-    let filter = kernel.program_name(filter(tables));
-    let probe = kernel.program_name(EntryPoint::Probe);
+    let filter = kernel.program_name(Hook::XdpIngress, filter(tables));
+    let probe = kernel.program_name(Hook::XdpIngress, EntryPoint::Probe);
     object::load_while(&mut ebpf, &[filter, probe], || {
         fill::fill(&mut maps, tables, &rules, &reused)
     })?;

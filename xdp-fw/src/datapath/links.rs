@@ -20,13 +20,20 @@ use super::found::{Found, look, removal};
 use super::netlink::{self, Answer};
 use super::pins::Pins;
 use super::refusal::Refusal;
-use super::{AttachMode, Error, Link, sys};
+use super::{AttachMode, Error, Hook, Link, sys};
 
 /// Every pinned link, dead ones too.
 pub(super) fn list(pins: &Pins) -> Result<Vec<Link>, Error> {
     let mut links = Vec::new();
-    for number in pins.link_numbers()? {
-        let path = pins.link(number);
+    for hook in Hook::ALL {
+        list_of(hook, pins, &mut links)?;
+    }
+    Ok(links)
+}
+
+fn list_of(hook: Hook, pins: &Pins, links: &mut Vec<Link>) -> Result<(), Error> {
+    for number in pins.link_numbers(hook)? {
+        let path = pins.link(hook, number);
         let found = look(&path)?;
         let link = match &found {
             // Detached since.
@@ -40,12 +47,13 @@ pub(super) fn list(pins: &Pins) -> Result<Vec<Link>, Error> {
             return Err(Error::pin(&path, problem, remedy));
         };
         links.push(Link {
+            hook,
             number,
             interface: (link.interface != 0).then_some(link.interface),
             program: link.program,
         });
     }
-    Ok(links)
+    Ok(())
 }
 
 fn info(path: &Path, link: &OwnedFd) -> Result<Option<sys::XdpLink>, Error> {
@@ -60,10 +68,11 @@ fn other_than_ours(found: &Found) -> &'static str {
     }
 }
 
-/// Attaches `root` and pins the link under the first free number, unless the interface has a link
-/// already. The caller holds the lock on links.
+/// Attaches `root` and pins the link under the first free number, unless the interface has one
+/// at this hook already. The caller holds the lock on links.
 pub(super) fn attach(
     pins: &Pins,
+    hook: Hook,
     root: &mut Xdp,
     interface: u32,
     name: &str,
@@ -79,7 +88,7 @@ pub(super) fn attach(
             Ok(id) => break id,
             // Only then: a link whose device was moved to another namespace tells its number there,
             // which may be that of an unfiltered device here.
-            Err(error) if is_busy(&error) && is_listed(pins, interface)? => return Ok(()),
+            Err(error) if is_busy(&error) && is_listed(pins, hook, interface)? => return Ok(()),
             Err(error) => error,
         };
         match refusal(root, interface, name, mode, &error) {
@@ -103,29 +112,29 @@ pub(super) fn attach(
         remedy: "use a kernel of 5.10 or newer".to_owned(),
         driver: false,
     })?;
-    pin(pins, link)
+    pin(pins, hook, link)
 }
 
 fn is_busy(error: &ProgramError) -> bool {
     matches!(errno(error), Some(libc::EBUSY | libc::EEXIST))
 }
 
-fn is_listed(pins: &Pins, interface: u32) -> Result<bool, Error> {
+fn is_listed(pins: &Pins, hook: Hook, interface: u32) -> Result<bool, Error> {
     Ok(list(pins)?
         .iter()
-        .any(|link| link.interface == Some(interface)))
+        .any(|link| link.hook == hook && link.interface == Some(interface)))
 }
 
 /// The first free number's pin. The caller holds the lock on links.
-pub(super) fn free(pins: &Pins) -> Result<PathBuf, Error> {
-    let taken = pins.link_numbers()?;
+pub(super) fn free(pins: &Pins, hook: Hook) -> Result<PathBuf, Error> {
+    let taken = pins.link_numbers(hook)?;
     let free = (0..).find(|number| !taken.contains(number));
-    Ok(pins.link(free.unwrap_or_default()))
+    Ok(pins.link(hook, free.unwrap_or_default()))
 }
 
 /// Pins under the first free number.
-fn pin(pins: &Pins, link: FdLink) -> Result<(), Error> {
-    let path = free(pins)?;
+fn pin(pins: &Pins, hook: Hook, link: FdLink) -> Result<(), Error> {
+    let path = free(pins, hook)?;
     fault::point(Point::LinkMade)?;
     link.pin(&path)
         .map(drop)
@@ -137,8 +146,8 @@ fn pin(pins: &Pins, link: FdLink) -> Result<(), Error> {
 /// Takes the program off the link's interface, and then removes the pin. In this order, and not by
 /// dropping the last reference: another process may hold one, and the kernel may free it late.
 /// What is no XDP link is not ours and stays; false says so.
-pub(super) fn detach(pins: &Pins, number: u32) -> Result<bool, Error> {
-    let path = pins.link(number);
+pub(super) fn detach(pins: &Pins, hook: Hook, number: u32) -> Result<bool, Error> {
+    let path = pins.link(hook, number);
     let refused =
         |error: &std::io::Error| Error::kernel(format!("remove {}", path.display()), error);
     let Found::Link(link) = look(&path)? else {
@@ -154,8 +163,8 @@ pub(super) fn detach(pins: &Pins, number: u32) -> Result<bool, Error> {
 }
 
 /// Points a pinned link at another root program, in one step.
-pub(super) fn replace(pins: &Pins, number: u32, root: &mut Xdp) -> Result<(), Error> {
-    let path = pins.link(number);
+pub(super) fn replace(pins: &Pins, link: &Link, root: &mut Xdp) -> Result<(), Error> {
+    let path = pins.link(link.hook, link.number);
     let refused = |error: &(dyn std::error::Error + 'static)| {
         Error::kernel(format!("update link {}", path.display()), error)
     };

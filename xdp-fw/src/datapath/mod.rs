@@ -18,6 +18,7 @@ mod fill;
 mod foreign;
 mod found;
 mod generation;
+mod hook;
 mod links;
 mod loader;
 mod mapping;
@@ -44,6 +45,7 @@ use caps::{CapSet, Capability};
 pub use error::Error;
 pub use features::{Feature, compiles_programs, features};
 pub use foreign::{Foreign, foreign};
+pub use hook::Hook;
 pub use owner::{Datapath, Prepared};
 pub use probe::{InForce, Probe, Probed, probe_in_force};
 pub use removal::Removed;
@@ -51,7 +53,7 @@ pub use snapshot::{Count, EssentialCount, Generation, ReasonCount, RuleCount, Sn
 pub use weight::{Table, tables};
 
 use pins::{Pins, exists};
-use shared::{COMMIT_SLOTS, SHARED};
+use shared::{SHARED, commit_slot};
 use takeover::Earlier;
 
 /// Where the pins live unless `--pin-dir` says otherwise; `v1` is the layout's version.
@@ -69,6 +71,8 @@ pub enum AttachMode {
 /// A pinned link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
+    /// Where it meets packets.
+    pub hook: Hook,
     /// The name of its pin.
     pub number: u32,
     /// The interface it is on; `None` for a dead link, whose interface is gone.
@@ -91,7 +95,7 @@ pub fn read_links(pins: &Path) -> Result<Vec<Link>, Error> {
 /// [`Error::Kernel`] where one may not look, [`Error::Pin`] for a pin that is not ours.
 pub fn is_in_force(pins: &Path) -> Result<bool, Error> {
     let pins = Pins::new(pins);
-    if !exists(&COMMIT_SLOTS.path(&pins))? {
+    if !exists(&commit_slot(Hook::XdpIngress).path(&pins))? {
         return Ok(false);
     }
     match snapshot::in_force(&pins) {
@@ -118,6 +122,7 @@ pub fn check_pins(pins: &Path) -> Result<(), Error> {
 /// [`Error::NoGeneration`] where nothing is in force yet, [`Error::Attach`] with cause and remedy.
 pub fn attach_pinned(
     pins: &Path,
+    hook: Hook,
     interface: u32,
     name: &str,
     mode: AttachMode,
@@ -138,7 +143,7 @@ pub fn attach_pinned(
     let path = pins.root_program();
     let mut root = object::pinned(&path)
         .map_err(|error| Error::kernel(format!("open {}", path.display()), &error))?;
-    links::attach(&pins, &mut root, interface, name, mode)
+    links::attach(&pins, hook, &mut root, interface, name, mode)
 }
 
 /// Stops filtering: removes every link, then every other pin, and nothing that is not ours.

@@ -12,7 +12,8 @@ use aya::{Ebpf, programs::ProgramType};
 use aya_obj::programs::XdpAttachType;
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
-use super::Error;
+use super::hook::EntryPoint;
+use super::{Error, Hook};
 
 /// Built by `cargo xtask ebpf`; its record stands next to it.
 pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!("object/xdp-fw.bpf.o");
@@ -24,18 +25,6 @@ pub(super) struct Kernel {
     pub(super) frags: bool,
     /// `bpf_ktime_get_coarse_ns`: 5.11.
     pub(super) coarse_clock: bool,
-}
-
-/// The entry points of the object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EntryPoint {
-    Root,
-    Filter,
-    /// For policies over addresses, protocol and ports alone.
-    BasicFilter,
-    /// For those of them whose rows are words.
-    SingleWordFilter,
-    Probe,
 }
 
 impl Kernel {
@@ -53,21 +42,9 @@ impl Kernel {
         })
     }
 
-    /// The name of an entry point in the object, in the variant for this kernel. Root and filter
-    /// must be of the same variant, or the tail call is refused.
-    pub(super) fn program_name(self, entry: EntryPoint) -> &'static str {
-        match (entry, self.frags) {
-            (EntryPoint::Root, false) => "root",
-            (EntryPoint::Root, true) => "root_frags",
-            (EntryPoint::Filter, false) => "filter",
-            (EntryPoint::Filter, true) => "filter_frags",
-            (EntryPoint::BasicFilter, false) => "filter_basic",
-            (EntryPoint::BasicFilter, true) => "filter_basic_frags",
-            (EntryPoint::SingleWordFilter, false) => "filter_word",
-            (EntryPoint::SingleWordFilter, true) => "filter_word_frags",
-            (EntryPoint::Probe, false) => "probe",
-            (EntryPoint::Probe, true) => "probe_frags",
-        }
+    /// The name of an entry point in the object, in the variant for this kernel.
+    pub(super) fn program_name(self, hook: Hook, entry: EntryPoint) -> &'static str {
+        hook.program_name(entry, self.frags)
     }
 }
 

@@ -14,13 +14,14 @@ use super::counters::Counters;
 use super::description::Described;
 use super::found::{Found, look};
 use super::generation::{self, Built};
+use super::hook::EntryPoint;
 use super::loader::Loader;
-use super::object::{self, EntryPoint, Kernel};
+use super::object::{self, Kernel};
 use super::pins::Pins;
 use super::predecessor::Predecessor;
-use super::shared::{COMMIT_SLOTS, PACKET_COUNTS, SHARED, SharedMap};
+use super::shared::{PACKET_COUNTS, SHARED, SharedMap, commit_slot};
 use super::takeover::{self, Earlier};
-use super::{AttachMode, Error, Generation, Link, Probe, base, links, snapshot};
+use super::{AttachMode, Error, Generation, Hook, Link, Probe, base, links, snapshot};
 use crate::fault::{self, Point};
 use crate::policy::Tables;
 
@@ -31,7 +32,7 @@ pub struct Datapath {
     kernel: Kernel,
     root: Xdp,
     pub(super) root_id: u32,
-    pub(super) entry: ProgramArray<MapData>,
+    pub(super) commit_slot: ProgramArray<MapData>,
     pub(super) counters: Counters,
     pub(super) in_force: Option<Described>,
     /// What may come back; see [`super::base`].
@@ -104,7 +105,7 @@ impl Datapath {
         };
         let base = base::adopt(&pins)?;
         let mut datapath = Self {
-            entry: open_slots(&pins)?,
+            commit_slot: open_commit_slot(&pins)?,
             root_id: program_id(&root)?,
             pins,
             loader,
@@ -189,7 +190,7 @@ impl Datapath {
             .fd()
             .map_err(|error| Error::kernel("take the new filter's descriptor", &error))?;
         fault::point(Point::CommitReady)?;
-        self.entry
+        self.commit_slot
             .set(0, fd, 0)
             .map_err(|error| Error::kernel("commit the new generation", &error))?;
         self.in_force = Some(prepared.0.keep());
@@ -228,14 +229,20 @@ impl Datapath {
     /// # Errors
     /// [`Error::NoGeneration`] before the first commit: an empty slot would drop every packet.
     /// [`Error::Attach`] with cause and remedy; a foreign program is left alone.
-    pub fn attach(&mut self, interface: u32, name: &str, mode: AttachMode) -> Result<(), Error> {
+    pub fn attach(
+        &mut self,
+        hook: Hook,
+        interface: u32,
+        name: &str,
+        mode: AttachMode,
+    ) -> Result<(), Error> {
         if self.in_force.is_none() {
             return Err(Error::NoGeneration {
                 pins: self.pins.root().to_owned(),
             });
         }
         let _lock = self.pins.lock_links()?;
-        links::attach(&self.pins, &mut self.root, interface, name, mode)
+        links::attach(&self.pins, hook, &mut self.root, interface, name, mode)
     }
 
     /// Removes a link, dead or alive; detaches the interface if it is alive.
@@ -244,7 +251,7 @@ impl Datapath {
     /// [`Error::Kernel`] if the pin cannot be removed.
     pub fn detach(&mut self, link: &Link) -> Result<(), Error> {
         let _lock = self.pins.lock_links()?;
-        links::detach(&self.pins, link.number).map(drop)
+        links::detach(&self.pins, link.hook, link.number).map(drop)
     }
 
     pub(super) fn number_in_force(&self) -> Option<u64> {
@@ -282,7 +289,7 @@ impl Datapath {
         for link in links::list(&self.pins)? {
             if link.interface.is_some() && link.program != self.root_id {
                 // Its old root jumps on, to the old slot or to ours; the next commit tries again.
-                if let Err(error) = links::replace(&self.pins, link.number, &mut self.root) {
+                if let Err(error) = links::replace(&self.pins, &link, &mut self.root) {
                     tracing::warn!("link {}: {error}", link.number);
                 }
             }
@@ -294,7 +301,7 @@ impl Datapath {
 /// The pinned root if it is the one of this version over the maps that are pinned; else a new one
 /// in its place.
 fn adopt_root(pins: &Pins, loader: &mut Loader, kernel: Kernel) -> Result<Xdp, Error> {
-    let name = kernel.program_name(EntryPoint::Root);
+    let name = kernel.program_name(Hook::XdpIngress, EntryPoint::Root);
     let mut ebpf = loader
         .load(&Settings::zeroed())
         .map_err(|error| Error::kernel("create the shared maps", &error))?;
@@ -361,11 +368,12 @@ fn replace_root(pins: &Pins, fresh: &mut Xdp) -> Result<(), Error> {
     fs::rename(&beside, &path).map_err(|e| refused(&e))
 }
 
-fn open_slots(pins: &Pins) -> Result<ProgramArray<MapData>, Error> {
-    let slots = COMMIT_SLOTS.open(pins)?;
-    Map::from_map_data(slots.ok_or_else(|| vanished(pins, &COMMIT_SLOTS))?)
+fn open_commit_slot(pins: &Pins) -> Result<ProgramArray<MapData>, Error> {
+    let slot = commit_slot(Hook::XdpIngress);
+    let map = slot.open(pins)?.ok_or_else(|| vanished(pins, slot))?;
+    Map::from_map_data(map)
         .and_then(ProgramArray::try_from)
-        .map_err(|error| Error::kernel("open the commit slots", &error))
+        .map_err(|error| Error::kernel("open the commit slot", &error))
 }
 
 fn vanished(pins: &Pins, map: &SharedMap) -> Error {

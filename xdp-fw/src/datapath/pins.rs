@@ -15,9 +15,9 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use nix::unistd::Uid;
 
-use super::Error;
 use super::description::pin;
 use super::found::{Found, look, removal};
+use super::{Error, Hook};
 
 /// Paths under a pin directory.
 #[derive(Debug, Clone)]
@@ -62,8 +62,15 @@ impl Pins {
         self.root.join("links")
     }
 
-    pub(super) fn link(&self, number: u32) -> PathBuf {
-        self.links().join(number.to_string())
+    /// Where the links of a hook are. In this layout there is one hook, and it has all of `links`.
+    fn links_of(&self, hook: Hook) -> PathBuf {
+        match hook {
+            Hook::XdpIngress => self.links(),
+        }
+    }
+
+    pub(super) fn link(&self, hook: Hook, number: u32) -> PathBuf {
+        self.links_of(hook).join(number.to_string())
     }
 
     pub(super) fn generations(&self) -> PathBuf {
@@ -236,9 +243,9 @@ impl Pins {
         numbers(&self.generations())
     }
 
-    /// Numbers of the pinned links, ascending.
-    pub(super) fn link_numbers(&self) -> Result<Vec<u32>, Error> {
-        numbers(&self.links())
+    /// Numbers of a hook's pinned links, ascending.
+    pub(super) fn link_numbers(&self, hook: Hook) -> Result<Vec<u32>, Error> {
+        numbers(&self.links_of(hook))
     }
 
     /// Removes a generation's pins; what they hold lives on while it is in use. What else lies in

@@ -14,11 +14,12 @@ use xdp_fw_common::{Essential, Reason, Verdict};
 
 use super::description::{Slot, describe, pin};
 use super::generation::filter;
+use super::hook::EntryPoint;
 use super::loader::Loader;
-use super::object::{self, EntryPoint, Kernel};
+use super::object::{self, Kernel};
 use super::pins::{Pins, exists};
-use super::shared::COMMIT_SLOTS;
-use super::{Error, Generation, fill, reuse, snapshot};
+use super::shared::commit_slot;
+use super::{Error, Generation, Hook, fill, reuse, snapshot};
 use crate::policy::Tables;
 
 /// How long another process may take for one packet before it counts as stuck: it takes
@@ -100,7 +101,7 @@ pub fn probe_in_force(pins: &Path) -> Result<InForce, Error> {
     let nothing = || Error::NoGeneration {
         pins: pins.root().to_owned(),
     };
-    if !exists(&COMMIT_SLOTS.path(&pins))? {
+    if !exists(&commit_slot(Hook::XdpIngress).path(&pins))? {
         return Err(nothing());
     }
     pins.check()?;
@@ -239,10 +240,10 @@ impl Probe {
             .collect();
         let (mut ebpf, mut maps) =
             fill::create(&mut Loader::new()?, kernel, tables, &reuse::NOTHING)?;
-        let name = kernel.program_name(EntryPoint::Probe);
+        let name = kernel.program_name(Hook::XdpIngress, EntryPoint::Probe);
         let mut programs = vec![name];
         if with_filter {
-            programs.push(kernel.program_name(filter(tables)));
+            programs.push(kernel.program_name(Hook::XdpIngress, filter(tables)));
         }
         object::load_while(&mut ebpf, &programs, || {
             fill::fill(&mut maps, tables, &rules, &reuse::NOTHING)

@@ -7,8 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::pins::{Pins, exists, remove, remove_directory};
-use super::shared::{COMMIT_SLOTS, SharedMap};
-use super::{Error, links};
+use super::shared::{SharedMap, commit_slot};
+use super::{Error, Hook, links};
 use crate::fault::{self, Point};
 
 /// What an unload did.
@@ -63,10 +63,14 @@ fn remove_links(pins: &Pins) -> Result<usize, Error> {
     }
     let _lock = pins.lock_links()?;
     let mut removed = 0;
-    for number in pins.link_numbers()? {
-        removed += usize::from(links::detach(pins, number)?);
+    for hook in Hook::ALL {
+        for number in pins.link_numbers(hook)? {
+            removed += usize::from(links::detach(pins, hook, number)?);
+        }
     }
-    remove_map(pins, &COMMIT_SLOTS)?;
+    for hook in Hook::ALL {
+        remove_map(pins, commit_slot(hook))?;
+    }
     Ok(removed)
 }
 

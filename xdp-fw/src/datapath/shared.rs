@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use aya::maps::{MapData, MapType};
 use xdp_fw_common::wire::{COUNTER_SLOTS, Counter};
 
-use super::Error;
 use super::pins::{Pins, Shape, check_map};
+use super::{Error, Hook};
 
 /// A map that all generations share.
 pub(super) struct SharedMap {
@@ -32,8 +32,8 @@ pub(super) enum Writer {
     Packets,
 }
 
-/// The program array whose slots are the commit points.
-pub(super) static COMMIT_SLOTS: SharedMap = SharedMap {
+/// The program array whose slot 0 is the commit point of XDP programs.
+static COMMIT_SLOT: SharedMap = SharedMap {
     object: "ENTRY",
     pin: "entry",
     shape: Shape {
@@ -60,8 +60,16 @@ pub(super) static PACKET_COUNTS: SharedMap = SharedMap {
     writer: Writer::Packets,
 };
 
-/// Every shared map, in the order of their removal: with the commit slots goes what an attach needs.
-pub(super) static SHARED: [&SharedMap; 2] = [&COMMIT_SLOTS, &PACKET_COUNTS];
+/// Every shared map, in the order of their removal: with a commit slot goes what an attach needs.
+pub(super) static SHARED: [&SharedMap; 2] = [&COMMIT_SLOT, &PACKET_COUNTS];
+
+/// Where a hook's filter is committed. Each program type has an array of its own: the kernel takes
+/// programs of one type into a program array.
+pub(super) const fn commit_slot(hook: Hook) -> &'static SharedMap {
+    match hook {
+        Hook::XdpIngress => &COMMIT_SLOT,
+    }
+}
 
 impl SharedMap {
     /// Its pin.

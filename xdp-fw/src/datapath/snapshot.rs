@@ -12,8 +12,8 @@ use super::counters::Counters;
 use super::description::{Described, describe, pin};
 use super::found::program_id;
 use super::pins::{Pins, exists};
-use super::shared::COMMIT_SLOTS;
-use super::{Error, links, sys};
+use super::shared::commit_slot;
+use super::{Error, Hook, links, sys};
 
 /// How often a read starts anew because a commit removed what it was reading.
 const ATTEMPTS: u32 = 20;
@@ -111,7 +111,7 @@ pub struct Snapshot {
 /// [`Error::NoGeneration`] where nothing is loaded, [`Error::Pin`] for pins that are not ours.
 pub fn read(pins: &Path) -> Result<Snapshot, Error> {
     let pins = Pins::new(pins);
-    if !exists(&COMMIT_SLOTS.path(&pins))? {
+    if !exists(&commit_slot(Hook::XdpIngress).path(&pins))? {
         return Err(Error::NoGeneration {
             pins: pins.root().to_owned(),
         });
@@ -237,11 +237,12 @@ fn find(pins: &Pins, program: u32) -> Result<Option<Described>, Error> {
 
 /// The id of the program in slot 0.
 fn program_in_force(pins: &Pins) -> Result<Option<u32>, Error> {
-    let Some(slots) = COMMIT_SLOTS.open(pins)? else {
+    let slot = commit_slot(Hook::XdpIngress);
+    let Some(programs) = slot.open(pins)? else {
         return Ok(None);
     };
-    sys::program_in_slot(slots.fd().as_fd(), 0).map_err(|error| {
-        let path = COMMIT_SLOTS.path(pins);
+    sys::program_in_slot(programs.fd().as_fd(), 0).map_err(|error| {
+        let path = slot.path(pins);
         Error::kernel(format!("read {}", path.display()), &error)
     })
 }

@@ -99,8 +99,8 @@ impl Earlier {
         }
         let _locks = (self.pins.lock_links()?, pins.lock_links()?);
         for link in links::list(&self.pins)? {
-            let from = self.pins.link(link.number);
-            let to = links::free(pins)?;
+            let from = self.pins.link(link.hook, link.number);
+            let to = links::free(pins, link.hook)?;
             fs::rename(&from, &to)
                 .map_err(|error| Error::kernel(format!("move {}", from.display()), &error))?;
             fault::point(Point::TakeoverMovedOne)?;
@@ -235,7 +235,7 @@ impl Datapath {
         match live.find(|link| link.program != self.root_id) {
             None => Ok(()),
             Some(link) => Err(Error::pin(
-                &self.pins.link(link.number),
+                &self.pins.link(link.hook, link.number),
                 "still leads to the earlier version's filter",
                 "see the log; the next reload tries again",
             )),
