@@ -3,6 +3,9 @@
 //! Both follow values through a program and neither knows what the other knows. Each function here
 //! is the identity, or plain arithmetic, on the host; in the kernel it is hidden from one of them.
 
+use crate::Reason;
+use crate::packet::{Network, Transport};
+
 /// A bit index, 0..=63, as the verifier must see it.
 ///
 /// LLVM lowers `trailing_zeros` to a table of bytes, which the verifier believes to be 0..=255,
@@ -58,13 +61,30 @@ pub(crate) fn hide_from_verifier(value: usize, unknown: usize) -> usize {
     }
 }
 
+/// A type whose values are one byte each.
+///
+/// # Safety
+/// It has the size of a byte, and no value leaves that byte uninitialised.
+pub(crate) unsafe trait Byte: Copy {}
+
+// SAFETY: every value is a byte.
+unsafe impl Byte for u8 {}
+// SAFETY: as above: 0 or 1.
+unsafe impl Byte for bool {}
+// SAFETY: as above: `repr(u8)` without fields.
+unsafe impl Byte for Network {}
+// SAFETY: as above.
+unsafe impl Byte for Transport {}
+// SAFETY: as above; `None` is a byte that is no reason.
+unsafe impl Byte for Option<Reason> {}
+
 /// [`hide_from_verifier`] for a type of one byte.
 #[inline(always)]
-pub(crate) fn hide_byte_from_verifier<T: Copy>(value: T, unknown: usize) -> T {
+pub(crate) fn hide_byte_from_verifier<T: Byte>(value: T, unknown: usize) -> T {
     const { assert!(size_of::<T>() == 1) };
     #[cfg(target_arch = "bpf")]
     {
-        // SAFETY: one byte each, and it comes back as it went.
+        // SAFETY: `T` is one initialised byte, and it comes back as it went.
         unsafe {
             let byte: u8 = core::mem::transmute_copy(&value);
             let byte = hide_from_verifier(usize::from(byte), unknown) as u8;

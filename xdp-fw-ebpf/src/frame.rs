@@ -44,7 +44,7 @@ unsafe fn read<H: Pod>(at: usize) -> H {
         assert!(
             size_of::<H>().is_multiple_of(2),
             "the last byte would stay zero"
-        )
+        );
     }
     let mut header = H::zeroed();
     let to: *mut u8 = (&raw mut header).cast();
@@ -98,7 +98,7 @@ unaligned_load! {
 }
 
 /// A frame in the driver; with `FRAGS`, one that may be spread over several buffers.
-pub struct Buffers<'a, const FRAGS: bool>(pub &'a XdpContext);
+pub(crate) struct Buffers<'a, const FRAGS: bool>(pub(crate) &'a XdpContext);
 
 impl<const FRAGS: bool> Frame for Buffers<'_, FRAGS> {
     #[inline(always)]

@@ -7,8 +7,13 @@
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "aya hands contexts to entry points by value"
+)]
 
 mod addresses;
+mod bss_array;
 mod frame;
 mod live;
 mod maps;
@@ -26,62 +31,62 @@ use probe::run_probe;
 
 /// What the links hold. Reloads never change it: it only jumps to the generation in force.
 #[xdp]
-pub fn root(ctx: XdpContext) -> u32 {
+fn root(ctx: XdpContext) -> u32 {
     jump_to_filter::<false>(&ctx)
 }
 
 /// [`root`] for frames of several buffers.
 #[xdp(frags)]
-pub fn root_frags(ctx: XdpContext) -> u32 {
+fn root_frags(ctx: XdpContext) -> u32 {
     jump_to_filter::<true>(&ctx)
 }
 
 /// A generation: decides and counts.
 #[xdp]
-pub fn filter(ctx: XdpContext) -> u32 {
-    run_filter(Buffers::<false>(&ctx), &Maps::<Full>::new())
+fn filter(ctx: XdpContext) -> u32 {
+    run_filter(&Buffers::<false>(&ctx), &Maps::<Full>::new())
 }
 
 /// [`filter`] for frames of several buffers.
 #[xdp(frags)]
-pub fn filter_frags(ctx: XdpContext) -> u32 {
-    run_filter(Buffers::<true>(&ctx), &Maps::<Full>::new())
+fn filter_frags(ctx: XdpContext) -> u32 {
+    run_filter(&Buffers::<true>(&ctx), &Maps::<Full>::new())
 }
 
 /// [`filter`] for policies over addresses, protocol and ports alone.
 #[xdp]
-pub fn filter_basic(ctx: XdpContext) -> u32 {
-    run_filter(Buffers::<false>(&ctx), &Maps::<Basic>::new())
+fn filter_basic(ctx: XdpContext) -> u32 {
+    run_filter(&Buffers::<false>(&ctx), &Maps::<Basic>::new())
 }
 
 /// [`filter_basic`] for frames of several buffers.
 #[xdp(frags)]
-pub fn filter_basic_frags(ctx: XdpContext) -> u32 {
-    run_filter(Buffers::<true>(&ctx), &Maps::<Basic>::new())
+fn filter_basic_frags(ctx: XdpContext) -> u32 {
+    run_filter(&Buffers::<true>(&ctx), &Maps::<Basic>::new())
 }
 
 /// [`filter_basic`] where every row is a word.
 #[xdp]
-pub fn filter_word(ctx: XdpContext) -> u32 {
-    run_filter(Buffers::<false>(&ctx), &Maps::<SingleWord>::new())
+fn filter_word(ctx: XdpContext) -> u32 {
+    run_filter(&Buffers::<false>(&ctx), &Maps::<SingleWord>::new())
 }
 
 /// [`filter_word`] for frames of several buffers.
 #[xdp(frags)]
-pub fn filter_word_frags(ctx: XdpContext) -> u32 {
-    run_filter(Buffers::<true>(&ctx), &Maps::<SingleWord>::new())
+fn filter_word_frags(ctx: XdpContext) -> u32 {
+    run_filter(&Buffers::<true>(&ctx), &Maps::<SingleWord>::new())
 }
 
 /// The same decision over the same tables, reported instead of counted.
 #[xdp]
-pub fn probe(ctx: XdpContext) -> u32 {
-    run_probe(Buffers::<false>(&ctx))
+fn probe(ctx: XdpContext) -> u32 {
+    run_probe(&Buffers::<false>(&ctx))
 }
 
 /// [`probe`] for frames of several buffers.
 #[xdp(frags)]
-pub fn probe_frags(ctx: XdpContext) -> u32 {
-    run_probe(Buffers::<true>(&ctx))
+fn probe_frags(ctx: XdpContext) -> u32 {
+    run_probe(&Buffers::<true>(&ctx))
 }
 
 #[inline(always)]
@@ -94,9 +99,9 @@ fn jump_to_filter<const FRAGS: bool>(ctx: &XdpContext) -> u32 {
 }
 
 #[inline(always)]
-fn run_filter<const FRAGS: bool>(frame: Buffers<'_, FRAGS>, tables: &impl Tables) -> u32 {
-    let arrival = arrival(&frame, frame.0.ingress_ifindex() as u32);
-    action(&decide(&frame, &arrival, tables, &mut Live))
+fn run_filter<const FRAGS: bool>(frame: &Buffers<'_, FRAGS>, tables: &impl Tables) -> u32 {
+    let arrival = arrival(frame, frame.0.ingress_ifindex() as u32);
+    action(&decide(frame, &arrival, tables, &mut Live))
 }
 
 /// How a frame comes in.

@@ -1,11 +1,11 @@
 //! The maps of one generation, and [`Tables`] over them.
 //!
 //! Sizes of maps here are placeholders: the loader creates each rule map at the size of its data. A
-//! table that has its place in the object is as long as it may get.
+//! [`BssArray`] is as long as it may get.
 
 use core::marker::PhantomData;
 
-use crate::addresses;
+use crate::{addresses, bss_array::BssArray};
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
     btf_maps::{Array, HashMap},
@@ -46,53 +46,28 @@ static NUMBERS: Array<[u16; NUMBERS_PACK], 1, MAPPED> = Array::new();
 #[btf_map]
 static ROWS: Array<Row, 1> = Array::new();
 
-/// What every policy has, or what is small: no map to look up in, but values at places that are
-/// known when the program is loaded. Each in a section of its own, and so in a map of its own:
-/// before 5.16 the kernel takes a value in one piece of memory.
-macro_rules! placed {
-    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $empty:expr, $section:literal;)+) => {
-        $($(#[doc = $doc])+
-        #[unsafe(link_section = $section)]
-        static $name: $type = $empty;)+
-    };
-}
+/// Rule in file order -> the [`Rule`], read at once. Written by user space before the commit, as all
+/// below.
+#[unsafe(link_section = ".bss.rules")]
+static RULES: BssArray<u64, RULES_MAX> = BssArray::zeroed();
 
-placed! {
-    /// Rule in file order -> the [`Rule`], read at once. Written by user space before the commit, as
-    /// all below.
-    RULES: [u64; RULES_MAX] = [0; RULES_MAX], ".bss.rules";
-    /// Place -> the [`Rule`], where rows are words.
-    SINGLE_WORD_RULES: [u64; SINGLE_WORD_RULES_MAX] = [0; SINGLE_WORD_RULES_MAX], ".bss.word_rules";
-    /// Dimension and class -> row, where a row is a word.
-    SINGLE_WORD_ROWS: [[u64; SINGLE_WORD_ROWS_MAX]; Dimension::COUNT]
-        = [[0; SINGLE_WORD_ROWS_MAX]; Dimension::COUNT], ".bss.word_rows";
-    /// Dimension of 256 numbers, and number -> class.
-    BYTES: [[u16; BYTE_VALUES]; BYTE_TABLES]
-        = [[0; BYTE_VALUES]; BYTE_TABLES], ".bss.bytes";
-}
+/// [`bit_slot`](xdp_fw_common::tables::bit_slot) -> the [`Rule`], where rows are words.
+#[unsafe(link_section = ".bss.word_rules")]
+static SINGLE_WORD_RULES: BssArray<u64, SINGLE_WORD_RULES_MAX> = BssArray::zeroed();
 
-/// Element `index` of a placed table; `None` beyond its end.
-#[inline(always)]
-fn placed<T: Copy, const LENGTH: usize>(table: *const [T; LENGTH], index: usize) -> Option<T> {
-    first(table, LENGTH, index)
-}
+/// Dimension and class -> row, where a row is a word.
+#[unsafe(link_section = ".bss.word_rows")]
+static SINGLE_WORD_ROWS: [BssArray<u64, SINGLE_WORD_ROWS_MAX>; Dimension::COUNT] =
+    [const { BssArray::zeroed() }; Dimension::COUNT];
 
-/// The same of a table's first `count` elements; `None` beyond those. LLVM must not believe the zeros
-/// that the table was compiled with.
-#[inline(always)]
-fn first<T: Copy, const LENGTH: usize>(
-    table: *const [T; LENGTH],
-    count: usize,
-    index: usize,
-) -> Option<T> {
-    // SAFETY: within the table, whose address comes from a static: the verifier knows `count`, a
-    // constant or a frozen setting, and refuses a program for which it is more than `LENGTH`.
-    (index < count).then(|| unsafe { table.cast::<T>().add(index).read_volatile() })
-}
+/// Dimension of 256 numbers, and number -> class.
+#[unsafe(link_section = ".bss.bytes")]
+static BYTES: [BssArray<u16, BYTE_VALUES>; BYTE_TABLES] =
+    [const { BssArray::zeroed() }; BYTE_TABLES];
 
 /// Frozen before the verifier looks, so that what is not in use is dead code to it.
 #[unsafe(no_mangle)]
-pub static SETTINGS: Settings = Settings {
+pub(crate) static SETTINGS: Settings = Settings {
     default_action: 0,
     malformed: 0,
     non_ip: 0,
@@ -136,17 +111,17 @@ fn drop_precision(index: u32) -> u32 {
 }
 
 /// The rule maps of this generation, for a kind of policy.
-pub struct Maps<K>(PhantomData<K>);
+pub(crate) struct Maps<K>(PhantomData<K>);
 
 impl<K> Maps<K> {
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(PhantomData)
     }
 }
 
 /// What kind of policy a program is for: what the verifier would remove still costs registers and
 /// stack, which LLVM shared out before.
-pub trait Kind {
+pub(crate) trait Kind {
     /// Whether there is more than addresses, protocol and ports.
     const FULL: bool;
     /// Whether rows are words; `None`: as the settings say.
@@ -154,11 +129,11 @@ pub trait Kind {
 }
 
 /// Every policy, whatever its rows.
-pub enum Full {}
+pub(crate) enum Full {}
 /// Policies over addresses, protocol and ports alone.
-pub enum Basic {}
+pub(crate) enum Basic {}
 /// The same, where rows are words.
-pub enum SingleWord {}
+pub(crate) enum SingleWord {}
 
 impl Kind for Full {
     const FULL: bool = true;
@@ -237,7 +212,7 @@ impl<K: Kind> Tables for Maps<K> {
     #[inline(always)]
     fn class_number(&self, dimension: Dimension, value: u32) -> Option<u32> {
         if let Some(table) = dimension.byte_table() {
-            let class = placed(&raw const BYTES[table], value as usize % BYTE_VALUES)?;
+            let class = BYTES.get(table)?.get(value as usize % BYTE_VALUES)?;
             return Some(u32::from(class));
         }
         let base = setting!(values[dimension as usize]);
@@ -272,17 +247,15 @@ impl<K: Kind> Tables for Maps<K> {
 
     #[inline(always)]
     fn single_word_rule(&self, slot: usize) -> Option<Rule> {
-        placed(&raw const SINGLE_WORD_RULES, slot).and_then(Rule::from_word)
+        SINGLE_WORD_RULES.get(slot).and_then(Rule::from_word)
     }
 
     #[inline(always)]
     fn single_word_row(&self, dimension: Dimension, class: u32) -> Option<u64> {
         let rows = setting!(row_counts[dimension as usize]);
-        first(
-            &raw const SINGLE_WORD_ROWS[dimension as usize],
-            rows as usize,
-            class as usize,
-        )
+        SINGLE_WORD_ROWS
+            .get(dimension as usize)?
+            .get_below(rows as usize, class as usize)
     }
 
     #[inline(always)]
@@ -301,6 +274,6 @@ impl<K: Kind> Tables for Maps<K> {
         } else {
             index
         };
-        placed(&raw const RULES, index as usize).and_then(Rule::from_word)
+        RULES.get(index as usize).and_then(Rule::from_word)
     }
 }

@@ -20,9 +20,9 @@ use crate::{
 static PROBE: Array<ProbeResult, 1> = Array::new();
 
 #[inline(always)]
-pub(crate) fn run_probe<const FRAGS: bool>(frame: Buffers<'_, FRAGS>) -> u32 {
-    let arrival = arrival(&frame, PROBE.get(0).map_or(0, |asked| asked.interface));
-    let decision = decide(&frame, &arrival, &Maps::<Full>::new(), &mut NoEffects);
+pub(crate) fn run_probe<const FRAGS: bool>(frame: &Buffers<'_, FRAGS>) -> u32 {
+    let arrival = arrival(frame, PROBE.get(0).map_or(0, |asked| asked.interface));
+    let decision = decide(frame, &arrival, &Maps::<Full>::new(), &mut NoEffects);
     if let Some(result) = PROBE.get_ptr_mut(0) {
         // SAFETY: the pointer is to a live map value of this type, and the verifier checked it.
         unsafe {
