@@ -329,10 +329,9 @@ fn number(packet: &Packet, dimension: Dimension) -> (bool, u32) {
 fn icmp(packet: &Packet) -> (bool, u32) {
     let v6 = packet.network == Network::V6;
     let number = if v6 { protocol::ICMPV6 } else { protocol::ICMP };
-    let (kind, code) = (packet.source_port as u8, packet.destination_port as u8);
     (
         packet.has_transport(number, Transport::Icmp),
-        icmp_value(v6, kind, code),
+        icmp_value(v6, packet.icmp_type(), packet.icmp_code()),
     )
 }
 

@@ -170,9 +170,8 @@ fn essential_v4<F: Frame + ?Sized>(
 ) -> Option<Essential> {
     if packet.has_transport(protocol::ICMP, Transport::Icmp) {
         // Destination unreachable, fragmentation needed (RFC 1191).
-        let is_path_mtu = wanted.has(Essential::PathMtu)
-            && packet.source_port == 3
-            && packet.destination_port == 4;
+        let is_path_mtu =
+            wanted.has(Essential::PathMtu) && packet.icmp_type() == 3 && packet.icmp_code() == 4;
         return is_path_mtu.then_some(Essential::PathMtu);
     }
     if wanted.has(Essential::Dhcp) && is_dhcp(packet, frame) {
@@ -219,7 +218,7 @@ fn essential_v6<F: Frame + ?Sized>(
 #[inline(always)]
 fn essential_icmpv6(packet: &Packet, wanted: Essentials) -> Option<Essential> {
     let is = |kind: Essential, fits: bool| (wanted.has(kind) && fits).then_some(kind);
-    match packet.source_port {
+    match packet.icmp_type() {
         // Packet too big (RFC 8201).
         2 => is(Essential::PathMtu, true),
         // Router and neighbour discovery.

@@ -104,9 +104,9 @@ pub struct Packet {
     pub protocol: u16,
     /// What of the fixed transport header is there.
     pub transport: Transport,
-    /// Source port of [`Transport::Ports`], type of [`Transport::Icmp`].
+    /// Source port of [`Transport::Ports`]; of ICMP see [`Packet::icmp_type`].
     pub source_port: u16,
-    /// Destination port of [`Transport::Ports`], code of [`Transport::Icmp`].
+    /// Destination port of [`Transport::Ports`]; of ICMP see [`Packet::icmp_code`].
     pub destination_port: u16,
     /// Where what follows the IP headers begins, bytes from the start of the frame; not set of a later
     /// fragment.

@@ -132,6 +132,21 @@ impl Packet {
         self.protocol == u16::from(protocol) && self.transport == transport
     }
 
+    /// The type of [`Transport::Icmp`]. Type and code lie where ports do: the parser sets the same two
+    /// fields whatever the protocol.
+    #[must_use]
+    #[inline(always)]
+    pub const fn icmp_type(&self) -> u8 {
+        self.source_port as u8
+    }
+
+    /// The code of [`Transport::Icmp`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn icmp_code(&self) -> u8 {
+        self.destination_port as u8
+    }
+
     /// The first byte behind the header of UDP, where the packet has one: bytes behind its end are
     /// padding.
     #[inline(always)]

@@ -164,7 +164,7 @@ fn a_transport_header_counts_only_if_all_of_it_is_there() {
 fn type_and_code_of_icmp_stand_in_for_ports() {
     let packet = parse(&(eth() / ipv4() / icmp(3, 4)));
     assert_eq!(packet.transport, Transport::Icmp);
-    assert_eq!((packet.source_port, packet.destination_port), (3, 4));
+    assert_eq!((packet.icmp_type(), packet.icmp_code()), (3, 4));
 }
 
 #[test]

@@ -166,5 +166,5 @@ fn icmpv6_has_a_type_and_a_code_behind_extensions_too() {
     let packet = parse(&(eth() / ipv6() / extension(HOP_BY_HOP, 0) / icmp6(143, 1)));
     assert_eq!(packet.protocol, u16::from(ICMPV6));
     assert_eq!(packet.transport, Transport::Icmp);
-    assert_eq!((packet.source_port, packet.destination_port), (143, 1));
+    assert_eq!((packet.icmp_type(), packet.icmp_code()), (143, 1));
 }

@@ -109,10 +109,8 @@ impl<'a> Subject<'a> {
             protocol::ICMP
         };
         let is_own = self.packet.protocol == u16::from(own);
-        (is_own && self.packet.transport == Transport::Icmp).then_some((
-            self.packet.source_port as u8,
-            self.packet.destination_port as u8,
-        ))
+        (is_own && self.packet.transport == Transport::Icmp)
+            .then_some((self.packet.icmp_type(), self.packet.icmp_code()))
     }
 
     pub(super) fn tcp_flags(&self) -> Option<u8> {
