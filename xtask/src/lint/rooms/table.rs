@@ -13,8 +13,8 @@ pub(super) const ROOMS: [Room; 15] = [
     room("timestamp", &[]),
     room("names", &[]),
     room("interfaces", &["names"]),
-    room("packet", &["names"]),
     room("criteria", &["names"]),
+    room("packet", &["criteria", "names"]),
     room(
         "config",
         &["criteria", "deadline", "fault", "names", "packet"],
