@@ -1,6 +1,7 @@
-//! `cargo xtask lint`: formatting, lints of every crate, and what may come into the tree.
+//! `cargo xtask lint`: formatting, rooms, words, lints of every crate, licences of dependencies.
 
 mod rooms;
+mod words;
 
 use std::process::Command;
 
@@ -16,7 +17,7 @@ use crate::{
 /// The fuzz targets, a workspace of their own.
 const FUZZ: &str = "fuzz/Cargo.toml";
 
-/// Runs every linter; the first that complains ends it.
+/// Runs every linter; the first failure ends the run.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     println!("lint: formatting");
     command::run(workspace.cargo()?.args(["fmt", "--all", "--check"]))?;
@@ -28,6 +29,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
     println!("lint: arrows between rooms");
     rooms::check(&workspace.root().join("xdp-fw/src"))?;
+    println!("lint: words");
+    words::check(workspace)?;
 
     println!("lint: clippy, host crates");
     command::run(
@@ -56,11 +59,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     dependencies(workspace)
 }
 
-/// Nothing else builds them but a run of the fuzzer.
+/// Clippy for the fuzz targets, which no other chore builds except `fuzz`.
 fn fuzz_targets(workspace: &Workspace) -> Result<Command> {
     let mut cargo = workspace.cargo()?;
     cargo
-        // Named, so that it is not built, which takes a C++ compiler; lints link nothing.
+        // A path keeps cargo from building libFuzzer, which needs a C++ compiler; lints link
+        // nothing.
         .env("CUSTOM_LIBFUZZER_PATH", "/nonexistent/libfuzzer.a")
         // Without `--locked`: its lock file follows the dependencies of the other crates.
         .args(["clippy", "--quiet", "--manifest-path", FUZZ, "--target-dir"])
@@ -69,7 +73,7 @@ fn fuzz_targets(workspace: &Workspace) -> Result<Command> {
     Ok(cargo)
 }
 
-/// Advisories are left out: their database is a download, and this chore works without network.
+/// Checks licences and sources. Advisories need a download; this chore needs no network.
 fn dependencies(workspace: &Workspace) -> Result<()> {
     if !command::quietly_succeeds(workspace.command("cargo-deny")?.arg("--version")) {
         println!(
@@ -79,7 +83,7 @@ fn dependencies(workspace: &Workspace) -> Result<()> {
         return Ok(());
     }
     println!("lint: licences and sources of dependencies");
-    // It looks at the crates of every platform, which a build does not download.
+    // cargo-deny reads the crates of every platform, which a build does not download.
     command::run(workspace.cargo()?.args(["fetch", "--quiet", "--locked"]))?;
     command::run(
         workspace
