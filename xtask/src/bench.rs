@@ -1,7 +1,8 @@
-//! `cargo xtask bench`: what a packet and a reload cost, here and with the peers.
+//! `cargo xtask bench`: measures the cost of a packet and of a reload, for xdp-fw and its peers.
 //!
-//! Builds as the calling user; what needs root runs through sudo, in mounts and namespaces of its
-//! own that go with it. Each part is kept below `target/`, and the page is made of all of them.
+//! Builds run as the calling user. Commands that need root run through sudo, in their own mount and
+//! network namespaces, which end with them. The results of each part stay below `target/`; the page
+//! shows all parts.
 
 use std::{
     fs,
@@ -21,23 +22,23 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Which parts, in this order [default: all]
+    /// The parts to measure, in this order [default: all]
     #[arg(value_name = "PART")]
     parts: Vec<Part>,
-    /// Short runs of few sizes, to see that it works; the page goes below target/
+    /// Short runs of few sizes, as a check of the benchmark; writes the page below target/
     #[arg(long)]
     quick: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// ns/packet, by test run
+    /// Cost of a packet in ns, by BPF_PROG_TEST_RUN
     Cost,
-    /// Packets a second that are dropped on a veth
+    /// Packets per second that a filter drops on a veth
     Rate,
-    /// Time and memory of a start and of a reload, and of a daemon that idles
+    /// Time and memory of a start, of a reload and of an idle daemon
     Reload,
-    /// What the host does before the kernel is asked, by criterion
+    /// Time that the host needs to compile policies, by criterion.rs
     Compile,
 }
 
@@ -54,10 +55,10 @@ impl Part {
     }
 }
 
-/// Measures the chosen parts, and writes the page anew of all that were ever measured here.
+/// Measures the chosen parts, then writes the page from the latest results of all parts.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if let Err(error) = setup::for_bench(Report::Changes) {
-        // What a missing one would have shown is left out by name.
+        // The page names the peers that are not measured.
         println!("bench: without some peers: {error:#}");
     }
     let privilege = Privilege::acquire("measuring in the kernel")?;
@@ -101,7 +102,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         let text = command::output(&mut command)?;
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    // A quick run says nothing that belongs into the tree.
+    // The figures of a quick run are too rough for the tree.
     let docs = if arguments.quick {
         measured.clone()
     } else {
@@ -114,11 +115,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     )
 }
 
-/// What was built, as it is shipped.
+/// The release builds of the daemon and the benchmark.
 struct Programs {
     /// Cargo's target directory.
     target: PathBuf,
-    /// Beside it lies the daemon that it measures.
+    /// The benchmark; the daemon that it measures lies beside it.
     bench: PathBuf,
 }
 
@@ -150,10 +151,10 @@ fn build(workspace: &Workspace) -> Result<Programs> {
     })
 }
 
-/// Has criterion measure; it keeps its figures below the target directory.
+/// Runs criterion.rs, which keeps its figures below the target directory.
 fn criterion(workspace: &Workspace, target: &Path) -> Result<()> {
     let kept = target.join("criterion");
-    // What is left there from another version is not to be collected.
+    // Results of another version would be collected with the new ones.
     if kept.exists() {
         fs::remove_dir_all(&kept).with_context(|| format!("cannot clear {}", kept.display()))?;
     }

@@ -1,4 +1,4 @@
-//! Running other programs: what they are called in messages, and how their failure reads.
+//! Runs other programs. Owns how messages name them and report their failures.
 
 use std::{
     path::Path,
@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-/// The command as one would type it.
+/// The command as a user types it.
 pub(crate) fn shown(command: &Command) -> String {
     std::iter::once(command.get_program())
         .chain(command.get_args())
@@ -18,7 +18,7 @@ pub(crate) fn shown(command: &Command) -> String {
         .join(" ")
 }
 
-/// Runs to the end, output going where ours goes.
+/// Runs a command to its end; it inherits our output.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     if succeeds(command)? {
         return Ok(());
@@ -26,7 +26,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     bail!("`{}` failed; its output is above", shown(command))
 }
 
-/// Runs to the end, output going where ours goes; whether it succeeded.
+/// Runs a command to its end, with our output; returns whether it succeeded.
 pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
     let status = command
         .status()
@@ -34,7 +34,7 @@ pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
     Ok(status.success())
 }
 
-/// Whether it starts and succeeds; its output is dropped.
+/// Returns whether a command starts and succeeds; drops its output.
 pub(crate) fn quietly_succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
@@ -44,7 +44,7 @@ pub(crate) fn quietly_succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Its standard output; its standard error goes where ours goes.
+/// Returns the standard output of a command, which inherits our standard error.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command
         .stderr(Stdio::inherit())
@@ -57,7 +57,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         .with_context(|| format!("`{}` printed something that is not text", shown(command)))
 }
 
-/// Runs to the end or to the limit, whichever comes first.
+/// Runs a command, and stops it at the limit.
 pub(crate) fn run_for_at_most(command: &mut Command, limit: Duration) -> Result<()> {
     let mut child = command
         .stdin(Stdio::null())
@@ -84,7 +84,7 @@ pub(crate) fn run_for_at_most(command: &mut Command, limit: Duration) -> Result<
     }
 }
 
-/// Reads a text file, naming it when that fails.
+/// Reads a text file; an error names the file.
 pub(crate) fn read_text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }

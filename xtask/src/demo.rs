@@ -1,7 +1,7 @@
-//! `cargo xtask demo`: the main job, end to end, on real packets, for a person to follow.
+//! `cargo xtask demo`: shows the main job from start to end, on real packets.
 //!
-//! Builds as the calling user; what needs root runs through sudo. Everything happens in two
-//! network namespaces that are removed at the end, also when interrupted.
+//! Builds run as the calling user; commands that need root run through sudo. Everything happens in
+//! two network namespaces, which are removed at the end and after an interrupt.
 
 mod interrupt;
 mod stage;
@@ -25,12 +25,12 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// A daemon that is built already
+    /// Use this daemon instead of building one
     #[arg(long, hide = true)]
     daemon: Option<PathBuf>,
 }
 
-/// Builds what is needed, gets root, and plays.
+/// Builds the daemon, gets root, and plays the demo.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let configuration = workspace.root().join("config/demo.toml");
     if let Some(daemon) = &arguments.daemon {
@@ -61,5 +61,5 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
 fn play(daemon: &Path, configuration: &Path) -> Result<()> {
     preflight::check(Privilege::Root)?;
     interrupt::watch()?;
-    story::tell(daemon, configuration)
+    story::play(daemon, configuration)
 }

@@ -1,6 +1,6 @@
-//! `cargo xtask ebpf`: the BPF object in the tree, and the record of what it was built from.
+//! `cargo xtask ebpf`: builds the BPF object in the tree, and the record of its sources.
 //!
-//! With `--check` nothing in the tree changes: it proves that the object is what its sources say.
+//! `--check` changes nothing: it proves that the sources build the object in the tree.
 
 pub(crate) mod object;
 mod record;
@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     check: bool,
 }
 
-/// Builds, then writes or compares.
+/// Builds the object, then writes it or compares it.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     setup::for_ebpf(workspace, Report::Changes)?;
     let build = Build::prepare(workspace)?;

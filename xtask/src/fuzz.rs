@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: bounded runs of the fuzz targets.
 //!
-//! What is found anew stays under `target/`; the checked-in corpus is only read.
+//! New inputs stay under `target/`; the checked-in corpus is only read.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -13,24 +13,24 @@ const TARGETS: [&str; 6] = [
     "parser", "decide", "config", "set_file", "packet", "capture",
 ];
 
-/// An input that takes longer than this counts as a hang, seconds: more than a busy machine makes
-/// of milliseconds.
+/// Seconds after which an input counts as a hang. A busy machine stretches milliseconds, but not
+/// this far.
 const TIMEOUT: u32 = 60;
 
-/// Longest input that is made up, bytes: two 2,048-byte extension headers and what is around them.
+/// Bytes of the longest generated input: two extension headers of 2,048 bytes and the rest.
 const LONGEST: u32 = 8192;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// How long each target runs
+    /// Seconds that each target runs
     #[arg(long, value_name = "N", default_value_t = 60)]
     seconds: u32,
-    /// This target only, instead of all of them
+    /// Run only this target
     #[arg(value_name = "TARGET", value_parser = TARGETS)]
     target: Option<String>,
 }
 
-/// Runs the targets one after the other; the first that finds something ends it.
+/// Runs the targets in turn; the first finding ends the run.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let mut version = workspace.cargo()?;
     if !command::quietly_succeeds(version.args(["fuzz", "--version"])) {
@@ -45,7 +45,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     for target in TARGETS.into_iter().filter(chosen) {
         println!("fuzz: {target}, {} s", arguments.seconds);
         command::run(&mut fuzz(workspace, target, arguments.seconds)?)
-            .with_context(|| format!("{target} found something: keep the input it names"))?;
+            .with_context(|| format!("{target} has a finding: keep the input that it names"))?;
     }
     Ok(())
 }
@@ -54,7 +54,7 @@ fn fuzz(workspace: &Workspace, target: &str, seconds: u32) -> Result<Command> {
     let found = found(workspace, target)?;
     let mut cargo = workspace.cargo()?;
     cargo
-        // Instrumentation needs unstable flags, and nothing else of a nightly compiler.
+        // Instrumentation needs unstable flags; nothing else needs a nightly compiler.
         .env("RUSTC_BOOTSTRAP", "1")
         .args(["fuzz", "run", "--fuzz-dir", "fuzz", "--target-dir"])
         .arg(workspace.root().join("target/fuzz"))
@@ -70,7 +70,7 @@ fn fuzz(workspace: &Workspace, target: &str, seconds: u32) -> Result<Command> {
     Ok(cargo)
 }
 
-/// Where inputs go that reach something new.
+/// The directory for inputs that reach new code.
 fn found(workspace: &Workspace, target: &str) -> Result<PathBuf> {
     let directory = workspace.root().join("target/fuzz/corpus").join(target);
     fs::create_dir_all(&directory)

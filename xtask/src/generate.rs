@@ -1,6 +1,6 @@
-//! `cargo xtask generate`: the schema and the reference page, from the parser's field table.
+//! `cargo xtask generate`: writes the schema and the reference page, from the parser's field table.
 //!
-//! With `--check` nothing in the tree changes: it proves that what is there is current.
+//! `--check` changes nothing: it proves that both files are current.
 
 use std::{collections::BTreeMap, fs};
 
@@ -10,14 +10,14 @@ use crate::{command, workspace::Workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Compare with what is in the tree; change nothing
+    /// Compare with the files in the tree; change nothing
     #[arg(long)]
     check: bool,
 }
 
-/// Asks the crate for its files, then writes or compares.
+/// Gets the files from the crate, then writes or compares them.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    // An example, so that this crate needs none of what the other is built from.
+    // An example prints them, so that xtask does not depend on the crate.
     let printed = command::output(
         workspace
             .cargo()?
@@ -25,7 +25,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
             .args(["--package", "xdp-fw", "--example", "generate"]),
     )?;
     let files: BTreeMap<String, String> =
-        serde_json::from_str(&printed).context("the example `generate` printed something else")?;
+        serde_json::from_str(&printed).context("the example `generate` printed no map of files")?;
     let mut stale = Vec::new();
     for (file, text) in &files {
         let path = workspace.root().join(file);
@@ -46,7 +46,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "{} not what the field table says; run `cargo xtask generate` and commit what it writes",
+        "{} out of date with the field table; run `cargo xtask generate` and commit the result",
         match stale.as_slice() {
             [only] => format!("{only} is"),
             several => format!("{} are", several.join(" and ")),

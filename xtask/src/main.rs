@@ -1,4 +1,4 @@
-//! Every chore of the project, one file each. This file only maps a name to a chore.
+//! Every chore of the project has a file. This file maps names to chores.
 
 mod bench;
 mod command;
@@ -45,17 +45,17 @@ enum Chore {
     Generate(generate::Arguments),
     /// Show the main job on real packets: two hosts, a filter, an edit, a kill, a restart
     Demo(demo::Arguments),
-    /// Check formatting and lints, of the host crates and of the BPF crate
+    /// Check formatting, words, and lints of the host crates and of the BPF crate
     Lint,
-    /// Run every test, those that need root included
+    /// Run every test, including those that need root
     Test(test::Arguments),
-    /// Fuzz the parser, decisions, the configuration and set files for a while
+    /// Fuzz the parser, decisions, the configuration and set files for a bounded time
     Fuzz(fuzz::Arguments),
-    /// Measure what a packet and a reload cost, here and with the peers
+    /// Measure the cost of a packet and of a reload, for xdp-fw and its peers
     Bench(bench::Arguments),
     /// Start, edit, restart, crash, hang, stop and unload the service on a booted systemd
     Systemd,
-    /// Run the daemon and the verifier of older and newer kernels, in virtual machines
+    /// Run the daemon and the verifier on older and newer kernels, in virtual machines
     Vm(vm::Arguments),
 }
 
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     match run(Arguments::parse().chore) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Not `Debug`: whoever exports RUST_BACKTRACE still wants to read what to do.
+            // `Debug` would print a backtrace above the remedy where RUST_BACKTRACE is set.
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }

@@ -1,6 +1,6 @@
-//! What the privileged tests need of this machine, found out before minutes of building.
+//! Checks that this machine can run the privileged tests, before minutes of building.
 //!
-//! Every finding comes with its remedy, and all come at once. Nothing is ever skipped.
+//! Reports all findings at once, each with its remedy. Skips nothing.
 
 use std::{fs, path::Path};
 
@@ -14,14 +14,14 @@ const BPFFS: &str = "/sys/fs/bpf";
 /// The oldest kernel that the object loads on.
 const FLOOR: (u32, u32) = (5, 10);
 
-/// Capabilities without which even root cannot load a program or make a namespace.
+/// The capabilities that root needs to load a program and make a namespace.
 const CAPABILITIES: [(&str, u32); 3] = [
     ("CAP_NET_ADMIN", 12),
     ("CAP_SYS_ADMIN", 21),
     ("CAP_BPF", 39),
 ];
 
-/// Fails with everything that is wrong; mounts bpffs if only that is missing.
+/// Fails with all findings. Mounts bpffs if it is missing.
 pub(crate) fn check(privilege: Privilege) -> Result<()> {
     let checks = [
         kernel(),
@@ -39,7 +39,7 @@ pub(crate) fn check(privilege: Privilege) -> Result<()> {
     )
 }
 
-/// A remedy is part of the finding.
+/// The error text contains the remedy.
 type Finding = Result<(), String>;
 
 fn kernel() -> Finding {
@@ -122,7 +122,7 @@ fn namespaces(privilege: Privilege) -> Finding {
     };
     let reason = match ip("add") {
         Ok(output) if output.status.success() => {
-            // The name is ours alone; one left behind harms nobody.
+            // The process id makes the name unique; a namespace left behind does no harm.
             let _ = ip("delete");
             return Ok(());
         }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn five_nine_is_below_the_floor_and_five_ten_is_not() {
+    fn kernel_5_9_is_below_the_floor() {
         assert!(parse_kernel("5.9.16") < Some(FLOOR));
         assert!(parse_kernel("5.10.0") >= Some(FLOOR));
     }

@@ -1,4 +1,4 @@
-//! How a command gets root: by being root already, or through sudo. Never by doing without.
+//! How a command gets root: the user is root, or sudo works. No chore goes on without root.
 
 use std::{io::IsTerminal as _, process::Command};
 
@@ -7,17 +7,17 @@ use nix::unistd::geteuid;
 
 use crate::command;
 
-/// A proven way to run a command as root.
+/// A way to run a command as root that works.
 #[derive(Clone, Copy)]
 pub(crate) enum Privilege {
-    /// We are root.
+    /// This process is root.
     Root,
-    /// `sudo` has said yes.
+    /// `sudo` works.
     Sudo,
 }
 
 impl Privilege {
-    /// Finds one, asking for a password only where somebody can type it.
+    /// Finds a way to root. Prompts for a password only on a terminal.
     pub(crate) fn acquire(why: &str) -> Result<Self> {
         if geteuid().is_root() {
             return Ok(Self::Root);
@@ -32,12 +32,12 @@ impl Privilege {
             }
         }
         bail!(
-            "{why} needs root, and sudo does not give it: run `cargo xtask` as root, \
+            "{why} needs root, and sudo refuses it: run `cargo xtask` as root, \
              or allow this user to use sudo"
         )
     }
 
-    /// The command, to be run as root.
+    /// A command that runs as root.
     pub(crate) fn command(self, program: &str) -> Command {
         match self {
             Self::Root => Command::new(program),

@@ -1,4 +1,4 @@
-//! What the compiler says about itself.
+//! The version and the directories of the compiler.
 
 use std::path::PathBuf;
 
@@ -8,9 +8,9 @@ use crate::{command, workspace::Workspace};
 
 /// The compiler that cargo uses in this checkout.
 pub(crate) struct Rustc {
-    /// Its version, its LLVM and where it runs.
+    /// The versions of rustc and LLVM, and the host.
     pub(crate) version: Version,
-    /// Where its libraries are.
+    /// The directory with its libraries.
     pub(crate) sysroot: PathBuf,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Version {
 }
 
 impl Rustc {
-    /// Asks the compiler.
+    /// Runs the compiler and reads its answer.
     pub(crate) fn ask(workspace: &Workspace) -> Result<Self> {
         let text = command::output(workspace.command("rustc")?.arg("-vV"))?;
         let sysroot = command::output(workspace.command("rustc")?.args(["--print", "sysroot"]))?;
@@ -38,12 +38,12 @@ impl Rustc {
         })
     }
 
-    /// Where the source of the standard library belongs.
+    /// The path at which cargo expects the source of the standard library.
     pub(crate) fn rust_src(&self) -> PathBuf {
         self.sysroot.join("lib/rustlib/src/rust")
     }
 
-    /// The compiler's own shared libraries, its LLVM among them.
+    /// The directory of the compiler's shared libraries, including its LLVM.
     pub(crate) fn library_dir(&self) -> PathBuf {
         self.sysroot.join("lib")
     }
@@ -58,7 +58,7 @@ impl Rustc {
 }
 
 impl Version {
-    /// Reads what `rustc -vV` prints.
+    /// Parses the output of `rustc -vV`.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let field = |name: &str| {
             text.lines()
@@ -75,12 +75,12 @@ impl Version {
         })
     }
 
-    /// The major version of LLVM, by which bpf-linker names its features.
+    /// The major version of LLVM, which names a feature of bpf-linker.
     pub(crate) fn llvm_major(&self) -> &str {
         self.llvm.split('.').next().unwrap_or(&self.llvm)
     }
 
-    /// One word that changes with every compiler.
+    /// The release and commit, which differ between compilers.
     pub(crate) fn identity(&self) -> String {
         format!("{} ({})", self.release, self.commit)
     }
@@ -101,7 +101,7 @@ LLVM version: 22.1.2
 ";
 
     #[test]
-    fn the_compiler_version_is_read_from_its_own_words() {
+    fn compiler_version_is_parsed() {
         let version = Version::parse(STABLE).unwrap();
         assert_eq!(version.release, "1.95.0");
         assert_eq!(version.commit, "59807616e1fa2540724bfbac14d7976d7e4a3860");

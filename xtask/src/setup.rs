@@ -1,6 +1,6 @@
-//! `cargo xtask setup`: from a machine with just Rust to one where every chore works.
+//! `cargo xtask setup`: prepares a machine that has only Rust for every chore.
 //!
-//! Each step looks first and does nothing when there is nothing to do.
+//! Each step checks first, and does nothing if the machine is ready.
 
 mod bpf_linker;
 mod cargo_tool;
@@ -14,24 +14,24 @@ use anyhow::Result;
 pub(crate) use self::bpf_linker::VERSION as BPF_LINKER_VERSION;
 use crate::{rustc::Rustc, workspace::Workspace};
 
-/// A directory of things that would otherwise be downloaded.
+/// A directory of files that replace downloads.
 const CACHE: &str = "XDP_FW_CACHE";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only what building the BPF object needs: the library source and the BPF linker
+    /// Prepare only the build of the BPF object: the library source and the BPF linker
     #[arg(long)]
     only_build: bool,
-    /// Also cargo-deny, which takes minutes to build
+    /// Install cargo-deny too, which takes minutes to build
     #[arg(long, conflicts_with = "only_build")]
     with_deny: bool,
 }
 
-/// What a step found or did.
+/// The result of a step.
 enum Outcome {
-    /// Nothing to do.
+    /// The machine is ready.
     AlreadyThere,
-    /// Done now, and how.
+    /// The step is done; the text describes how.
     Done(String),
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The steps that building the BPF object needs.
+/// Runs the steps that a build of the BPF object needs.
 pub(crate) fn for_ebpf(workspace: &Workspace, report: Report) -> Result<()> {
     let rustc = Rustc::ask(workspace)?;
     let name = format!("rust-src {}", rustc.version.release);
@@ -59,7 +59,7 @@ pub(crate) fn for_ebpf(workspace: &Workspace, report: Report) -> Result<()> {
     Ok(())
 }
 
-/// The steps that running the tests needs: not the BPF tools, since the object is in the tree.
+/// Runs the steps that the tests need. They need no BPF tools: the object is in the tree.
 pub(crate) fn for_tests(workspace: &Workspace, report: Report) -> Result<()> {
     report.print("system packages", &debian::install(debian::FOR_TESTS)?);
     let step = cargo_tool::install(workspace, "cargo-nextest")?;
@@ -67,24 +67,24 @@ pub(crate) fn for_tests(workspace: &Workspace, report: Report) -> Result<()> {
     Ok(())
 }
 
-/// The steps that booting virtual machines needs.
+/// Runs the steps that virtual machines need.
 pub(crate) fn for_vms(report: Report) -> Result<()> {
     report.print("system packages", &debian::install(debian::FOR_VMS)?);
     Ok(())
 }
 
-/// The steps that comparing with the peers needs.
+/// Runs the steps that a comparison with the peers needs.
 pub(crate) fn for_bench(report: Report) -> Result<()> {
     report.print("system packages", &debian::install(debian::FOR_BENCH)?);
     Ok(())
 }
 
-/// How much a chore tells about its setup.
+/// How many lines a chore prints about its setup.
 #[derive(Clone, Copy)]
 pub(crate) enum Report {
-    /// A line per step.
+    /// A line for each step.
     Everything,
-    /// A line per step that did something.
+    /// A line for each step that changed something.
     Changes,
 }
 

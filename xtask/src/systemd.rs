@@ -1,7 +1,7 @@
-//! `cargo xtask systemd`: the unit as operators meet it, on a booted systemd.
+//! `cargo xtask systemd`: tests the unit on a booted systemd.
 //!
-//! This machine's systemd runs as PID 1 in namespaces, on this machine's kernel, over a throw-away
-//! layer on its root. What happens there is in `systemd/story`; how it boots in `systemd/boot`.
+//! The systemd of this machine runs as PID 1 in namespaces, on the kernel of this machine, over a
+//! temporary layer on its root. `systemd/story` has the steps, `systemd/boot` the boot.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{command, privilege::Privilege, workspace::Workspace};
 
-/// Programs that it takes, and where Debian has them.
+/// The programs that the test calls, with their Debian packages.
 const PROGRAMS: [(&str, &str); 8] = [
     ("/lib/systemd/systemd", "systemd"),
     ("/usr/bin/nsenter", "util-linux"),
@@ -26,10 +26,10 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("/usr/bin/script", "bsdutils"),
 ];
 
-/// Longer than this and it hangs.
+/// A test that runs longer hangs.
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// Builds the daemon, boots, and tells the story.
+/// Builds the daemon, boots systemd and runs the story.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for (program, package) in PROGRAMS {
         if !Path::new(program).exists() {

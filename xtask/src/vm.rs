@@ -1,7 +1,7 @@
-//! `cargo xtask vm`: the daemon and the verifier on kernels that this machine does not run.
+//! `cargo xtask vm`: runs the daemon and the verifier on other kernels than this machine's.
 //!
-//! Each kernel boots in QEMU, without acceleration: hosts of virtual machines often offer one that
-//! does not work. What a guest does is in `vm/guest/smoke` and `vm/guest/verify`.
+//! Each kernel boots in QEMU without acceleration, which is broken in many virtual machines.
+//! `vm/guest/smoke` and `vm/guest/verify` are the steps in a guest.
 
 mod apt;
 mod guest;
@@ -25,18 +25,18 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Which kernels, as `--list` names them [default: all]
+    /// The kernels to boot, as `--list` names them [default: all]
     #[arg(value_name = "KERNEL")]
     kernels: Vec<String>,
-    /// Only say which kernels there are
+    /// Only list the kernels
     #[arg(long, conflicts_with = "kernels")]
     list: bool,
-    /// Fetch the kernels anew: their updates, and what is the newest now
+    /// Fetch the kernels again, to get their updates and the newest one
     #[arg(long)]
     update: bool,
 }
 
-/// Boots each kernel; one that fails does not keep the others from being tried.
+/// Boots each kernel, also after one has failed.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let directory = workspace.root().join("target/vm");
     if arguments.list {
@@ -76,7 +76,7 @@ fn list(kernels: &std::path::Path) -> Result<()> {
     Ok(())
 }
 
-/// The kernels of these names, in our order; all of them if there are no names.
+/// Returns the kernels of these names, in the order of the list; without names, all kernels.
 fn choose(names: &[String]) -> Result<Vec<&'static kernels::Source>> {
     let known = || KERNELS.iter().map(|it| it.label);
     if let Some(unknown) = names
@@ -92,7 +92,7 @@ fn choose(names: &[String]) -> Result<Vec<&'static kernels::Source>> {
     Ok(KERNELS.iter().filter(wanted).collect())
 }
 
-/// Boots a kernel and prints how that went; whether all is well.
+/// Boots a kernel and prints the result; returns whether all tests passed.
 fn try_one(directory: &std::path::Path, kernel: &Kernel, programs: &Programs) -> Result<bool> {
     let image: PathBuf = directory.join(format!("guest-{}.cpio", kernel.label));
     guest::pack(kernel, programs, &image)
@@ -110,10 +110,10 @@ fn try_one(directory: &std::path::Path, kernel: &Kernel, programs: &Programs) ->
         kernel.release,
         start.elapsed().as_secs()
     );
-    for line in run.said("verified: ") {
+    for line in run.lines("verified: ") {
         println!("vm: {:7} the verifier walked through {line}", "");
     }
-    if let Some(summary) = verified::summary(run.said("verifier: ")) {
+    if let Some(summary) = verified::summary(run.lines("verifier: ")) {
         println!("vm: {:7} the verifier took {summary}", "");
     }
     if run.outcome != Outcome::Passed {
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_names_all_kernels_are_chosen_and_a_wrong_name_is_told_the_right_ones() {
+    fn a_wrong_kernel_name_is_answered_with_the_right_ones() {
         assert_eq!(choose(&[]).unwrap().len(), KERNELS.len());
         let error = choose(&["4.19".to_owned()]).err().expect("below the floor");
         assert!(error.to_string().contains("`4.19`"), "{error}");

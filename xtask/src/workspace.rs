@@ -1,4 +1,4 @@
-//! Where things are in this checkout, and cargo called inside it.
+//! The paths of this checkout, and commands that run in it.
 
 use std::{
     env,
@@ -17,7 +17,7 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// The checkout that `cargo xtask` was called in.
     pub(crate) fn find() -> Result<Self> {
-        // Asked at run time: a build directory may be shared between checkouts.
+        // Read at run time, since checkouts may share a build directory.
         let manifest_dir = env::var_os("CARGO_MANIFEST_DIR")
             .map(PathBuf::from)
             .context("CARGO_MANIFEST_DIR is not set: call this as `cargo xtask`")?;
@@ -34,7 +34,7 @@ impl Workspace {
         &self.root
     }
 
-    /// Programs that belong to this checkout alone; git ignores them.
+    /// The programs of this checkout; git ignores them.
     pub(crate) fn tools(&self) -> PathBuf {
         self.root.join(".tools")
     }
@@ -44,12 +44,13 @@ impl Workspace {
         self.tools().join("bin/bpf-linker")
     }
 
-    /// Where the BPF crate is built: apart, so that its flags never rebuild the host crates.
+    /// The target directory of the BPF crate. It is separate: its flags would rebuild the host
+    /// crates.
     pub(crate) fn ebpf_target(&self) -> PathBuf {
         self.root.join("target/ebpf")
     }
 
-    /// The search path with our own tools first.
+    /// The search path with the tools of this checkout first.
     pub(crate) fn search_path(&self) -> Result<OsString> {
         let inherited = env::var_os("PATH").unwrap_or_default();
         let directories =
@@ -57,7 +58,7 @@ impl Workspace {
         env::join_paths(directories).context("PATH cannot be extended with the project's tools")
     }
 
-    /// A command that runs at the workspace root and finds our own tools.
+    /// A command that runs at the workspace root and finds the tools of this checkout.
     pub(crate) fn command(&self, program: &str) -> Result<Command> {
         let mut command = Command::new(program);
         command
@@ -66,7 +67,7 @@ impl Workspace {
         Ok(command)
     }
 
-    /// Cargo, at the workspace root.
+    /// A cargo command at the workspace root.
     pub(crate) fn cargo(&self) -> Result<Command> {
         self.command("cargo")
     }

@@ -1,4 +1,4 @@
-//! Ctrl-C and termination: noticed between steps, so that the stage is always cleared.
+//! Ctrl-C and SIGTERM end the demo between two steps, so that the stage is always removed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +11,7 @@ extern "C" fn note(_signal: i32) {
     INTERRUPTED.store(true, Ordering::Relaxed);
 }
 
-/// From now on a signal is noted instead of ending the process.
+/// Records signals from now on, instead of ending the process.
 pub(super) fn watch() -> Result<()> {
     let action = SigAction::new(SigHandler::Handler(note), SaFlags::empty(), SigSet::empty());
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
@@ -21,7 +21,7 @@ pub(super) fn watch() -> Result<()> {
     Ok(())
 }
 
-/// Fails once a signal has come; every step asks.
+/// Fails if a signal came. Every step calls this.
 pub(super) fn check() -> Result<()> {
     if INTERRUPTED.load(Ordering::Relaxed) {
         bail!("interrupted; everything is cleaned up");

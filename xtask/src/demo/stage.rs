@@ -1,4 +1,4 @@
-//! Two hosts on one link, and the daemon on one of them. Dropping the stage removes all of it.
+//! Two hosts on one link, and the daemon on one of them. Dropping the stage removes them.
 
 use std::{
     ffi::OsStr,
@@ -15,7 +15,7 @@ use nix::sched::{CloneFlags, setns};
 use super::interrupt;
 use crate::command;
 
-/// How long the daemon may take to answer.
+/// Longest time that the daemon may need to answer.
 const READY: Duration = Duration::from_secs(20);
 
 /// A network namespace.
@@ -34,7 +34,7 @@ impl Namespace {
         ip(&[&["-n", &self.0], arguments].concat())
     }
 
-    /// A command that runs in it. Not by `ip netns exec`, which mounts a /sys of its own and so
+    /// A command that runs in the namespace. `ip netns exec` would mount another /sys, which
     /// hides bpffs.
     pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {
         let namespace = self.open()?;
@@ -51,7 +51,7 @@ impl Namespace {
         File::open(&path).with_context(|| format!("cannot open {}", path.display()))
     }
 
-    /// Moves the calling thread into it, for good.
+    /// Moves the calling thread into the namespace. There is no way back.
     pub(super) fn enter(&self) -> Result<()> {
         setns(self.open()?, CloneFlags::CLONE_NEWNET).context("cannot enter the network namespace")
     }
@@ -63,7 +63,7 @@ impl Drop for Namespace {
     }
 }
 
-/// Everything that is on.
+/// The hosts, the link, the daemon and its directory.
 pub(super) struct Stage {
     daemon: Option<Child>,
     program: PathBuf,
@@ -139,7 +139,7 @@ impl Stage {
         Ok(command)
     }
 
-    /// Starts the daemon and waits until it says that it filters.
+    /// Starts the daemon and waits until it reports that it filters.
     pub(super) fn start(&mut self) -> Result<()> {
         let log = self.directory.join("log");
         let file = File::options().create(true).append(true).open(&log)?;
@@ -147,7 +147,7 @@ impl Stage {
             .xdp_fw("run")?
             .stdin(Stdio::null())
             .stderr(file)
-            // Ctrl-C is for the demo, which ends the daemon itself.
+            // Ctrl-C reaches only the demo, which ends the daemon itself.
             .process_group(0)
             .spawn()
             .context("cannot start the daemon")?;
@@ -169,12 +169,12 @@ impl Stage {
                 .is_none_or(|it| it.try_wait().is_ok_and(|s| s.is_some()));
             if ended || start.elapsed() > READY {
                 let log = fs::read_to_string(&log).unwrap_or_default();
-                bail!("the daemon (pid {pid}) does not filter; it said:\n{log}");
+                bail!("the daemon (pid {pid}) does not filter; its output:\n{log}");
             }
         }
     }
 
-    /// Kills the daemon without giving it a chance.
+    /// Kills the daemon with SIGKILL.
     pub(super) fn kill(&mut self) -> Result<u32> {
         let Some(mut daemon) = self.daemon.take() else {
             bail!("there is no daemon to kill");

@@ -1,4 +1,4 @@
-//! What the demo shows, in order: what is done, what is expected, what happens.
+//! The scenes of the demo in order. Each shows an action, the expected result and the result.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ const V4: &str = "192.0.2.1";
 const V6: &str = "2001:db8::1";
 
 /// Plays all scenes; fails if one does not end as expected.
-pub(super) fn tell(daemon: &Path, configuration: &Path) -> Result<()> {
+pub(super) fn play(daemon: &Path, configuration: &Path) -> Result<()> {
     let mut story = Story {
         scene: 0,
         surprises: 0,
@@ -80,7 +80,7 @@ impl Story {
         println!("\n{}. {title}", self.scene);
     }
 
-    /// One line: what was done, what was expected, what happened.
+    /// Prints a line: the action, the expected result and the result.
     fn report(&mut self, done: &str, expected: &str, happened: &str) {
         let mark = if expected == happened {
             "ok"
@@ -93,7 +93,8 @@ impl Story {
         println!("   {done:<24} expected: {expected:<10} happened: {happened:<10} {mark}");
     }
 
-    /// Every kind of traffic over both families; `passes` says what of it, by port (0: ping).
+    /// Tries every kind of traffic over both families; `passes` returns by port (0: ping) what
+    /// passes.
     fn try_all(&mut self, stage: &Stage, passes: impl Fn(u16) -> bool) -> Result<()> {
         for address in [V4, V6] {
             let address: IpAddr = address.parse()?;
@@ -114,7 +115,7 @@ impl Story {
         Ok(())
     }
 
-    /// Lets NTP pass, by writing the file in place as an editor would, under traffic.
+    /// Writes the file in place, as an editor does, so that NTP passes; traffic runs meanwhile.
     fn edit(&mut self, stage: &Stage) -> Result<()> {
         let path = stage.configuration();
         let text = fs::read_to_string(&path).context("cannot read the configuration")?;
@@ -140,7 +141,7 @@ impl Story {
         Ok(())
     }
 
-    /// Packets that a rule has counted, from `xdp-fw stats --json`.
+    /// The packets that a rule has counted, from `xdp-fw stats --json`.
     fn count(&self, stage: &Stage, rule: &str) -> Result<u64> {
         interrupt::check()?;
         let output = stage

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::stage::Namespace;
 
-/// After this a client takes silence for an answer.
+/// A client that waits this long without an answer gives up.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What a client tries.
@@ -30,7 +30,7 @@ pub(super) enum Attempt {
 }
 
 impl Attempt {
-    /// Whether there is an answer.
+    /// Returns whether an answer comes.
     pub(super) fn answered(self, client: &Namespace) -> Result<bool> {
         match self {
             Self::Ping(address) => ping(client, address),
@@ -92,7 +92,7 @@ fn echoed(socket: &UdpSocket) -> Result<bool> {
     Ok(socket.recv(&mut [0; 16]).is_ok())
 }
 
-/// Sends datagrams one after the other until one is echoed; how long that took since `start`.
+/// Sends datagrams until one is echoed; returns the time since `start`.
 pub(super) fn first_echo(
     client: &Namespace,
     server: SocketAddr,
@@ -113,7 +113,7 @@ pub(super) fn first_echo(
     })
 }
 
-/// Servers on every port of the story, IPv4 and IPv6, until dropped.
+/// The servers of the demo, over IPv4 and IPv6. They run until dropped.
 pub(super) struct Servers {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,

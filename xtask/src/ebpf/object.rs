@@ -1,4 +1,4 @@
-//! Building the object so that it comes out bit for bit the same on every machine.
+//! Builds the object, bit for bit the same on every machine.
 
 use std::{
     fs,
@@ -21,18 +21,18 @@ pub(crate) const CRATE: &str = "xdp-fw-ebpf";
 /// The target, built in to rustc.
 pub(crate) const TARGET: &str = "bpfel-unknown-none";
 
-/// What rustc is told. Directories of the machine come on top, only to be mapped away.
+/// The flags of rustc. Further flags only replace the names of this machine's directories.
 const FLAGS: [&str; 4] = [
-    // Of the host, for bindings to its registers, which XDP does not have: the same everywhere.
+    // Selects bindings to the registers of a host. XDP uses none, so one value serves all hosts.
     "--cfg=bpf_target_arch=\"x86_64\"",
     // BTF is made from the debug information that rustc leaves.
     "-Cdebuginfo=2",
     "-Clink-arg=--btf",
-    // 32-bit jumps and arithmetic: in every kernel since 5.1. rustc's default is v1.
+    // 32-bit jumps and arithmetic, in every kernel since 5.1. The default of rustc is v1.
     "-Ctarget-cpu=v3",
 ];
 
-/// Variables of the caller that would reach into the build.
+/// Environment variables of the caller that would change the build.
 const FOREIGN: [&str; 8] = [
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_BUILD_TARGET",
@@ -52,13 +52,13 @@ pub(crate) struct Build<'a> {
     crates: Vec<closure::Crate>,
 }
 
-/// Where a build leaves the object.
+/// The path of a built object.
 pub(crate) fn output(workspace: &Workspace) -> PathBuf {
     workspace.ebpf_target().join("xdp-fw.bpf.o")
 }
 
 impl<'a> Build<'a> {
-    /// Looks at the compiler and at the crates.
+    /// Reads the compiler's version and the list of crates.
     pub(crate) fn prepare(workspace: &'a Workspace) -> Result<Self> {
         Ok(Self {
             workspace,
@@ -83,7 +83,7 @@ impl<'a> Build<'a> {
                 "--target-dir",
             ])
             .arg(self.workspace.ebpf_target())
-            // `-Z build-std` on a stable compiler.
+            // Allows `-Z build-std` on a stable compiler.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags()?.join("\x1f"))
             .env(
@@ -93,9 +93,9 @@ impl<'a> Build<'a> {
         Ok(cargo)
     }
 
-    /// Builds; the bytes of the object.
+    /// Builds the object and returns its bytes.
     pub(crate) fn run(&self) -> Result<Vec<u8>> {
-        // Cargo does not see that the linker changed: have it link again.
+        // Cargo does not notice a changed linker: force it to link again.
         command::run(&mut self.clean()?)?;
         command::run(&mut self.cargo("build")?)?;
         let linked = self
@@ -129,7 +129,7 @@ impl<'a> Build<'a> {
         Ok(cargo)
     }
 
-    /// The record of an object that was just built.
+    /// The record of an object that this build made.
     pub(crate) fn record(&self, object: &[u8]) -> Result<Record> {
         let crates: Vec<String> = self.crates.iter().map(closure::Crate::identity).collect();
         let inputs = sources::read(self.workspace.root(), &crates).map_err(anyhow::Error::msg)?;
@@ -146,7 +146,7 @@ impl<'a> Build<'a> {
         })
     }
 
-    /// The fixed flags, and a fixed name for every directory that debug information mentions.
+    /// The fixed flags, and a fixed name for every directory in the debug information.
     fn flags(&self) -> Result<Vec<String>> {
         let rust_src = format!("/rustc/{}", self.rustc.version.commit);
         let mut maps = vec![
@@ -169,12 +169,12 @@ impl<'a> Build<'a> {
         Ok(flags)
     }
 
-    /// Removes DWARF, which bpf-linker leaves beside the BTF made from it.
+    /// Removes DWARF, which bpf-linker leaves beside the BTF.
     fn strip(&self, linked: &Path, stripped: &Path) -> Result<()> {
         let objcopy = self.rustc.objcopy();
         if !objcopy.is_file() {
             bail!(
-                "this rustc brings no {}: install Rust {} with rustup",
+                "this rustc contains no {}: install Rust {} with rustup",
                 objcopy.display(),
                 self.rustc.version.release
             );
@@ -183,12 +183,12 @@ impl<'a> Build<'a> {
         command
             .arg("--strip-debug")
             .args([linked, stripped])
-            // rustc runs it with this path, too: it does not find its LLVM by itself.
+            // rustc sets this path too: objcopy does not find its LLVM by itself.
             .env("LD_LIBRARY_PATH", self.rustc.library_dir());
         command::run(&mut command)
     }
 
-    /// A directory of this machine in the object would make it another one elsewhere.
+    /// The name of a directory in the object would make it differ between machines.
     fn refuse_paths(&self, object: &[u8]) -> Result<()> {
         let directories = [self.workspace.root(), &self.rustc.sysroot]
             .into_iter()

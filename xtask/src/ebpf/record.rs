@@ -1,4 +1,4 @@
-//! The record beside the object: its digest, its inputs and the tools that made it.
+//! The record beside the object: its digest, its inputs and the tools of the build.
 
 use std::{fs, path::Path};
 
@@ -13,30 +13,30 @@ const HEADER: &str = "\
 # `cargo xtask ebpf --check` builds it again and compares.
 ";
 
-/// What is known about an object.
+/// The record of an object.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Record {
     /// SHA-256 of the object.
     pub(crate) object: String,
     /// SHA-256 over all inputs.
     pub(crate) sources: String,
-    /// The programs that made it.
+    /// The tools that built it.
     pub(crate) tools: Tools,
     /// SHA-256 of each input.
     pub(crate) inputs: Inputs,
 }
 
-/// The programs that make an object, and how they are called.
+/// The tools that build an object, and their flags.
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Tools {
-    /// Release and commit.
+    /// Release and commit of rustc.
     pub(crate) rustc: String,
-    /// The LLVM inside it.
+    /// The LLVM version of rustc.
     pub(crate) llvm: String,
-    /// Version.
+    /// Version of bpf-linker.
     pub(crate) bpf_linker: String,
-    /// What rustc is told, but for the directories of the machine.
+    /// The flags of rustc, without those that name directories of the machine.
     pub(crate) flags: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ impl Record {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// How another record differs in tools and inputs, a line each.
+    /// A line for each difference in tools and inputs.
     pub(crate) fn differences(&self, now: &Self) -> Vec<String> {
         let mut lines = Vec::new();
         let (before, after) = (&self.tools, &now.tools);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn another_compiler_is_told_apart_from_other_sources() {
+    fn differences_name_the_compiler_or_the_source() {
         let mut now = record();
         now.tools.rustc = "1.96.0 (def)".to_owned();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! bpf-linker, built against the LLVM that rustc itself brings: no other LLVM is needed.
+//! Builds bpf-linker against the LLVM of rustc, so that no other LLVM is needed.
 
 use std::{
     fs,
@@ -11,15 +11,15 @@ use anyhow::{Context as _, Result};
 use super::Outcome;
 use crate::{command, rustc::Rustc, workspace::Workspace};
 
-/// The object is compared bit for bit, so the linker is pinned to the patch level.
+/// The exact version, since `ebpf --check` compares objects bit for bit.
 pub(crate) const VERSION: &str = "0.13.0";
 
-/// Builds it into `.tools/bin` unless the one there is of this version and for this compiler.
+/// Builds bpf-linker into `.tools/bin`, unless one of this version and compiler is there.
 pub(super) fn install(workspace: &Workspace, rustc: &Rustc) -> Result<Outcome> {
     if is_current(workspace, rustc) {
         return Ok(Outcome::AlreadyThere);
     }
-    println!("setup: bpf-linker {VERSION}: building it, about a minute");
+    println!("setup: bpf-linker {VERSION}: building it takes about a minute");
     let prefix = link_llvm(&workspace.tools().join("llvm"), rustc)?;
     let feature = format!("llvm-{}", rustc.version.llvm_major());
     let mut cargo = workspace.cargo()?;
@@ -28,7 +28,7 @@ pub(super) fn install(workspace: &Workspace, rustc: &Rustc) -> Result<Outcome> {
         .args(["--force", "--no-default-features", "--features", &feature])
         .arg("--root")
         .arg(workspace.tools())
-        // The linker's build script takes this for its run-time library path, too.
+        // The build script of bpf-linker sets its run-time library path to this, too.
         .env("LLVM_PREFIX", prefix);
     command::run(&mut cargo).with_context(|| {
         format!(
@@ -43,8 +43,8 @@ pub(super) fn install(workspace: &Workspace, rustc: &Rustc) -> Result<Outcome> {
     )))
 }
 
-/// The version says nothing about the LLVM inside, hence the stamp; and a linker that lost its
-/// LLVM (the checkout or the toolchain moved) does not run at all.
+/// Returns whether the installed linker fits. Its version does not name its LLVM, so a stamp file
+/// does. A linker whose LLVM moved does not run.
 fn is_current(workspace: &Workspace, rustc: &Rustc) -> bool {
     let runs = workspace
         .bpf_linker()
@@ -68,8 +68,8 @@ fn identity(rustc: &Rustc) -> String {
     )
 }
 
-/// An LLVM prefix as bpf-linker's build script expects one: `lib/libLLVM.so` and the name that
-/// the library calls itself by.
+/// Makes an LLVM prefix that the build script of bpf-linker accepts: `lib/libLLVM.so`, and the name
+/// in the library's SONAME.
 fn link_llvm(prefix: &Path, rustc: &Rustc) -> Result<PathBuf> {
     let library = find_llvm(rustc)?;
     let own_name = library
@@ -89,7 +89,7 @@ fn link_llvm(prefix: &Path, rustc: &Rustc) -> Result<PathBuf> {
     Ok(prefix.to_path_buf())
 }
 
-/// `libLLVM.so.22.1-rust-1.95.0-stable`; the other file of that kind is a linker script.
+/// Finds `libLLVM.so.22.1-rust-1.95.0-stable`. The other file named libLLVM is a linker script.
 fn find_llvm(rustc: &Rustc) -> Result<PathBuf> {
     let directory = rustc.library_dir();
     let prefix = format!("libLLVM.so.{}", rustc.version.llvm_major());
@@ -100,7 +100,7 @@ fn find_llvm(rustc: &Rustc) -> Result<PathBuf> {
         .map(|entry| entry.path())
         .with_context(|| {
             format!(
-                "this rustc brings no {prefix}* in {}, so bpf-linker has no LLVM to use: \
+                "this rustc has no {prefix}* in {}, so bpf-linker has no LLVM to use: \
                  install Rust {} with rustup",
                 directory.display(),
                 rustc.version.release

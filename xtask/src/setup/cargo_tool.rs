@@ -1,4 +1,4 @@
-//! Cargo subcommands from the registry, for this checkout alone unless one is on PATH already.
+//! Installs cargo subcommands for this checkout, unless PATH has them.
 
 use anyhow::{Context as _, Result};
 

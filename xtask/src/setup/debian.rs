@@ -1,4 +1,4 @@
-//! The system's programs that tests call, from the distribution's own packages.
+//! Installs the programs that tests call, from the packages of the distribution.
 
 use std::{path::Path, process::Command};
 
@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 use super::Outcome;
 use crate::{command, privilege::Privilege};
 
-/// Package, and a program by which to find it where there are no Debian packages.
+/// A package, and a program whose presence proves it where Debian packages are unknown.
 pub(super) type Package = (&'static str, &'static str);
 
-/// What the tests call.
+/// The programs that the tests call.
 pub(super) const FOR_TESTS: &[Package] = &[
     ("iproute2", "ip"),
     ("iputils-ping", "ping"),
@@ -20,7 +20,7 @@ pub(super) const FOR_TESTS: &[Package] = &[
     ("socat", "socat"),
 ];
 
-/// What `cargo xtask vm` calls.
+/// The programs that `cargo xtask vm` calls.
 pub(super) const FOR_VMS: &[Package] = &[
     ("qemu-system-x86", "qemu-system-x86_64"),
     ("busybox-static", "busybox"),
@@ -32,7 +32,7 @@ pub(super) const FOR_VMS: &[Package] = &[
     ("zstd", "zstd"),
 ];
 
-/// What `cargo xtask bench` calls, and compares with.
+/// The programs that `cargo xtask bench` calls, and the peers that it compares with.
 pub(super) const FOR_BENCH: &[Package] = &[
     ("iproute2", "ip"),
     ("ethtool", "ethtool"),
@@ -42,7 +42,7 @@ pub(super) const FOR_BENCH: &[Package] = &[
     ("xdp-tools", "xdp-filter"),
 ];
 
-/// Administrators' programs are often outside a user's PATH.
+/// Directories of programs for administrators; the PATH of a user often lacks them.
 const DIRECTORIES: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",
@@ -52,7 +52,7 @@ const DIRECTORIES: [&str; 6] = [
     "/bin",
 ];
 
-/// Installs what is missing.
+/// Installs the missing packages.
 pub(super) fn install(needed: &[Package]) -> Result<Outcome> {
     if !Path::new("/usr/bin/apt-get").exists() {
         return other_distribution(needed);
@@ -102,7 +102,7 @@ fn apt_install(privilege: Privilege, packages: &[&str]) -> Result<bool> {
     command::succeeds(&mut command)
 }
 
-/// Elsewhere the package names differ: say what must be there.
+/// Other distributions have other package names: names the missing programs.
 fn other_distribution(needed: &[Package]) -> Result<Outcome> {
     let missing: Vec<&str> = needed
         .iter()
@@ -117,7 +117,7 @@ fn other_distribution(needed: &[Package]) -> Result<Outcome> {
         return Ok(Outcome::AlreadyThere);
     }
     bail!(
-        "this is not Debian, so nothing is installed: {} must be there (Debian packages: {}); \
+        "this is not Debian, so nothing is installed: {} are missing (Debian packages: {}); \
          install them with this system's package manager and try again",
         missing.join(", "),
         needed

@@ -1,6 +1,6 @@
-//! The source of the standard library, of exactly the compiler's version.
+//! Installs the source of the standard library, of exactly the compiler's version.
 //!
-//! `core` is not shipped compiled for BPF, so it is built along with the BPF crate.
+//! No compiled `core` exists for BPF, so a build of the BPF crate compiles it too.
 
 use std::{
     env, fs,
@@ -16,10 +16,10 @@ use crate::{command, rustc::Rustc};
 
 mod from_debian;
 
-/// Says which version we unpacked ourselves: rustup would not replace it on an update.
+/// Names the version that this step unpacked: an update by rustup does not replace it.
 const STAMP: &str = ".unpacked-by-xdp-fw-setup";
 
-/// A download of four megabytes; longer means no network.
+/// Longest time for a download of four megabytes.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
 
 /// Tries the cache, rustup and Debian in this order, unless the source is there.
@@ -37,7 +37,9 @@ pub(super) fn install(rustc: &Rustc, cache: Option<&Path>) -> Result<Outcome> {
     for (name, fetch) in sources {
         match fetch() {
             Ok(()) if is_current(rustc) => return Ok(Outcome::Done(format!("taken from {name}"))),
-            Ok(()) => failures += &format!("\n  {name}: said yes, but brought nothing"),
+            Ok(()) => {
+                failures += &format!("\n  {name}: succeeded, but the source is still missing");
+            }
             Err(error) => failures += &format!("\n  {name}: {error:#}"),
         }
     }
@@ -82,7 +84,7 @@ fn from_rustup() -> Result<()> {
     command::run_for_at_most(&mut command, RUSTUP_LIMIT)
 }
 
-/// Fills a directory beside the final place and renames it: a broken download leaves nothing.
+/// Fills a directory beside the final path and renames it: a broken download leaves nothing.
 fn put_in_place(rustc: &Rustc, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let place = rustc.rust_src();
     let scratch = place.with_extension("partial");
@@ -103,7 +105,7 @@ fn remove(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A directory of our own for downloads, removed with the value.
+/// A private directory for downloads, removed with the value.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -116,7 +118,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What stays behind is a directory in /tmp; there is nobody to tell.
+        // A failure leaves a directory in /tmp behind, which does no harm.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

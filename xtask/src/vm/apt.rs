@@ -1,4 +1,4 @@
-//! Other releases of Debian, seen through this machine's mirrors without touching its own state.
+//! Reads other releases of Debian through this machine's mirrors, without a change to its state.
 
 use std::{
     fs,
@@ -12,13 +12,13 @@ use crate::command;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// An apt with package lists of its own.
+/// An apt with private package lists.
 pub(super) struct Apt {
     configuration: PathBuf,
 }
 
 impl Apt {
-    /// Reads the lists of these suites, wherever this machine gets its own packages from.
+    /// Reads the lists of these suites, from the mirrors of this machine.
     pub(super) fn for_suites(directory: &Path, suites: &[&str]) -> Result<Self> {
         for part in ["state/lists/partial", "cache/archives/partial"] {
             let path = directory.join(part);
@@ -53,7 +53,7 @@ impl Apt {
         command
     }
 
-    /// What a package of a suite, or of a version, depends on: name and exact version.
+    /// The exact dependencies of a package of a suite or version: names and versions.
     pub(super) fn exact_dependencies(&self, package: &str) -> Result<Vec<(String, String)>> {
         let text = command::output(self.command("apt-cache").args([
             "show",
@@ -75,8 +75,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Everything that apt would keep, below our directory; nothing of what the machine prefers. A
-/// mirror that does not answer is an error, not a warning.
+/// Keeps the state of apt below our directory, and ignores the machine's preferences. A mirror that
+/// does not answer is an error, not a warning.
 fn configuration(directory: &Path) -> String {
     let directory = directory.display();
     format!(
@@ -95,7 +95,7 @@ fn configuration(directory: &Path) -> String {
     )
 }
 
-/// Where this machine gets its packages from.
+/// The mirrors of this machine.
 fn mirrors() -> Result<Vec<String>> {
     let mut command = Command::new("apt-get");
     command.args([
@@ -109,7 +109,7 @@ fn mirrors() -> Result<Vec<String>> {
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// Security updates have an archive of their own, which its name tells.
+/// Picks the mirror of a suite. Security updates have another archive; its name shows that.
 fn mirror_of<'a>(suite: &str, mirrors: &'a [String]) -> Result<&'a str> {
     let (wanted, what) = if suite.ends_with("-security") {
         ("debian-security", "security updates")

@@ -1,8 +1,8 @@
-//! What runs in a virtual machine: an initramfs with busybox, iproute2, ethtool, the daemon and
+//! The content of a virtual machine: an initramfs with busybox, iproute2, ethtool, the daemon and
 //! the tests.
 //!
-//! Our programs are those that the tests of this machine run, and its shared libraries come along:
-//! nothing is built for guests alone.
+//! The programs are those that the tests of this machine run, with their shared libraries. Nothing
+//! is built for guests only.
 
 use std::{
     collections::BTreeSet,
@@ -19,15 +19,15 @@ use serde::Deserialize;
 use super::kernels::Kernel;
 use crate::{command, ebpf::object::CRATE as BPF_CRATE, workspace::Workspace};
 
-/// Modules that the test needs.
+/// The modules that the tests need.
 const MODULES: [&str; 3] = ["veth", "8021q", "tcp_diag"];
 
-/// Mount points, and where programs expect to write.
+/// Mount points, and directories that programs write to.
 const DIRECTORIES: [&str; 9] = [
     "bin", "dev", "etc", "modules", "proc", "run", "sys", "tmp", "var",
 ];
 
-/// The test itself: name, text, mode.
+/// The scripts of the test: name, text, mode.
 const SCRIPTS: [(&str, &str, u32); 5] = [
     ("init", include_str!("guest/init"), 0o755),
     ("smoke", include_str!("guest/smoke"), 0o755),
@@ -40,14 +40,14 @@ const SCRIPTS: [(&str, &str, u32); 5] = [
     ),
 ];
 
-/// What runs in every guest: what the tests of this machine run, built for them or by them.
+/// The programs that run in every guest, as the tests of this machine build them.
 pub(super) struct Programs {
     daemon: PathBuf,
     verifier: PathBuf,
     exit: PathBuf,
 }
 
-/// What cargo says of a file that it has made.
+/// A message of cargo about a file that it built.
 #[derive(Deserialize)]
 struct Artifact {
     target: Target,
@@ -60,9 +60,9 @@ struct Target {
 }
 
 impl Programs {
-    /// Builds what is not built yet.
+    /// Builds the programs.
     pub(super) fn build(workspace: &Workspace, directory: &Path) -> Result<Self> {
-        // The packages that the tests are built with: another choice would mean other features.
+        // The same packages as in `test`: others would select other features.
         let packages = ["--locked", "--quiet", "--workspace", "--exclude", BPF_CRATE];
         let build = |what: [&str; 3]| -> Result<PathBuf> {
             let [verb, kind, name] = what;
@@ -91,7 +91,7 @@ impl Programs {
         })
     }
 
-    /// Each program, and what it is called in the guest.
+    /// Each program, and its name in the guest.
     fn named(&self) -> [(&Path, &'static str); 3] {
         [
             (&self.daemon, "xdp-fw"),
@@ -101,14 +101,14 @@ impl Programs {
     }
 }
 
-/// The program of this name among what cargo has made.
+/// The path of the program with this name in cargo's messages.
 fn executable(messages: &str, name: &str) -> Result<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Artifact>(line).ok())
         .filter(|artifact| artifact.target.name == name)
         .find_map(|artifact| artifact.executable)
-        .with_context(|| format!("cargo names no program `{name}` that it has built"))
+        .with_context(|| format!("cargo reports no built program `{name}`"))
 }
 
 /// Writes the initramfs for a kernel.
@@ -137,7 +137,7 @@ pub(super) fn pack(kernel: &Kernel, programs: &Programs, image: &Path) -> Result
     archive(&root, image)
 }
 
-/// Each once, in loading order.
+/// The modules in loading order, each once.
 fn modules(kernel: &Kernel) -> Result<Vec<PathBuf>> {
     let mut seen = BTreeSet::new();
     let mut files = Vec::new();
@@ -160,7 +160,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Administrators' programs are often outside a user's PATH.
+/// Finds a program. The PATH of a user often lacks the programs for administrators.
 fn find(program: &str) -> Result<PathBuf> {
     ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
         .map(|it| Path::new(it).join(program))
@@ -169,7 +169,7 @@ fn find(program: &str) -> Result<PathBuf> {
         .with_context(|| format!("there is no program `{program}`: `cargo xtask setup`"))
 }
 
-/// A program of this machine, and its libraries to where its loader looks for them.
+/// Copies a program of this machine, and its libraries to the paths that its loader searches.
 fn copy_with_libraries(program: &Path, name: &str, root: &Path) -> Result<()> {
     copy(program, &root.join("usr/bin").join(name))?;
     let text = command::output(Command::new("ldd").arg(program))?;
@@ -182,7 +182,7 @@ fn copy_with_libraries(program: &Path, name: &str, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Unpacked here, since not every kernel does that; the number keeps the order.
+/// Unpacks a module, since not every kernel can; the number keeps the order.
 fn unpack_module(module: &Path, directory: &Path, index: usize) -> Result<()> {
     let name = module.file_name().unwrap_or_default().to_string_lossy();
     let program = match module.extension().and_then(|it| it.to_str()) {
@@ -199,7 +199,7 @@ fn unpack_module(module: &Path, directory: &Path, index: usize) -> Result<()> {
     command::run(command.arg(module).stdout(File::create(to)?))
 }
 
-/// The kernel reads the old format of cpio only ("newc").
+/// Writes a cpio archive in "newc", the only format that the kernel reads.
 fn archive(root: &Path, image: &Path) -> Result<()> {
     let mut names = Vec::new();
     list(root, root, &mut names)?;
@@ -224,7 +224,7 @@ fn archive(root: &Path, image: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is below a directory, each directory before its contents.
+/// Lists what is below a directory, each directory before its contents.
 fn list(root: &Path, directory: &Path, names: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_is_found_among_everything_that_cargo_tells() {
+    fn a_program_is_found_in_the_messages_of_cargo() {
         let messages = concat!(
             r#"{"reason":"compiler-artifact","target":{"name":"verifier_of"},"executable":"/a"}"#,
             "\n",

@@ -1,4 +1,4 @@
-//! Kernels of several releases of Debian: fetched once, never installed.
+//! Kernels of several releases of Debian. A kernel is fetched once and never installed.
 
 use std::{
     fs,
@@ -11,15 +11,15 @@ use anyhow::{Context as _, Result, bail};
 use super::apt::Apt;
 use crate::command;
 
-/// Where a kernel comes from. Archives drop what is superseded, so no version is pinned.
+/// The source of a kernel. It pins no version: archives drop superseded ones.
 pub(super) struct Source {
-    /// What it is called here.
+    /// Its name in messages.
     pub(super) label: &'static str,
-    /// The suite whose kernel it is.
+    /// The Debian suite.
     pub(super) suite: &'static str,
 }
 
-/// The floor, what is long-lived in between, and the newest.
+/// The oldest supported kernel, the long-term ones after it, and the newest.
 pub(super) const KERNELS: [Source; 4] = [
     Source {
         label: "5.10",
@@ -39,12 +39,12 @@ pub(super) const KERNELS: [Source; 4] = [
     },
 ];
 
-/// Small, and with everything that a virtual machine has.
+/// A small flavour with every driver that a virtual machine needs.
 const FLAVOUR: &str = "cloud-amd64";
 
-/// A kernel that is here.
+/// A fetched kernel.
 pub(super) struct Kernel {
-    /// What it is called here.
+    /// Its name in messages.
     pub(super) label: &'static str,
     /// `uname -r`.
     pub(super) release: String,
@@ -52,12 +52,12 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// What QEMU boots.
+    /// The image that QEMU boots.
     pub(super) fn image(&self) -> PathBuf {
         self.directory.join("vmlinuz")
     }
 
-    /// Files of a module and of what it needs, in the order in which they must be loaded.
+    /// The files of a module and of its dependencies, in loading order.
     pub(super) fn modules(&self, name: &str) -> Result<Vec<PathBuf>> {
         let mut command = Command::new("/sbin/modprobe");
         command.arg("--dirname").arg(&self.directory).args([
@@ -72,12 +72,12 @@ impl Kernel {
     }
 }
 
-/// The release of a kernel that has been fetched.
+/// The release of a fetched kernel.
 pub(super) fn release(directory: &Path, source: &Source) -> Option<String> {
     fs::read_to_string(directory.join(source.label).join("release")).ok()
 }
 
-/// Fetches what is not there yet, or everything anew.
+/// Fetches the missing kernels; with `update`, all kernels.
 pub(super) fn fetch(directory: &Path, sources: &[&Source], update: bool) -> Result<Vec<Kernel>> {
     let missing: Vec<&Source> = sources
         .iter()
@@ -102,7 +102,7 @@ pub(super) fn fetch(directory: &Path, sources: &[&Source], update: bool) -> Resu
     Ok(sources.iter().filter_map(found).collect())
 }
 
-/// Unpacks beside the final place and renames: what is there is whole.
+/// Unpacks beside the final path and renames, so that a kernel there is complete.
 fn fetch_one(apt: &Apt, directory: &Path, source: &Source) -> Result<()> {
     let packages = packages(apt, source)?;
     let Some((image, _)) = packages.first() else {
@@ -129,7 +129,7 @@ fn fetch_one(apt: &Apt, directory: &Path, source: &Source) -> Result<()> {
     fs::rename(&scratch, &place).with_context(|| format!("cannot create {}", place.display()))
 }
 
-/// The kernel's packages, the one that carries its release in its name first.
+/// The packages of the kernel; the first has the release in its name.
 fn packages(apt: &Apt, source: &Source) -> Result<Vec<(String, String)>> {
     let metapackage = format!("linux-image-{FLAVOUR}/{}", source.suite);
     let image = apt
@@ -137,7 +137,7 @@ fn packages(apt: &Apt, source: &Source) -> Result<Vec<(String, String)>> {
         .into_iter()
         .find(|(name, _)| name.starts_with("linux-image-"))
         .with_context(|| format!("{metapackage} names no kernel"))?;
-    // Since 7.0 that package is empty, and depends on others that have the kernel.
+    // Since 7.0 that package is empty, and depends on packages with the kernel.
     let release = image.0.trim_start_matches("linux-image-");
     let parts = apt.exact_dependencies(&format!("{}={}", image.0, image.1))?;
     let parts = parts
@@ -147,14 +147,14 @@ fn packages(apt: &Apt, source: &Source) -> Result<Vec<(String, String)>> {
     Ok(std::iter::once(image).chain(parts).collect())
 }
 
-/// Leaves `vmlinuz`, `release`, and `lib/modules` with an index, as modprobe expects it.
+/// Writes `vmlinuz`, `release`, and `lib/modules` with the index that modprobe expects.
 fn unpack(scratch: &Path, release: &str) -> Result<()> {
     let root = scratch.join("root");
     for package in fs::read_dir(scratch.join("packages"))? {
         let mut command = Command::new("dpkg-deb");
         command::run(command.arg("-x").arg(package?.path()).arg(&root))?;
     }
-    // Newer packages have everything below usr.
+    // Newer packages have all files below usr.
     let modules = ["lib/modules", "usr/lib/modules"]
         .map(|it| root.join(it).join(release))
         .into_iter()

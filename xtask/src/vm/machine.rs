@@ -1,4 +1,4 @@
-//! A virtual machine: booted, watched, and its end understood.
+//! Boots a virtual machine, watches it, and finds out how it ended.
 
 use std::{
     fmt,
@@ -14,24 +14,25 @@ use anyhow::{Context as _, Result};
 use super::kernels::Kernel;
 use crate::command;
 
-/// What every line begins with that the guest prints for us.
+/// The start of every line that the guest prints for this program.
 const OURS: &str = "vm: ";
 
-/// QEMU's status when the guest says that all is well. Its own are 0, which a panic has too, and 1.
+/// The status of QEMU when all tests pass in the guest. QEMU's own are 0, also after a panic, and
+/// 1.
 const WELL: i32 = 33;
 
-/// Ten times slower than hardware, on a machine that may be busy.
+/// Emulation is ten times slower than hardware, and the machine may be busy.
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// How a virtual machine ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Passed,
-    /// The test said no, and where.
+    /// A test failed; the text names the step.
     Failed(String),
-    /// It did not end in time.
+    /// The machine did not end in time.
     Hung,
-    /// It ended without a word: a panic, or QEMU itself.
+    /// The machine ended without a report: the kernel panicked, or QEMU failed.
     Died(String),
 }
 
@@ -46,26 +47,26 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What came of a machine.
+/// A run of a machine.
 pub(super) struct Run {
     pub(super) outcome: Outcome,
     console: String,
 }
 
 impl Run {
-    /// What the guest told under this word.
-    pub(super) fn said<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a str> {
-        said(&self.console, word)
+    /// The texts of the guest's lines that begin with this word.
+    pub(super) fn lines<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a str> {
+        lines(&self.console, word)
     }
 
-    /// The end of what it printed: the daemon's log, or the kernel's last words.
+    /// The last lines of the console: the daemon's log, or the kernel's panic.
     pub(super) fn last_lines(&self) -> impl Iterator<Item = &str> {
         let lines = self.console.lines().count();
         self.console.lines().skip(lines.saturating_sub(40))
     }
 }
 
-/// Boots, and once more if the machine itself failed: never if the test did.
+/// Boots, and boots again if the machine failed. A failed test is not repeated.
 pub(super) fn boot_twice_at_most(kernel: &Kernel, image: &Path, log: &Path) -> Result<Run> {
     let first = boot(kernel, image, log)?;
     match &first.outcome {
@@ -112,7 +113,7 @@ fn qemu(kernel: &Kernel, image: &Path) -> Command {
     command
 }
 
-/// Its status, or nothing if it had to be stopped.
+/// Returns the status of QEMU; `None` if it was stopped at the limit.
 fn wait(qemu: &mut Command) -> Result<Option<std::process::ExitStatus>> {
     let mut child = qemu
         .spawn()
@@ -129,20 +130,20 @@ fn wait(qemu: &mut Command) -> Result<Option<std::process::ExitStatus>> {
     Ok(None)
 }
 
-/// Only the status and the guest's own word together are a success.
+/// A success needs both the status and the guest's report.
 fn outcome(status: Option<Option<i32>>, console: &str) -> Outcome {
-    if let Some(why) = said(console, "failed: ").last() {
+    if let Some(why) = lines(console, "failed: ").last() {
         return Outcome::Failed(why.to_owned());
     }
     match status {
         None => Outcome::Hung,
-        Some(Some(WELL)) if said(console, "passed").next().is_some() => Outcome::Passed,
+        Some(Some(WELL)) if lines(console, "passed").next().is_some() => Outcome::Passed,
         Some(Some(status)) => Outcome::Died(format!("status {status}")),
         Some(None) => Outcome::Died("by a signal".to_owned()),
     }
 }
 
-fn said<'a>(console: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
+fn lines<'a>(console: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
     console
         .lines()
         .filter_map(move |line| line.trim_end().strip_prefix(OURS)?.strip_prefix(word))
@@ -153,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_success_needs_the_status_and_the_word() {
+    fn a_success_needs_the_status_and_the_report() {
         let outcome = |status, console| outcome(Some(Some(status)), console);
         assert_eq!(outcome(33, "vm: booted\r\nvm: passed\r\n"), Outcome::Passed);
         assert!(matches!(outcome(33, "vm: booted\r\n"), Outcome::Died(_)));
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_test_is_told_whatever_the_status() {
+    fn a_failed_test_is_reported_with_any_status() {
         let console = "vm: step: a\r\nvm: failed: a: no answer\r\n";
         let failed = Outcome::Failed("a: no answer".to_owned());
         assert_eq!(outcome(Some(Some(35)), console), failed);

@@ -1,6 +1,6 @@
-//! How far the verifier of a kernel walked, in one sentence out of what the test prints.
+//! Summarizes in one sentence how many instructions the verifier of a kernel walked.
 
-/// A filter and its probe, as the test prints them: instructions, and the criteria in use.
+/// Parses a line of the test: instructions of a filter and its probe, and the criteria in use.
 fn programs(line: &str) -> Option<(Option<u32>, Option<u32>)> {
     let mut words = line.split_whitespace();
     let mut number = || match words.next()? {
@@ -10,7 +10,7 @@ fn programs(line: &str) -> Option<(Option<u32>, Option<u32>)> {
     Some((number()?, number()?))
 }
 
-/// What came of all of them; `None` if there was none.
+/// Summarizes all lines; `None` if there are none.
 pub(super) fn summary<'a>(lines: impl Iterator<Item = &'a str>) -> Option<String> {
     let programs: Vec<_> = lines.filter_map(programs).collect();
     let count = programs.len();
@@ -22,7 +22,7 @@ pub(super) fn summary<'a>(lines: impl Iterator<Item = &'a str>) -> Option<String
             "{count} filters of at most {filter} instructions, and their probes of {probe}"
         )),
         _ => Some(format!(
-            "{count} filters and their probes, of how many instructions it does not tell"
+            "{count} filters and their probes; this kernel does not report instructions"
         )),
     }
 }
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_filter_and_the_largest_probe_are_told() {
+    fn the_summary_names_the_largest_filter_and_probe() {
         let lines = [
             "running 5 tests",
             "  12809   22535  icmp_code",
@@ -46,10 +46,10 @@ mod tests {
     }
 
     #[test]
-    fn an_old_kernel_does_not_tell_and_a_broken_test_says_nothing() {
+    fn an_old_kernel_reports_no_instructions() {
         let lines = ["      ?       ?  source vlan +shadow"];
         let of = |lines: &[&'static str]| summary(lines.iter().copied());
-        assert!(of(&lines).unwrap().contains("does not tell"));
+        assert!(of(&lines).unwrap().contains("does not report"));
         assert_eq!(of(&["running 5 tests", "", "3 of"]), None);
     }
 }

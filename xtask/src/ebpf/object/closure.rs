@@ -1,7 +1,7 @@
-//! Which crates are compiled into the object: those of normal dependencies on the BPF target.
+//! The crates that are compiled into the object: the normal dependencies on the BPF target.
 //!
-//! What only runs on the host does not count: build scripts, and the crates that procedural
-//! macros are made of. An update of those that did change the object would show in `--check`.
+//! Build scripts, and the crates that procedural macros are made of, run only on the host and are
+//! left out. If an update of those changes the object, `--check` shows it.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -14,16 +14,16 @@ use crate::{command, workspace::Workspace};
 /// A registry crate.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Crate {
-    /// As in the lock file.
+    /// The name in the lock file.
     pub(crate) name: String,
-    /// As in the lock file.
+    /// The version in the lock file.
     pub(crate) version: String,
-    /// Where its source was unpacked.
+    /// The directory of the unpacked source.
     pub(crate) directory: PathBuf,
 }
 
 impl Crate {
-    /// As the record names it.
+    /// The name and version in the record.
     pub(crate) fn identity(&self) -> String {
         format!("{} {}", self.name, self.version)
     }
@@ -42,10 +42,10 @@ struct Package {
     manifest_path: PathBuf,
 }
 
-/// The registry crates below `package`; its workspace crates must be those of the record.
+/// The registry crates below `package`. Fails if the record does not cover a workspace crate.
 pub(crate) fn of(workspace: &Workspace, package: &str, target: &str) -> Result<Vec<Crate>> {
+    // `cargo metadata` would join the features of the whole workspace.
     let mut tree = workspace.cargo()?;
-    // `cargo metadata` would join the features of the whole workspace; this asks for one crate.
     tree.args(["tree", "--locked", "--package", package, "--target", target])
         .args(["--edges", "normal", "--prefix", "depth", "--no-dedupe"]);
     let wanted = parse_tree(&command::output(&mut tree)?)?;
@@ -74,7 +74,7 @@ pub(crate) fn of(workspace: &Workspace, package: &str, target: &str) -> Result<V
     Ok(crates)
 }
 
-/// A workspace crate whose files are not among the inputs would change the object unseen.
+/// A change to a workspace crate outside the inputs would change the object unnoticed.
 fn refuse_unknown(name: &str) -> Result<()> {
     if sources::CRATES.contains(&name) {
         return Ok(());
@@ -85,7 +85,8 @@ fn refuse_unknown(name: &str) -> Result<()> {
     )
 }
 
-/// Lines such as `1aya-ebpf v0.2.1`, `2aya-ebpf-macros v0.2.0 (proc-macro)`: the depth first.
+/// Parses lines such as `1aya-ebpf v0.2.1`, `2aya-ebpf-macros v0.2.0 (proc-macro)`: the depth
+/// first.
 fn parse_tree(text: &str) -> Result<BTreeSet<(String, String)>> {
     let mut crates = BTreeSet::new();
     let mut macro_depth = usize::MAX;
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn crates_in_the_object_count_and_the_parts_of_macros_do_not() {
+    fn only_crates_in_the_object_count() {
         let text = "0xdp-fw-ebpf v0.1.0 (/src/xdp-fw/xdp-fw-ebpf)\n\
                     1aya-ebpf v0.2.1\n\
                     2aya-ebpf-cty v0.3.0\n\

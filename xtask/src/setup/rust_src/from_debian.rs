@@ -1,7 +1,7 @@
-//! The library source from Debian's `rust-src` package of the same version.
+//! Takes the library source from Debian's `rust-src` package of the same version.
 //!
-//! Debian stable lags behind, so a private set of package lists, from the mirrors that this
-//! machine already uses, looks into the newer suites. The machine's own lists stay as they are.
+//! Debian stable has an older compiler. A private set of package lists, from the mirrors that this
+//! machine uses, finds newer suites. The lists of the machine do not change.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use super::{Scratch, put_in_place};
 use crate::{command, rustc::Rustc};
 
-/// Suites that carry a recent compiler.
+/// The suites that have a recent compiler.
 const SUITES: [&str; 3] = ["trixie-backports", "stable-backports", "unstable"];
 
 /// Downloads the package and unpacks its `library` directory.
@@ -52,7 +52,7 @@ fn unpack(apt: &PrivateApt, rustc: &Rustc) -> Result<()> {
     })
 }
 
-/// The Debian archives of this machine's own apt configuration.
+/// The Debian archives in this machine's apt configuration.
 fn mirrors() -> Result<Vec<String>> {
     let uris =
         command::output(Command::new("apt-get").args(["indextargets", "--format", "$(REPO_URI)"]))?;
@@ -69,7 +69,7 @@ fn mirrors() -> Result<Vec<String>> {
     Ok(mirrors)
 }
 
-/// apt with lists and a cache of its own.
+/// An apt with private lists and a private cache.
 struct PrivateApt {
     directory: PathBuf,
 }
@@ -93,12 +93,12 @@ impl PrivateApt {
             .args(["-o", "Dir::Etc::sourceparts=/dev/null"])
             .args(["-o", &option("Dir::State::lists", "lists")])
             .args(["-o", &option("Dir::Cache", "cache")])
-            // The sandbox user of apt cannot enter a directory in /tmp that is ours alone.
+            // The sandbox user of apt cannot enter a private directory in /tmp.
             .args(["-o", "APT::Sandbox::User=root"]);
         command
     }
 
-    /// The package's full version there, if it is of this compiler's release.
+    /// The full version of the package, if it is of this compiler's release.
     fn version_of(&self, release: &str) -> Result<Option<String>> {
         if !command::succeeds(self.apt("apt-get").arg("update"))? {
             return Ok(None);
@@ -118,7 +118,7 @@ impl PrivateApt {
     }
 }
 
-/// Whether a Debian version such as `1.95.0+dfsg1-1~bpo13+1` is of this upstream release.
+/// Returns whether a Debian version such as `1.95.0+dfsg1-1~bpo13+1` is of this release.
 fn is_release(debian: &str, release: &str) -> bool {
     debian
         .strip_prefix(release)
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_very_release_is_taken() {
+    fn another_release_is_refused() {
         assert!(is_release("1.95.0+dfsg1-1~bpo13+1", "1.95.0"));
         assert!(is_release("1.95.0-1", "1.95.0"));
         assert!(!is_release("1.95.01-1", "1.95.0"));

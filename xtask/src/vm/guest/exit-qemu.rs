@@ -1,8 +1,8 @@
-//! `exit-qemu N`: ends the virtual machine with a status of our choice, 2 N + 1.
+//! `exit-qemu N`: ends the virtual machine with the status 2 N + 1.
 //!
-//! Compiled by itself into the guest's image. It writes to the port of QEMU's `isa-debug-exit`
-//! device, since a power-off and a panic both look like status 0 from outside, and the kernels of
-//! the cloud flavour have no /dev/port for a shell to write to.
+//! `guest.rs` compiles this file alone into the guest's image. It writes to the port of QEMU's
+//! `isa-debug-exit` device: a power-off and a panic both give status 0, and the cloud kernels have
+//! no /dev/port for a shell to write to.
 
 use std::arch::asm;
 
