@@ -28,6 +28,9 @@ use crate::{
 /// The package whose tests need root.
 const PRIVILEGED: &str = "xdp-fw-tests";
 
+/// The profile of `.config/nextest.toml` that leaves out no test.
+const PROFILE: &str = "privileged";
+
 /// Where the privileged tests find the daemon.
 const DAEMON: &str = "XDP_FW_BIN";
 
@@ -191,7 +194,7 @@ impl Tests<'_> {
             .arg(&built.metadata)
             .arg("--binaries-metadata")
             .arg(&built.binaries)
-            .args(["--filterset", set]);
+            .args(["--profile", PROFILE, "--filterset", set]);
         if self.arguments.keep_going {
             nextest.arg("--no-fail-fast");
         }

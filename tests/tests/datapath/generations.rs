@@ -180,13 +180,6 @@ fn link(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_directory_outside_bpffs_is_refused_with_the_command_that_mounts_one() {
-    let directory = tempfile::tempdir().unwrap();
-    let error = Datapath::open(directory.path()).err().unwrap().to_string();
-    assert!(error.contains("mount -t bpf"), "{error}");
-}
-
-#[test]
 fn the_probe_tells_rule_and_reason_and_counts_nothing() {
     let pins = PinDirectory::new();
     let mut datapath = Datapath::open(pins.path()).unwrap();
@@ -393,4 +386,15 @@ fn a_reader_never_fails_and_no_total_goes_back_while_generations_change() {
         reader.join().unwrap()
     });
     assert!(reads > 20, "{reads} reads");
+}
+
+mod without_root {
+    use super::*;
+
+    #[test]
+    fn directory_outside_bpffs_is_refused_with_its_remedy() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = Datapath::open(directory.path()).err().unwrap().to_string();
+        assert!(error.contains("mount -t bpf"), "{error}");
+    }
 }

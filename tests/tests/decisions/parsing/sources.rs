@@ -134,18 +134,22 @@ fn a_denied_destination_is_dropped_in_every_encapsulation() {
     }
 }
 
-#[test]
-fn the_encapsulations_are_many_and_most_are_sound() {
-    for (family, encapsulations) in [
-        ("IPv4", encapsulations::v4()),
-        ("IPv6", encapsulations::v6()),
-    ] {
-        let flawed = encapsulations
-            .iter()
-            .filter(|one| one.flaw.is_some())
-            .count();
-        let sound = encapsulations.len() - flawed;
-        println!("{family}: {sound} sound and {flawed} flawed encapsulations");
-        assert!(sound > 500 && flawed > 300, "{family}: {sound}, {flawed}");
+mod without_root {
+    use super::*;
+
+    #[test]
+    fn the_encapsulations_are_many_and_most_are_sound() {
+        for (family, encapsulations) in [
+            ("IPv4", encapsulations::v4()),
+            ("IPv6", encapsulations::v6()),
+        ] {
+            let flawed = encapsulations
+                .iter()
+                .filter(|one| one.flaw.is_some())
+                .count();
+            let sound = encapsulations.len() - flawed;
+            println!("{family}: {sound} sound and {flawed} flawed encapsulations");
+            assert!(sound > 500 && flawed > 300, "{family}: {sound}, {flawed}");
+        }
     }
 }
