@@ -132,7 +132,11 @@ impl From<interfaces::Error> for Failure {
 
 impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
-        Self::failed_for_want_of_rights(error.to_string())
+        match error {
+            // No right would help.
+            LockError::Held { .. } => Self::new(Exit::Failed, error.to_string()),
+            _ => Self::failed_for_want_of_rights(error.to_string()),
+        }
     }
 }
 
