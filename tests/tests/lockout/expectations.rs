@@ -7,8 +7,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 
 use serde_json::Value;
-use xdp_fw::config::snapshot::{self, Content, Index};
 use xdp_fw::config::{self, Disk};
+use xdp_fw::state::{self, Content, Index};
 use xdp_fw_tests::daemon::Daemon;
 use xdp_fw_tests::packet::*;
 use xdp_fw_tests::two_hosts::{Hosts, config, packets, passes, rule};
@@ -39,7 +39,7 @@ verdict = \"drop\"
 
 /// The hash of what a start would fall back to.
 fn last_good(daemon: &Daemon<'_>) -> [u8; 32] {
-    let index = snapshot::read(daemon.state_dir()).unwrap();
+    let index = state::read(daemon.state_dir()).unwrap();
     index.last_good.unwrap().hash
 }
 
@@ -124,15 +124,15 @@ fn a_last_good_configuration_that_fails_its_expectations_filters_all_the_same_an
     // As if an earlier version had found that it does what it expects.
     let loaded = config::load(daemon.config_path(), &Disk).unwrap();
     let index = Index::default().in_force(Content::of(&loaded));
-    snapshot::write_contents(
+    state::write_contents(
         daemon.state_dir(),
         &loaded,
         &index,
-        &snapshot::Whole::default(),
+        &state::Whole::default(),
         &|| false,
     )
     .unwrap();
-    snapshot::write_index(daemon.state_dir(), &index).unwrap();
+    state::write_index(daemon.state_dir(), &index).unwrap();
     daemon.write_config("nonsense");
     daemon.restart();
     let status = daemon.status();

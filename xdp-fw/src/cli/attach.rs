@@ -7,11 +7,11 @@ use std::time::Duration;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 
-use crate::config::snapshot::Stored;
 use crate::config::{self, Config, Disk};
 use crate::daemon::control::client;
 use crate::datapath::{self, AttachMode, Hook};
 use crate::interfaces::{self, Interface, InterfaceName};
+use crate::state::Stored;
 
 use super::{Exit, Failure, Paths, block_on, output};
 

@@ -6,9 +6,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::config::snapshot::Stored;
 use crate::config::{self, Loaded};
 use crate::datapath::{self, Snapshot};
+use crate::state::Stored;
 
 use super::{Failure, Paths};
 

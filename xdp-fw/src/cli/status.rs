@@ -226,7 +226,7 @@ mod tests {
 
     use super::*;
     use crate::daemon::testing::{now, status, trial};
-    use crate::guard::LoginSource;
+    use crate::lockout::LoginSource;
 
     #[test]
     fn all_is_well() {

@@ -56,7 +56,7 @@ impl Loaded {
 }
 
 impl ReadFile {
-    pub(super) fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         Sha256::digest(&self.text).into()
     }
 }

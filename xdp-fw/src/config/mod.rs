@@ -21,7 +21,6 @@ mod problem;
 mod set_faults;
 mod set_file;
 mod size;
-pub mod snapshot;
 mod source;
 mod without;
 
@@ -44,5 +43,7 @@ pub use prefixes::Prefixes;
 pub(crate) use problem::FirstProblems;
 pub use problem::{Place, Problem, Problems};
 pub use set_file::SetFile;
+pub(crate) use set_file::{Digest, Lines};
 pub use source::{Disk, FileError, Files, Handed, Role};
+pub(crate) use source::{Identity, stream, utf8};
 pub use xdp_fw_common::{Essential, Essentials};

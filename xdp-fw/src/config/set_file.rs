@@ -72,7 +72,7 @@ impl SetFile {
 }
 
 /// The lines of a set file, as they come.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     hash: Sha256,
     size: u64,
     /// The beginning of a line whose end has not come yet.
@@ -90,7 +90,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn of(path: &Path, room: Room) -> Self {
+    pub(crate) fn of(path: &Path, room: Room) -> Self {
         Self {
             hash: Sha256::new(),
             size: 0,
@@ -106,7 +106,7 @@ impl Lines {
     }
 
     /// Takes the next piece, wherever it was cut.
-    pub(super) fn take(&mut self, mut piece: &[u8]) {
+    pub(crate) fn take(&mut self, mut piece: &[u8]) {
         if self.broken.is_some() {
             return;
         }
@@ -146,7 +146,7 @@ impl Lines {
     }
 
     /// What the file is, now that all of it has come.
-    pub(super) fn finish(mut self) -> Result<SetFile, FileError> {
+    pub(crate) fn finish(mut self) -> Result<SetFile, FileError> {
         let last = std::mem::take(&mut self.rest);
         self.whole_lines(&last);
         if let Some(error) = self.faults.whole(self.broken) {

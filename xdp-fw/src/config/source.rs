@@ -20,8 +20,9 @@ use nix::unistd::Uid;
 use sha2::{Digest as _, Sha256};
 
 pub use handed::Handed;
-pub(super) use settled::{Identity, look};
-pub(super) use stream::stream;
+pub(crate) use settled::Identity;
+pub(super) use settled::look;
+pub(crate) use stream::stream;
 pub(super) use trust::Distrust;
 
 use super::defaults::{self, MAX_SET_LINE_BYTES};
@@ -248,7 +249,7 @@ pub(super) fn digest_set(path: &Path) -> Result<(Identity, Digest), FileError> {
 }
 
 /// Turns the bytes of a configuration into text, or says where they stop being text.
-pub(super) fn utf8(bytes: Vec<u8>) -> Result<String, FileError> {
+pub(crate) fn utf8(bytes: Vec<u8>) -> Result<String, FileError> {
     let head = bytes.get(..HEAD).unwrap_or(&bytes);
     if let Some(format) = foreign::of_bytes(head) {
         return Err(FileError::Foreign(format.of_a_configuration()));

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::lock::LockError;
-use super::refusal::KernelError;
+use crate::daemon::lock::LockError;
+use crate::daemon::refusal::KernelError;
 
 /// Why the daemon does not start, or does not go on.
 #[derive(Debug, thiserror::Error)]

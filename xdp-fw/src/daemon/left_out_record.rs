@@ -12,11 +12,11 @@ use nix::unistd::Uid;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::config::snapshot::hexadecimal;
-use crate::guard::LoginSource;
+use crate::lockout::LoginSource;
 use crate::policy::LeftOut;
+use crate::state::hexadecimal;
 
-use super::left_out::Spared;
+use crate::daemon::guard::left_out::Spared;
 
 const FILE: &str = "left-out.json";
 const UNFINISHED: &str = "left-out.new";

@@ -4,62 +4,40 @@
 //! others send it commands over one channel, and read its status from one snapshot. Never parses
 //! a configuration, compiles a policy or touches a map itself.
 //!
-//! - `owner`: the task that obeys; `start`, `reload`, `service`: what it does
-//! - `apply`: a configuration becomes active, step by step; `refusal`: why it does not
-//! - `attempt`: what is read or compiled just now, for the next start if this process dies of it
-//! - `expectations`, `admission`: what it must pass before it is committed; `lockout`: whom it would
-//!   cut off; `left_out`, `left_out_record`: whom sets do not cut off; `again`: when that is looked at
-//!   again
-//! - `trial`, `alarm`, `resume`: in force until it is confirmed; `memory`: over restarts, too
-//! - `plan`, `attachments`, `actions`: which interfaces the program is on; `vlan`: which of them
-//!   hide tags from rules
-//! - `kernel`: the datapath on a thread that may block; `heap`: what it leaves behind
-//! - `watcher`, `links`, `signals`: what makes commands
-//! - [`control`], `metrics`, `systemd`, `watchdog`: who gets reports; `listener`: the bounds on who asks;
-//!   `reply`: whether they still wait
+//! - `engine`: the task that obeys, and what it holds; the start
+//! - `apply`: a configuration becomes active, step by step; [`Refusal`]: why it does not
+//! - `guard`: what a candidate must pass, and what is looked at again later
+//! - `trial`: an active configuration that goes away again unless it is confirmed
+//! - `attach`: which interfaces the program is on
+//! - `triggers`: what makes commands: files, links, signals
+//! - [`control`], `metrics`, `systemd`, `watchdog`: who gets reports; `listener`: the bounds on who asks
+//! - `state_store`: what is kept over restarts; `attempt`: what is read or compiled just now, for the
+//!   next start if this process dies of it; `left_out_record`: whom sets leave out
+//! - `datapath_thread`: the datapath on a thread that may block; `malloc`: what it leaves behind
 //! - [`lock`]: one daemon for a run directory
 
-mod actions;
-mod admission;
-mod again;
-mod alarm;
 mod apply;
-mod attachments;
+mod attach;
 mod attempt;
-mod command;
 pub mod control;
-mod deaths;
+mod datapath_thread;
+mod engine;
 mod error;
-mod expectations;
-mod failures;
-mod guard_mode;
-mod heap;
-mod kernel;
-mod left_out;
+mod guard;
 mod left_out_record;
-mod links;
 mod listener;
 pub mod lock;
-mod lockout;
-mod memory;
+mod malloc;
 mod metrics;
-mod owner;
-mod plan;
 mod refusal;
-mod reload;
-mod reply;
-mod resume;
-mod service;
-mod signals;
-mod start;
+mod state_store;
 mod status;
 mod systemd;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trial;
-mod vlan;
+mod triggers;
 mod watchdog;
-mod watcher;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,35 +51,35 @@ use tracing::debug;
 use crate::config::Cache;
 use crate::datapath;
 
-use alarm::Alarm;
-use attachments::Attachments;
+use attach::Attachments;
 use control::Control;
-use kernel::Kernel;
+use datapath_thread::Kernel;
+use engine::{Files, Owner};
 use left_out_record::Record;
-use links::Links;
 use lock::Lock;
-use memory::Memory;
 use metrics::Metrics;
-use owner::{Files, Owner};
-use signals::{Early, Signals};
+use state_store::Memory;
 use systemd::Systemd;
+use trial::boottime_timer::Alarm;
+use triggers::links::Links;
+use triggers::signals::{Early, Signals};
+use triggers::watcher::Watcher;
 use watchdog::Watchdog;
-use watcher::Watcher;
 
-pub(crate) use heap::set_up as set_up_heap;
 pub(crate) use listener::descriptors::raise_limit as raise_descriptor_limit;
+pub(crate) use malloc::set_up as set_up_heap;
 
-pub use command::{Confirmed, Refused, ReloadOptions, Reloaded, RolledBack, Unloaded};
+pub(crate) use attach::vlan::rules_on_tags;
+pub use engine::command::{Confirmed, Refused, ReloadOptions, Reloaded, RolledBack, Unloaded};
 pub use error::Error;
+pub use guard::lock_out::LockOut;
 pub(crate) use left_out_record::left_out;
-pub use lockout::LockOut;
 pub(crate) use refusal::chain;
 pub use refusal::{KernelError, ProblemReport, Refusal};
 pub use status::{
     GuardRefusal, Interface, LastReload, LeftOut, Listener, Source, State, Status, Trial,
 };
 pub(crate) use systemd::runs_the_host;
-pub(crate) use vlan::rules_on_tags;
 
 /// The tasks that end by themselves: after `unload`, and after a signal to stop.
 const MAY_END: [&str; 2] = ["owner", "signals"];
@@ -150,12 +128,12 @@ impl Settings {
         let kernel = Kernel::open(self.pin_dir.clone()).await?;
         let memory = Memory::read(self.state_dir.clone()).await?;
         let state_dir = self.state_dir.clone();
-        let record = kernel::blocking(move || Record::read(&state_dir)).await?;
+        let record = datapath_thread::blocking(move || Record::read(&state_dir)).await?;
         let alarm = Alarm::new().map_err(|source| Error::Events {
             what: "the end of a trial",
             source,
         })?;
-        let (commands, received) = mpsc::channel(command::QUEUE);
+        let (commands, received) = mpsc::channel(engine::command::QUEUE);
         let asked = CancellationToken::new();
         let (status, snapshot) = watch::channel(Status::starting(self.config.clone()));
         let (files, watched) = watch::channel(Files {
@@ -190,7 +168,7 @@ impl Settings {
                 alarm,
                 named: Vec::new(),
                 compiled: crate::policy::Memo::default(),
-                spared: left_out::Spared::default(),
+                spared: guard::left_out::Spared::default(),
                 record,
                 before: None,
                 troubles: std::collections::BTreeMap::new(),

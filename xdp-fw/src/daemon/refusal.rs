@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::snapshot::SnapshotError;
 use crate::config::{Place, Problem, Problems};
 use crate::datapath;
 use crate::interfaces;
 use crate::policy::CompileError;
+use crate::state::SnapshotError;
 
-use super::lockout::LockOut;
+use crate::daemon::guard::lock_out::LockOut;
 
 /// Why a configuration was not put into force. Whatever it is, nothing has changed.
 #[derive(Debug, thiserror::Error)]

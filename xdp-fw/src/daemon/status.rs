@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::snapshot::hexadecimal;
 use crate::datapath;
 use crate::deadline::Deadline;
-use crate::guard::LoginSource;
+use crate::lockout::LoginSource;
+use crate::state::hexadecimal;
 use crate::timestamp::Timestamp;
 
 use crate::names::quantity::{counted, few};
 
-use super::refusal::ProblemReport;
+use crate::daemon::refusal::ProblemReport;
 
 /// The daemon's state, complete and consistent in itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::error::Error;
-use super::status::{State, Status};
+use crate::daemon::error::Error;
+use crate::daemon::status::{State, Status};
 use crate::names::printable;
 
 /// How long the end of the daemon waits until the service manager has heard of it.

@@ -8,9 +8,9 @@ use xdp_fw_common::{Essential, Essentials, Reason, Verdict};
 use crate::config::{Action, Config, Limits, Metrics, Mode, OnStop};
 use crate::datapath::{Count, EssentialCount, Generation, ReasonCount, RuleCount, Snapshot, Table};
 
-use crate::guard::LoginSource;
+use crate::lockout::LoginSource;
 
-use super::status::{Interface, LastReload, Listener, Source, State, Status, Trial};
+use crate::daemon::status::{Interface, LastReload, Listener, Source, State, Status, Trial};
 
 /// The moment at which every test looks.
 pub(crate) fn now() -> SystemTime {

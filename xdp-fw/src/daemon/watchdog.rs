@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::command::{Command, Commands};
-use super::error::Error;
-use super::systemd::notify;
+use crate::daemon::engine::command::{Command, Commands};
+use crate::daemon::error::Error;
+use crate::daemon::systemd::notify;
 
 /// The task.
 pub(super) struct Watchdog {

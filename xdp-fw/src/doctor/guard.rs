@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::daemon::Status;
-use crate::guard::{self, LoginSource};
+use crate::lockout::{self, LoginSource};
 
 use super::{Finding, Group};
 
@@ -22,7 +22,7 @@ pub(super) struct Guard {
 pub(super) fn look(daemon: Option<&Status>, config: Option<&Config>) -> Guard {
     let source = match daemon {
         Some(status) => status.logins,
-        None => guard::login_source(),
+        None => lockout::login_source(),
     };
     let left_out = daemon.iter().flat_map(|status| &status.left_out);
     Guard {

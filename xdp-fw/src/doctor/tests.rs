@@ -9,8 +9,8 @@ use crate::daemon::control::client;
 use crate::daemon::testing::{status, trial};
 use crate::daemon::{LastReload, Source};
 use crate::datapath::{Error, Feature, Foreign};
-use crate::guard::LoginSource;
 use crate::interfaces::{Channels, Device, Interface, XdpFeatures, XdpMode};
+use crate::lockout::LoginSource;
 
 fn told(findings: &[Finding]) -> String {
     let lines = findings.iter().map(|finding| {

@@ -72,7 +72,7 @@ pub(super) fn read_settled(
 /// What is the same as long as a file is: device, inode, size, and the times of change of content
 /// and of anything at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::config) struct Identity {
+pub(crate) struct Identity {
     device: u64,
     inode: u64,
     pub(in crate::config) size: u64,
@@ -81,7 +81,7 @@ pub(in crate::config) struct Identity {
 }
 
 impl Identity {
-    pub(in crate::config) fn of(meta: &Metadata) -> Self {
+    pub(crate) fn of(meta: &Metadata) -> Self {
         Self {
             device: meta.dev(),
             inode: meta.ino(),

@@ -11,7 +11,7 @@ use super::FileError;
 
 /// Reads whatever is in the file `path`, piece by piece, up to one byte more than `size`: enough to
 /// see that it is another file.
-pub(in crate::config) fn stream(path: &Path, size: u64, take: impl FnMut(&[u8])) -> io::Result<()> {
+pub(crate) fn stream(path: &Path, size: u64, take: impl FnMut(&[u8])) -> io::Result<()> {
     // A device may act when it is opened.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file any more"));

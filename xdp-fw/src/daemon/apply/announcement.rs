@@ -6,7 +6,7 @@
 use tracing::info;
 
 use crate::config::{Config, RuleChange, rule_changes};
-use crate::daemon::owner::Owner;
+use crate::daemon::engine::Owner;
 use crate::names::quantity::counted;
 
 /// Most rules that are named for each kind of change.

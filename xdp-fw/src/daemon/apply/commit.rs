@@ -6,14 +6,14 @@
 use std::mem;
 use std::path::{Path, PathBuf};
 
-use crate::config::snapshot::{self, Index};
-use crate::daemon::admission::Checked;
-use crate::daemon::left_out::Spared;
+use crate::daemon::engine::Owner;
+use crate::daemon::guard::check::Checked;
+use crate::daemon::guard::left_out::Spared;
 use crate::daemon::left_out_record::Record;
-use crate::daemon::owner::Owner;
 use crate::daemon::refusal::{KernelError, Refusal};
 use crate::daemon::trial::begin::TrialStart;
 use crate::datapath::{Datapath, Generation, Prepared};
+use crate::state::{self, Index};
 
 use super::compile::Candidate;
 
@@ -133,7 +133,7 @@ fn commit_on_trial(
     if let Some(begun) = &mut index.trial {
         begun.until = trial.confirm_by.deadline()?;
     }
-    snapshot::write_index(state_dir, &index)?;
+    state::write_index(state_dir, &index)?;
     let was_kept = datapath.base().is_some();
     let committed = datapath
         .keep_base()

@@ -10,16 +10,16 @@ use tracing::debug;
 
 use crate::config::Config;
 use crate::daemon::attempt::Noted;
-use crate::daemon::guard_mode::GuardMode;
-use crate::daemon::kernel::abandonable;
-use crate::daemon::left_out::Spared;
-use crate::daemon::owner::Owner;
+use crate::daemon::datapath_thread::abandonable;
+use crate::daemon::engine::Owner;
+use crate::daemon::guard::left_out::Spared;
+use crate::daemon::guard::mode::GuardMode;
 use crate::daemon::refusal::{KernelError, Refusal};
 use crate::datapath::Prepared;
 use crate::explain::{named_interfaces, with_named};
 use crate::fault::{self, Point};
-use crate::guard::{self, Logins};
 use crate::interfaces;
+use crate::lockout::{self, Logins};
 use crate::policy::{LeftOut, Memo, Policy, Tables, compile_after};
 
 /// Interfaces by index and name.
@@ -52,7 +52,7 @@ impl Owner {
         let named = interfaces_for(config).await?;
         let interfaces = with_named(&named, named_interfaces(config));
         let logins = match config.guard {
-            true => guard::logins().await,
+            true => lockout::logins().await,
             false => Logins::default(),
         };
         let spared = self.spare(config, hash, guard, &logins).await?;

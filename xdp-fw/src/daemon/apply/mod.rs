@@ -3,7 +3,8 @@
 //! Whatever fails before the commit leaves the active generation as it is. Which configuration is
 //! applied is `reload`'s, the start's and the trial's to decide.
 //!
-//! - `read`: the files
+//! - `reload`: what the file says is applied, or why it is not
+//! - `read`: the files; `deaths`: which of them an earlier process died of
 //! - `compile`: a verified candidate beside the active generation
 //! - `commit`: the candidate becomes active
 //! - `announcement`: what the log says of it
@@ -11,22 +12,24 @@
 pub(super) mod announcement;
 pub(super) mod commit;
 pub(super) mod compile;
+mod deaths;
 pub(super) mod read;
+pub(super) mod reload;
 
 use std::sync::Arc;
 
 use tracing::warn;
 
-use crate::config::snapshot::{Content, Index, SnapshotError};
 use crate::config::{Config, Loaded};
 use crate::datapath::Generation;
+use crate::state::{Content, Index, SnapshotError};
 
-use super::guard_mode::GuardMode;
-use super::owner::Owner;
-use super::refusal::{KernelError, Refusal};
-use super::status::Source;
-use super::trial::begin::{ConfirmBy, TrialStart};
-use super::vlan;
+use crate::daemon::attach::vlan;
+use crate::daemon::engine::Owner;
+use crate::daemon::guard::mode::GuardMode;
+use crate::daemon::refusal::{KernelError, Refusal};
+use crate::daemon::status::Source;
+use crate::daemon::trial::begin::{ConfirmBy, TrialStart};
 
 /// The part of the daemon that keeps a copy for the next start.
 pub(super) const LAST_GOOD: &str = "last good configuration";

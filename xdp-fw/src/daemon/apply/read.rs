@@ -11,13 +11,13 @@ use std::time::SystemTime;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::snapshot::{Content, Stored};
 use crate::config::{self, Cache, FileError, Loaded};
 use crate::daemon::attempt::{Attempt, Noted};
-use crate::daemon::kernel::abandonable;
-use crate::daemon::owner::{Files, Owner};
+use crate::daemon::datapath_thread::abandonable;
+use crate::daemon::engine::{Files, Owner};
 use crate::daemon::refusal::Refusal;
 use crate::fault::{self, Point};
+use crate::state::{Content, Stored};
 
 /// What to watch, even if the configuration has mistakes.
 struct Named {

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
-use super::super::command::Command;
 use super::Asked;
+use crate::daemon::engine::command::Command;
 
 /// Answers with the status when every interface has been attached that can be.
 pub(super) async fn post(State(asked): State<Asked>) -> Response {

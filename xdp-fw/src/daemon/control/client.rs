@@ -13,8 +13,10 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::super::command::{Confirmed, Refused, ReloadOptions, Reloaded, RolledBack, Unloaded};
-use super::super::status::Status;
+use crate::daemon::engine::command::{
+    Confirmed, Refused, ReloadOptions, Reloaded, RolledBack, Unloaded,
+};
+use crate::daemon::status::Status;
 
 /// How a daemon that says nothing is told from one that is busy.
 #[derive(Debug, Clone, Copy)]

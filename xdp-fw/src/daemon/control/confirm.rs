@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::super::command::Command;
 use super::{Asked, ask};
+use crate::daemon::engine::command::Command;
 
 /// Answers when that has reached the disk.
 pub(super) async fn post(state: State<Asked>) -> Response {

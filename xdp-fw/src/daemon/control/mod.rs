@@ -28,12 +28,12 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::command::{Command, Commands, Refused};
-use super::error::Error;
-use super::listener::descriptors::LEFT_BY_CONTROL;
-use super::listener::{Listener, Peer, Times};
-use super::reply::{Client, Reply};
-use super::status::Status;
+use crate::daemon::engine::command::{Command, Commands, Refused};
+use crate::daemon::engine::reply::{Client, Reply};
+use crate::daemon::error::Error;
+use crate::daemon::listener::descriptors::LEFT_BY_CONTROL;
+use crate::daemon::listener::{Listener, Peer, Times};
+use crate::daemon::status::Status;
 
 /// Name of the socket in the run directory.
 const SOCKET: &str = "control.sock";

@@ -8,8 +8,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use tokio::time::timeout;
 
-use super::super::command::{Cause, Command, ReloadOptions};
 use super::{Asked, ask, refuse};
+use crate::daemon::engine::command::{Cause, Command, ReloadOptions};
 
 /// The longest body.
 const LONGEST: usize = 4 << 10;

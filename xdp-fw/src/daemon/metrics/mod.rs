@@ -30,10 +30,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::error::Error;
-use super::listener::descriptors::LEFT_BY_METRICS;
-use super::listener::{Listener, Times};
-use super::status::Status;
+use crate::daemon::error::Error;
+use crate::daemon::listener::descriptors::LEFT_BY_METRICS;
+use crate::daemon::listener::{Listener, Times};
+use crate::daemon::status::Status;
 use accept::Format;
 use collector::Scrape;
 use scraper::Scraper;

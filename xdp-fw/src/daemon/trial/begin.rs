@@ -8,10 +8,10 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::config::Loaded;
-use crate::config::snapshot::{self, Content, Index};
-use crate::daemon::owner::Owner;
+use crate::daemon::engine::Owner;
 use crate::daemon::refusal::{Refusal, chain};
 use crate::deadline::Deadline;
+use crate::state::{self, Content, Index};
 
 /// When a trial ends.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ impl Owner {
         });
         let (base, active) = base.await?.ok_or(Refusal::NothingToComeBack)?;
         self.memory.store(Arc::clone(loaded)).await??;
-        let trial = snapshot::Trial {
+        let trial = state::Trial {
             content: Content::of(loaded),
             base,
             until: confirm_by.clone().deadline()?,

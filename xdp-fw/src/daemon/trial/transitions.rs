@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use crate::config::snapshot::Index;
+use crate::state::Index;
 
 /// The pinned generations, by the hashes of their configurations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

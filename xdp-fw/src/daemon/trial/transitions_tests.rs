@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::config::snapshot::{Content, Trial};
 use crate::deadline::Deadline;
+use crate::state::{Content, Trial};
 
 const GOOD: [u8; 32] = [1; 32];
 const NEW: [u8; 32] = [2; 32];

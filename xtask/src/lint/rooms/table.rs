@@ -7,7 +7,7 @@ const fn room(name: &'static str, may_know: &'static [&'static str]) -> Room {
 }
 
 /// A room may know those below it that it needs, and no room above it.
-pub(super) const ROOMS: [Room; 15] = [
+pub(super) const ROOMS: [Room; 16] = [
     room("fault", &[]),
     room("deadline", &[]),
     room("timestamp", &[]),
@@ -21,7 +21,8 @@ pub(super) const ROOMS: [Room; 15] = [
     ),
     room("policy", &["config", "criteria", "interfaces", "names"]),
     room("datapath", &["fault", "interfaces", "names", "policy"]),
-    room("guard", &["interfaces", "names"]),
+    room("lockout", &["interfaces", "names"]),
+    room("state", &["config", "deadline", "fault", "names"]),
     room(
         "explain",
         &[
@@ -42,10 +43,11 @@ pub(super) const ROOMS: [Room; 15] = [
             "deadline",
             "explain",
             "fault",
-            "guard",
+            "lockout",
             "interfaces",
             "names",
             "policy",
+            "state",
             "timestamp",
         ],
     ),
@@ -56,7 +58,7 @@ pub(super) const ROOMS: [Room; 15] = [
             "daemon",
             "datapath",
             "explain",
-            "guard",
+            "lockout",
             "interfaces",
             "names",
         ],
@@ -73,6 +75,7 @@ pub(super) const ROOMS: [Room; 15] = [
             "names",
             "packet",
             "policy",
+            "state",
             "timestamp",
         ],
     ),
