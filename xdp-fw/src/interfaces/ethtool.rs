@@ -65,24 +65,15 @@ pub struct Channels {
 pub fn device(name: &InterfaceName) -> io::Result<Device> {
     let asked = Asked::new(name)?;
     // Reserved bytes and counts follow the five texts.
-    let mut driver = Command {
-        command: GET_DRIVER,
-        answer: [0u8; 192],
-    };
+    let mut driver = Command::of(Driver([0; 192]));
     let driver = match asked.ask(&mut driver) {
-        Ok(()) => text(driver.answer.get(..32).unwrap_or_default()),
+        Ok(()) => text(driver.answer.0.get(..32).unwrap_or_default()),
         Err(error) if error.raw_os_error() == Some(libc::ENODEV) => return Err(error),
         Err(_) => None,
     };
-    let mut flags = Command {
-        command: GET_FLAGS,
-        answer: 0u32,
-    };
-    let flags = asked.ask(&mut flags).map_or(0, |()| flags.answer);
-    let mut channels = Command {
-        command: GET_CHANNELS,
-        answer: Channels::default(),
-    };
+    let mut flags = Command::of(Flags(0));
+    let flags = asked.ask(&mut flags).map_or(0, |()| flags.answer.0);
+    let mut channels = Command::of(Channels::default());
     let channels = asked.ask(&mut channels).ok().map(|()| channels.answer);
     Ok(Device {
         driver,
@@ -98,13 +89,10 @@ pub fn device(name: &InterfaceName) -> io::Result<Device> {
 pub(super) fn active_features(name: &InterfaceName) -> io::Result<Vec<String>> {
     let asked = Asked::new(name)?;
     let names = asked.feature_names()?;
-    let mut features = Command {
-        command: GET_FEATURES,
-        answer: Features {
-            blocks: (MOST_FEATURES / 32) as u32,
-            states: [FeatureBlock::default(); MOST_FEATURES / 32],
-        },
-    };
+    let mut features = Command::of(Features {
+        blocks: (MOST_FEATURES / 32) as u32,
+        states: [FeatureBlock::default(); MOST_FEATURES / 32],
+    });
     asked.ask(&mut features)?;
     let blocks = features.answer.states.iter();
     let is_on = blocks.flat_map(|block| (0..32).map(|bit| block.active & (1 << bit) != 0));
@@ -145,11 +133,63 @@ struct FeatureBlock {
     never_changed: u32,
 }
 
+/// What the kernel answers a command with.
+///
+/// # Safety
+/// Behind the number of the command it has the layout of that command's structure, with room for all
+/// that the kernel writes, and any bytes are a value.
+unsafe trait Answer {
+    /// The command.
+    const COMMAND: u32;
+}
+
+macro_rules! answers {
+    ($($(#[doc = $structure:literal])+ $answer:ty = $command:ident;)+) => {
+        $(
+        // SAFETY: integers alone, of the size that a test compares with the kernel's.
+        unsafe impl Answer for $answer {
+            const COMMAND: u32 = $command;
+        })+
+    };
+}
+
+answers! {
+    /// struct ethtool_drvinfo
+    Driver = GET_DRIVER;
+    /// struct ethtool_value
+    Flags = GET_FLAGS;
+    /// struct ethtool_channels
+    Channels = GET_CHANNELS;
+    /// struct ethtool_sset_info
+    StringCount = GET_STRING_COUNT;
+    /// struct ethtool_gstrings
+    Strings = GET_STRINGS;
+    /// struct ethtool_gfeatures
+    Features = GET_FEATURES;
+}
+
+/// Five texts of the driver, and what follows them.
+#[repr(C)]
+struct Driver([u8; 192]);
+
+/// `ETH_FLAG_*`.
+#[repr(C)]
+struct Flags(u32);
+
 /// The head of every `ethtool` structure, and what the kernel fills in.
 #[repr(C)]
 struct Command<T> {
     command: u32,
     answer: T,
+}
+
+impl<T: Answer> Command<T> {
+    fn of(answer: T) -> Self {
+        Self {
+            command: T::COMMAND,
+            answer,
+        }
+    }
 }
 
 /// The device that is asked, as `struct ifreq` names it.
@@ -182,42 +222,36 @@ impl Asked {
 
     /// In the order of their numbers.
     fn feature_names(&self) -> io::Result<Vec<String>> {
-        let mut count = Command {
-            command: GET_STRING_COUNT,
-            answer: StringCount {
-                reserved: 0,
-                sets: (1u64 << FEATURE_NAMES).to_ne_bytes(),
-                count: 0,
-            },
-        };
+        let mut count = Command::of(StringCount {
+            reserved: 0,
+            sets: (1u64 << FEATURE_NAMES).to_ne_bytes(),
+            count: 0,
+        });
         self.ask(&mut count)?;
         let count = count.answer.count as usize;
         // The kernel writes them all, whatever it is told about the room for them.
         if count > MOST_FEATURES {
             return Err(io::Error::other(format!("{count} features are too many")));
         }
-        let mut strings = Box::new(Command {
-            command: GET_STRINGS,
-            answer: Strings {
-                set: FEATURE_NAMES,
-                count: count as u32,
-                texts: [[0; 32]; MOST_FEATURES],
-            },
-        });
+        let mut strings = Box::new(Command::of(Strings {
+            set: FEATURE_NAMES,
+            count: count as u32,
+            texts: [[0; 32]; MOST_FEATURES],
+        }));
         self.ask(&mut *strings)?;
         let texts = strings.answer.texts.iter().take(count);
         Ok(texts.map(|it| text(it).unwrap_or_default()).collect())
     }
 
-    fn ask<T>(&self, command: &mut Command<T>) -> io::Result<()> {
+    fn ask<T: Answer>(&self, command: &mut Command<T>) -> io::Result<()> {
         let mut request = libc::ifreq {
             ifr_name: self.name,
             ifr_ifru: libc::__c_anonymous_ifr_ifru {
                 ifru_data: std::ptr::from_mut(command).cast(),
             },
         };
-        // SAFETY: the request points to a structure of the size that its command has, for as long
-        // as the call takes.
+        // SAFETY: the request points to the structure of its command, for as long as the call takes:
+        // `Command::of` is the one way to make one, and takes the number from its type.
         match unsafe { libc::ioctl(self.socket.as_raw_fd(), SIOCETHTOOL as _, &mut request) } {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
@@ -243,8 +277,8 @@ mod tests {
     #[test]
     fn the_answers_are_as_large_as_the_kernels() {
         // struct ethtool_drvinfo, ethtool_value and ethtool_channels.
-        assert_eq!(size_of::<Command<[u8; 192]>>(), 196);
-        assert_eq!(size_of::<Command<u32>>(), 8);
+        assert_eq!(size_of::<Command<Driver>>(), 196);
+        assert_eq!(size_of::<Command<Flags>>(), 8);
         assert_eq!(size_of::<Command<Channels>>(), 36);
         // struct ethtool_sset_info with one count, and the heads of ethtool_gstrings and
         // ethtool_gfeatures with what follows them.
