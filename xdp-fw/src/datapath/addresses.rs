@@ -136,6 +136,9 @@ pub(super) fn mapping<T: bytemuck::Pod>(
             remedy: "this build is broken: rebuild it".to_owned(),
         });
     };
-    Mapping::new(data.fd(), length)
-        .map_err(|error| Error::kernel(format!("map {name} into memory"), &error))
+    let refused = |error: &(dyn std::error::Error + 'static)| {
+        Error::kernel(format!("map {name} into memory"), error)
+    };
+    let info = data.info().map_err(|error| refused(&error))?;
+    Mapping::new(data.fd(), info.value_size() as usize, length).map_err(|error| refused(&error))
 }

@@ -4,6 +4,7 @@
 //! 7 ms and 20 MB, and which nothing in the object refers to: so one is made, and kept. Loads no program.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -81,13 +82,36 @@ impl Loader {
 
     /// Makes the maps, and the programs for these settings; none of them is loaded yet.
     pub(super) fn load(&mut self, settings: &Settings) -> Result<Ebpf, EbpfError> {
-        // SAFETY: the loader looks at what it borrows in `load` alone, and borrows something else
-        // before `settings` may go. Should `load` panic, nobody has the loader any more.
+        Lent::new(&mut self.inner, settings).load()
+    }
+}
+
+/// The loader while it borrows settings that outlive this value, and not the loader.
+struct Lent<'a> {
+    inner: &'a mut EbpfLoader<'static>,
+    settings: PhantomData<&'a Settings>,
+}
+
+impl<'a> Lent<'a> {
+    fn new(inner: &'a mut EbpfLoader<'static>, settings: &'a Settings) -> Self {
+        // SAFETY: `drop` ends the borrow before `'a` does, also where `load` panics; nothing forgets
+        // this value, which never leaves `Loader::load`.
         let borrowed: &'static Settings = unsafe { &*std::ptr::from_ref(settings) };
-        self.inner.override_global(SETTINGS, borrowed, true);
-        let loaded = self.inner.load(OBJECT);
+        inner.override_global(SETTINGS, borrowed, true);
+        Self {
+            inner,
+            settings: PhantomData,
+        }
+    }
+
+    fn load(&mut self) -> Result<Ebpf, EbpfError> {
+        self.inner.load(OBJECT)
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
         self.inner.override_global(SETTINGS, &*NOTHING, true);
-        loaded
     }
 }
 
