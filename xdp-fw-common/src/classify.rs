@@ -331,7 +331,7 @@ fn icmp(packet: &Packet) -> (bool, u32) {
     let number = if v6 { protocol::ICMPV6 } else { protocol::ICMP };
     (
         packet.has_transport(number, Transport::Icmp),
-        icmp_value(v6, packet.icmp_type(), packet.icmp_code()),
+        icmp_value(v6, packet.icmp_type() as u8, packet.icmp_code() as u8),
     )
 }
 

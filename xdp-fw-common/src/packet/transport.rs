@@ -132,19 +132,19 @@ impl Packet {
         self.protocol == u16::from(protocol) && self.transport == transport
     }
 
-    /// The type of [`Transport::Icmp`]. Type and code lie where ports do: the parser sets the same two
-    /// fields whatever the protocol.
+    /// The type of [`Transport::Icmp`], 0 to 255. Type and code lie where ports do, and stay as wide:
+    /// to cut them to a byte costs the kernel an instruction each time.
     #[must_use]
     #[inline(always)]
-    pub const fn icmp_type(&self) -> u8 {
-        self.source_port as u8
+    pub const fn icmp_type(&self) -> u16 {
+        self.source_port
     }
 
-    /// The code of [`Transport::Icmp`].
+    /// The code of [`Transport::Icmp`], 0 to 255.
     #[must_use]
     #[inline(always)]
-    pub const fn icmp_code(&self) -> u8 {
-        self.destination_port as u8
+    pub const fn icmp_code(&self) -> u16 {
+        self.destination_port
     }
 
     /// The first byte behind the header of UDP, where the packet has one: bytes behind its end are

@@ -110,7 +110,7 @@ impl<'a> Subject<'a> {
         };
         let is_own = self.packet.protocol == u16::from(own);
         (is_own && self.packet.transport == Transport::Icmp)
-            .then_some((self.packet.icmp_type(), self.packet.icmp_code()))
+            .then_some((self.packet.icmp_type() as u8, self.packet.icmp_code() as u8))
     }
 
     pub(super) fn tcp_flags(&self) -> Option<u8> {

@@ -110,7 +110,7 @@ fn ip(packet: &Packet, addresses: Option<(IpAddr, IpAddr)>) -> String {
     }
     if packet.transport == Transport::Icmp {
         let v6 = packet.network == Network::V6;
-        let (kind, code) = (packet.icmp_type(), packet.icmp_code());
+        let (kind, code) = (packet.icmp_type() as u8, packet.icmp_code() as u8);
         match icmp::type_name(v6, kind) {
             Some(name) => text.extend([" ", name]),
             None => text.push_str(&format!(" type {kind}")),
