@@ -7,6 +7,7 @@ mod ebpf;
 mod fuzz;
 mod generate;
 mod lint;
+mod miri;
 mod preflight;
 mod privilege;
 mod rustc;
@@ -51,6 +52,8 @@ enum Chore {
     Test(test::Arguments),
     /// Fuzz the parser, decisions, the configuration and set files for a bounded time
     Fuzz(fuzz::Arguments),
+    /// Run the policy core under miri (needs a nightly compiler, takes minutes)
+    Miri,
     /// Measure the cost of a packet and of a reload, for xdp-fw and its peers
     Bench(bench::Arguments),
     /// Start, edit, restart, crash, hang, stop and unload the service on a booted systemd
@@ -80,6 +83,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Lint => lint::run(&workspace),
         Chore::Test(arguments) => test::run(&workspace, &arguments),
         Chore::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
+        Chore::Miri => miri::run(&workspace),
         Chore::Bench(arguments) => bench::run(&workspace, &arguments),
         Chore::Systemd => systemd::run(&workspace),
         Chore::Vm(arguments) => vm::run(&workspace, &arguments),
