@@ -293,6 +293,13 @@ fn mac<T: Tables>(tables: &T, dimension: Dimension, address: Mac) -> u32 {
     }
 }
 
+/// The number that `dimension` classifies, if the packet has it: what a rule on it is compared with.
+#[must_use]
+pub fn number_of(packet: &Packet, dimension: Dimension) -> Option<u32> {
+    let (present, value) = number(packet, dimension);
+    present.then_some(value)
+}
+
 /// Whether the packet has the number that `dimension` classifies, and the number.
 #[inline(always)]
 fn number(packet: &Packet, dimension: Dimension) -> (bool, u32) {
@@ -319,7 +326,7 @@ fn number(packet: &Packet, dimension: Dimension) -> (bool, u32) {
         Dimension::Fragment => (whole, u32::from(packet.fragment)),
         Dimension::Length => (whole, u32::from(packet.length)),
         Dimension::Ttl => (whole, u32::from(packet.hop_limit)),
-        Dimension::Dscp => (whole, u32::from(packet.dscp)),
+        Dimension::Dscp => (whole, u32::from(packet.traffic_class >> 2)),
         _ => (false, 0),
     }
 }

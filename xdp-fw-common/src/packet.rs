@@ -92,8 +92,8 @@ pub struct Packet {
     pub vlan: u16,
     /// Length of the IP packet in bytes, header included; 65,535 for what is longer.
     pub length: u16,
-    /// Differentiated services code point.
-    pub dscp: u8,
+    /// Code point of differentiated services and, in the two lowest bits, of ECN.
+    pub traffic_class: u8,
     /// TTL or hop limit.
     pub hop_limit: u8,
     /// Whether any IPv6 extension header precedes the upper layer.
@@ -135,7 +135,7 @@ impl Packet {
             destination_mac: MAC_UNKNOWN,
             vlan: VLAN_NONE,
             length: 0,
-            dscp: 0,
+            traffic_class: 0,
             hop_limit: 0,
             extended: false,
             fragment: 0,
@@ -158,7 +158,7 @@ impl Packet {
         let zero = hide_from_verifier(0, length) as u16;
         Self {
             length: zero,
-            dscp: zero as u8,
+            traffic_class: zero as u8,
             hop_limit: zero as u8,
             fragment: zero as u8,
             source_port: zero,

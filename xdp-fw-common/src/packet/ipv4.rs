@@ -64,7 +64,7 @@ impl Packet {
             return Err(Reason::Martian);
         }
         self.hop_limit = header.time_to_live;
-        self.dscp = header.traffic_class >> 2;
+        self.traffic_class = header.traffic_class;
         self.length = u16::from_be(header.total_length);
         let size = usize::from(header.version_and_length & 15) * 4;
         if size < size_of::<Header>() {

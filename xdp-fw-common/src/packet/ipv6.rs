@@ -56,7 +56,7 @@ impl Packet {
             return Err(Reason::Martian);
         }
         self.hop_limit = header.hop_limit;
-        self.dscp = (u32::from_be(header.version_class_and_flow) >> 22 & 0x3f) as u8;
+        self.traffic_class = (u32::from_be(header.version_class_and_flow) >> 20) as u8;
         let size = size_of::<Header>();
         let room = length.saturating_sub(at);
         let payload = u16::from_be(header.payload_length);

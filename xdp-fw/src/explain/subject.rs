@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use xdp_fw_common::Dimension;
 use xdp_fw_common::Packet;
+use xdp_fw_common::classify::number_of;
 use xdp_fw_common::packet::{MAC_UNKNOWN, Mac, Network, Transport, protocol};
-use xdp_fw_common::{Dimension, Reason};
 
 use crate::criteria::FragmentKind;
 use crate::packet::addresses;
@@ -46,28 +47,7 @@ impl<'a> Subject<'a> {
 
     /// The number that it has on a dimension of numbers.
     pub(super) fn number(&self, dimension: Dimension) -> Option<u32> {
-        let packet = &self.packet;
-        match dimension {
-            Dimension::Family => match packet.network {
-                Network::V4 => Some(4),
-                Network::V6 => Some(6),
-                _ => None,
-            },
-            Dimension::Vlan => {
-                let unread = matches!(
-                    packet.malformed,
-                    Some(Reason::TruncatedEthernet | Reason::TruncatedVlan | Reason::VlanDepth)
-                );
-                (!unread).then_some(packet.vlan.into())
-            }
-            Dimension::Protocol => u8::try_from(packet.protocol).ok().map(u32::from),
-            Dimension::SourcePort => Some(self.ports()?.0.into()),
-            Dimension::DestinationPort => Some(self.ports()?.1.into()),
-            Dimension::Length => self.whole(packet.length.into()),
-            Dimension::Ttl => self.whole(packet.hop_limit.into()),
-            Dimension::Dscp => self.whole(packet.dscp.into()),
-            _ => None,
-        }
+        number_of(&self.packet, dimension)
     }
 
     /// The address that it has on a dimension of IP addresses.
@@ -93,12 +73,6 @@ impl<'a> Subject<'a> {
 
     pub(crate) fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
         addresses(&self.packet)
-    }
-
-    /// Source and destination.
-    fn ports(&self) -> Option<(u16, u16)> {
-        (self.packet.transport == Transport::Ports)
-            .then_some((self.packet.source_port, self.packet.destination_port))
     }
 
     /// Type and code, of the family's own ICMP.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{
     ArpEthIpv4Packet, ArpOperation, ArpPacket, EtherType, Ethernet2Header, IpAuthHeader, IpDscp,
-    IpFragOffset, IpNumber, Ipv4Header, Ipv4Options, Ipv6FragmentHeader, Ipv6Header,
+    IpEcn, IpFragOffset, IpNumber, Ipv4Header, Ipv4Options, Ipv6FragmentHeader, Ipv6Header,
     Ipv6RawExtHeader, SingleVlanHeader, VlanId, VlanPcp,
 };
 use xdp_fw_common::packet::{
@@ -132,7 +132,8 @@ fn v4(ip: &Ip, source: Ipv4Addr, destination: Ipv4Addr, length: usize) -> Vec<u8
     });
     let options = vec![NO_OPERATION; ip.options];
     let mut header = Ipv4Header {
-        dscp: IpDscp::try_new(ip.dscp).unwrap_or_default(),
+        dscp: IpDscp::try_new(ip.traffic_class >> 2).unwrap_or_default(),
+        ecn: IpEcn::try_new(ip.traffic_class & 3).unwrap_or_default(),
         total_len: u16::try_from(length).unwrap_or(u16::MAX),
         identification: 1,
         dont_fragment: false,
@@ -155,7 +156,8 @@ fn offset(fragment: Fragment) -> IpFragOffset {
 
 fn v6(ip: &Ip, source: Ipv6Addr, destination: Ipv6Addr, length: usize) -> Vec<u8> {
     let mut numbers = ip.extensions.iter().map(|extension| extension.number());
-    let mut header = Ipv6Header {
+    let header = Ipv6Header {
+        traffic_class: ip.traffic_class,
         payload_length: u16::try_from(length - Ipv6Header::LEN).unwrap_or(u16::MAX),
         next_header: IpNumber(numbers.next().unwrap_or(ip.protocol)),
         hop_limit: ip.ttl,
@@ -163,7 +165,6 @@ fn v6(ip: &Ip, source: Ipv6Addr, destination: Ipv6Addr, length: usize) -> Vec<u8
         destination: destination.octets(),
         ..Ipv6Header::default()
     };
-    header.set_dscp(IpDscp::try_new(ip.dscp).unwrap_or_default());
     let mut bytes = header.to_bytes().to_vec();
     for extension in &ip.extensions {
         let next = IpNumber(numbers.next().unwrap_or(ip.protocol));

@@ -39,7 +39,8 @@ pub(super) struct Ip {
     /// Of the same family.
     pub(super) destination: IpAddr,
     pub(super) ttl: u8,
-    pub(super) dscp: u8,
+    /// DSCP and, in the two lowest bits, ECN.
+    pub(super) traffic_class: u8,
     /// Length of the IP packet in bytes, header included.
     pub(super) length: Option<u16>,
     /// Bytes of IPv4 options, a multiple of 4 up to 40.

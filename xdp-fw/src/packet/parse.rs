@@ -139,7 +139,7 @@ fn ip(head: Word<'_>, protocol: u8, words: &mut Words<'_>) -> Result<Description
         destination: destination.address,
         // Nobody forwards IGMP.
         ttl: if protocol == IGMP { 1 } else { 64 },
-        dscp: 0,
+        traffic_class: 0,
         length: None,
         options: 0,
         fragment: None,

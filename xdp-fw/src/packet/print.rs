@@ -10,7 +10,8 @@ use xdp_fw_common::packet::{Network, Transport, fragment, protocol};
 use xdp_fw_common::tables::VLAN_NONE;
 use xdp_fw_common::{Packet, Reason};
 
-use crate::names::{dscp, icmp, protocols, tcp_flags as flags};
+use crate::criteria::numbers;
+use crate::names::{icmp, protocols, tcp_flags as flags};
 
 /// A packet as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,11 +153,9 @@ pub(crate) fn tcp_flags(bits: u8) -> String {
 
 fn header(packet: &Packet) -> String {
     let mut text = String::new();
-    if packet.dscp != 0 {
-        text = match dscp::name(packet.dscp.into()) {
-            Some(name) => format!("dscp {name} "),
-            None => format!("dscp {} ", packet.dscp),
-        };
+    let code_point = packet.traffic_class >> 2;
+    if code_point != 0 {
+        text = format!("dscp {} ", numbers::DSCP.shown(code_point.into()));
     }
     let _ = write!(text, "ttl {} length {}", packet.hop_limit, packet.length);
     text

@@ -2,10 +2,11 @@
 
 use super::description::{Extension, Fragment, Ip};
 use super::text::{Mistake, Word, Words};
+use crate::criteria::Numbers;
 use crate::names::interface::MAX_INTERFACE_LENGTH;
 use crate::names::pattern::exact;
 use crate::names::words::{decimal, one_of, quoted, suggestion};
-use crate::names::{dscp as code_points, icmp, tcp_flags as flags};
+use crate::names::{icmp, tcp_flags as flags};
 
 /// The offset of a later fragment that does not say one: behind 1,480 bytes, as of an Ethernet MTU.
 const LATER: u16 = 1480;
@@ -38,23 +39,20 @@ pub(super) fn interface(word: Word<'_>) -> Result<String, Mistake> {
     Ok(name.into())
 }
 
-pub(super) fn dscp(word: Word<'_>) -> Result<u8, Mistake> {
-    let named = code_points::NAMES
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(word.text));
-    if let Some((_, number)) = named {
-        return Ok(*number as u8);
-    }
+/// A number of a kind that has names.
+pub(super) fn named_number(word: Word<'_>, kind: &Numbers) -> Result<u8, Mistake> {
+    let (noun, min, max) = (kind.noun, kind.min, kind.max);
     if word.text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(number(word, "a DSCP", 0, 63)? as u8);
+        return Ok(number(word, noun, min, max)? as u8);
     }
-    let names = code_points::NAMES.iter().map(|(name, _)| *name);
-    let hint = suggestion(
-        word.text,
-        names,
-        "a name such as `ef` or a number from 0 to 63",
-    );
-    Err(word.wrong(format!("{} is not a DSCP{hint}", quoted(word.text))))
+    if let Some(number) = kind.named(word.text) {
+        return Ok(number as u8);
+    }
+    let names = (kind.names)();
+    let example = names.last().copied().unwrap_or_default();
+    let expected = format!("a name such as `{example}` or a number from {min} to {max}");
+    let hint = suggestion(word.text, names, &expected);
+    Err(word.wrong(format!("{} is not {noun}{hint}", quoted(word.text))))
 }
 
 pub(super) fn fragment(ip: &mut Ip, words: &mut Words<'_>) -> Result<(), Mistake> {

@@ -10,10 +10,11 @@ use super::description::{Content, Description, Extension, Ip, Transport};
 use super::text::{Mistake, Word, Words};
 use super::unknown::{misplaced, unknown};
 use super::value::{
-    dscp, extension, fragment, icmp_code, icmp_type, interface, number, of_family, tcp_flags,
-    unknown_flag,
+    extension, fragment, icmp_code, icmp_type, interface, named_number, number, of_family,
+    tcp_flags, unknown_flag,
 };
 use super::{FRAME_MAX, FRAME_MIN};
+use crate::criteria::numbers;
 use crate::names::icmp;
 use crate::names::words::quoted;
 
@@ -173,7 +174,8 @@ fn read_ip<'a>(
         }
         "dscp" => {
             said.once(word, "dscp")?;
-            ip.dscp = dscp(words.expect("a DSCP")?)?;
+            let code_point = named_number(words.expect("a DSCP")?, &numbers::DSCP)?;
+            ip.traffic_class = ip.traffic_class & 3 | code_point << 2;
         }
         "length" => {
             said.once(word, "length")?;
