@@ -111,6 +111,8 @@ pub trait Criteria {
     fn ttl(self, list: &str) -> Self;
     /// Code points by number.
     fn dscp(self, list: &str) -> Self;
+    /// Congestion notification by number.
+    fn ecn(self, list: &str) -> Self;
     /// Source addresses of the Ethernet header.
     fn source_mac(self, list: &str) -> Self;
     /// Destination addresses of the Ethernet header.
@@ -150,6 +152,7 @@ impl Criteria for Rule {
         length = numbers,
         ttl = numbers,
         dscp = numbers,
+        ecn = numbers,
         source_mac = macs,
         destination_mac = macs,
     }

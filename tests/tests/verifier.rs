@@ -33,7 +33,7 @@ const TELLS: [u32; 2] = [5, 16];
 type Criterion = (&'static str, fn(Rule) -> Rule);
 
 /// Each criterion, by the key that it is written with.
-const CRITERIA: [Criterion; 17] = [
+const CRITERIA: [Criterion; 18] = [
     ("source", |rule| rule.source("192.0.2.0/24, 2001:db8::/32")),
     ("destination", |rule| rule.destination("!198.51.100.0/24")),
     ("protocol", |rule| rule.protocol("6")),
@@ -49,6 +49,7 @@ const CRITERIA: [Criterion; 17] = [
     ("length", |rule| rule.length("0-576")),
     ("ttl", |rule| rule.ttl("!255")),
     ("dscp", |rule| rule.dscp("46")),
+    ("ecn", |rule| rule.ecn("3")),
     ("source_mac", |rule| rule.source_mac("02:00:00:00:00:01")),
     ("destination_mac", |rule| {
         rule.destination_mac("!ff:ff:ff:ff:ff:ff")

@@ -102,6 +102,7 @@ rows! {
     dscp: Dscp,
     source_mac: SourceMac,
     destination_mac: DestinationMac,
+    ecn: Ecn,
 }
 
 /// The row of the packet's class in `dimension`: `Some(None)` if that is not in use, `None` if a
@@ -327,6 +328,7 @@ fn number(packet: &Packet, dimension: Dimension) -> (bool, u32) {
         Dimension::Length => (whole, u32::from(packet.length)),
         Dimension::Ttl => (whole, u32::from(packet.hop_limit)),
         Dimension::Dscp => (whole, u32::from(packet.traffic_class >> 2)),
+        Dimension::Ecn => (whole, u32::from(packet.traffic_class & 3)),
         _ => (false, 0),
     }
 }

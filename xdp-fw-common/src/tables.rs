@@ -74,6 +74,8 @@ dimensions! {
     SourceMac = 14,
     /// Destination address of the Ethernet header.
     DestinationMac = 15,
+    /// Explicit congestion notification, 0 to 3.
+    Ecn = 16,
 }
 
 /// How a dimension's values are looked up.
@@ -106,6 +108,7 @@ impl Dimension {
             Self::Fragment => Some(3),
             Self::Ttl => Some(4),
             Self::Dscp => Some(5),
+            Self::Ecn => Some(6),
             _ => None,
         }
     }
@@ -122,7 +125,8 @@ impl Dimension {
             | Self::TcpFlags
             | Self::Fragment
             | Self::Ttl
-            | Self::Dscp => Domain::Numbers(1 << 8),
+            | Self::Dscp
+            | Self::Ecn => Domain::Numbers(1 << 8),
             Self::Vlan => Domain::Numbers(VLAN_NONE as u32 + 1),
             Self::SourcePort | Self::DestinationPort | Self::Length => Domain::Numbers(1 << 16),
             Self::Icmp => Domain::Numbers(1 << 17),
@@ -251,7 +255,7 @@ pub const fn bit_slot(word: u64) -> usize {
 }
 
 /// Tables of [`Dimension::byte_table`].
-pub const BYTE_TABLES: usize = 6;
+pub const BYTE_TABLES: usize = 7;
 /// Classes in each of them.
 pub const BYTE_VALUES: usize = 1 << 8;
 /// Classes in one value of the number table, which holds the dimensions of more numbers.

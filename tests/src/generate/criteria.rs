@@ -32,6 +32,7 @@ pub(super) enum Criterion {
     Length(NumberList<u16>),
     Ttl(NumberList<u8>),
     Dscp(NumberList<u8>),
+    Ecn(NumberList<u8>),
     SourceMac(MacList),
     DestinationMac(MacList),
 }
@@ -55,6 +56,7 @@ impl Criterion {
             Self::Length(list) => rule.length = Some(list),
             Self::Ttl(list) => rule.ttl = Some(list),
             Self::Dscp(list) => rule.dscp = Some(list),
+            Self::Ecn(list) => rule.ecn = Some(list),
             Self::SourceMac(list) => rule.source_mac = Some(list),
             Self::DestinationMac(list) => rule.destination_mac = Some(list),
         }
@@ -81,6 +83,7 @@ pub(super) fn criterion(sets: &'static [&'static str]) -> BoxedStrategy<Criterio
         2 => numbers(pool::length()).prop_map(Criterion::Length),
         2 => numbers(pool::ttl()).prop_map(Criterion::Ttl),
         2 => numbers(pool::dscp()).prop_map(Criterion::Dscp),
+        2 => numbers(0..4_u8).prop_map(Criterion::Ecn),
         1 => macs().prop_map(Criterion::SourceMac),
         1 => macs().prop_map(Criterion::DestinationMac),
     ]

@@ -74,13 +74,13 @@ fn v4_packet() -> BoxedStrategy<Packet> {
     let words = prop_oneof![4 => Just(5_usize), 1 => 6..=15_usize];
     let header = (
         (pool::v4_address(), pool::v4_address()),
-        (pool::ttl(), pool::dscp()),
+        (pool::ttl(), pool::dscp(), 0..4_u8),
         words,
         any::<bool>(),
     )
         .prop_map(
-            |((source, destination), (ttl, dscp), words, dont_fragment)| {
-                let header = ipv4(source, destination).ttl(ttl).dscp(dscp);
+            |((source, destination), (ttl, dscp, ecn), words, dont_fragment)| {
+                let header = ipv4(source, destination).ttl(ttl).dscp(dscp).ecn(ecn);
                 let header = header.header_words(words);
                 if dont_fragment {
                     header.dont_fragment()

@@ -116,6 +116,7 @@ fn name(criterion: &criteria::Criterion) -> &'static str {
         IcmpType(_) => "icmp type",
         IcmpCode(_) => "icmp code",
         TcpFlags(_) => "tcp flags",
+        Ecn(_) => "ecn",
         Fragment(_) => "fragment",
         Length(_) => "length",
         Ttl(_) => "ttl",

@@ -59,6 +59,7 @@ pub(super) struct Packet<'a> {
     /// Or the time to live.
     pub(super) hop_limit: u8,
     pub(super) dscp: u8,
+    pub(super) ecn: u8,
     /// Of the IP packet, header included.
     pub(super) length: u16,
     /// `None` where a later fragment begins with an extension header that is not there.
@@ -257,6 +258,7 @@ fn ipv4(bytes: &[u8]) -> Result<Packet<'_>, Fault> {
         addresses,
         hop_limit,
         dscp: service >> 2,
+        ecn: service & 3,
         length: u16::try_from(end).unwrap_or(u16::MAX),
         protocol: Some(protocol),
         part: match (offset, more) {
@@ -306,6 +308,7 @@ fn ipv6(bytes: &[u8]) -> Result<Packet<'_>, Fault> {
         hop_limit,
         // The traffic class lies across the first two bytes.
         dscp: (first & 0x0f) << 2 | second >> 6,
+        ecn: second >> 4 & 3,
         length: u16::try_from(end).unwrap_or(u16::MAX),
         protocol: chain.protocol,
         part: chain.part,

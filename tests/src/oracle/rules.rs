@@ -73,6 +73,7 @@ fn header_matches(rule: &Rule, packet: Option<&Packet<'_>>) -> bool {
     ) && number(rule.length.as_ref(), packet.map(|packet| packet.length))
         && number(rule.ttl.as_ref(), packet.map(|packet| packet.hop_limit))
         && number(rule.dscp.as_ref(), packet.map(|packet| packet.dscp))
+        && number(rule.ecn.as_ref(), packet.map(|packet| packet.ecn))
         && holds(fragment, packet.map(Packet::fragment), |entry, kind| {
             (entry.negated, entry.kinds.contains(&kind))
         })

@@ -59,6 +59,14 @@ impl Ipv4 {
         }
     }
 
+    /// Sets the bits of explicit congestion notification.
+    pub fn ecn(self, ecn: u8) -> Self {
+        Self {
+            tos: self.tos & !3 | ecn,
+            ..self
+        }
+    }
+
     /// Sets the identification.
     pub fn id(self, id: u16) -> Self {
         Self { id, ..self }

@@ -1,4 +1,4 @@
-//! The kinds of numbers: protocols, ports, families, VLAN ids, lengths, times to live, DSCP.
+//! The kinds of numbers: protocols, ports, families, VLAN ids, lengths, times to live, DSCP, ECN.
 //!
 //! Owns their bounds and their names. Never parses an entry: the configuration's parser does.
 
@@ -172,6 +172,20 @@ pub const DSCP: Numbers = Numbers {
     names: dscp::names,
     ..Numbers::BYTES
 };
+
+/// Explicit congestion notification, with the names of nft.
+pub const ECN: Numbers = Numbers {
+    noun: "an ECN",
+    max: 3,
+    values: &[(0, 3)],
+    example: "[\"ect0\", \"ect1\"]",
+    number: |name| named(ECN_NAMES, name),
+    name: |number| name_in(ECN_NAMES, number),
+    names: || names_in(ECN_NAMES),
+    ..Numbers::BYTES
+};
+
+const ECN_NAMES: &[(&str, u32)] = &[("not-ect", 0), ("ect1", 1), ("ect0", 2), ("ce", 3)];
 
 /// The number of a name, whatever its case.
 fn named(names: &[(&str, u32)], name: &str) -> Option<u32> {

@@ -128,6 +128,14 @@ macro_rules! criteria_table {
                 of_malformed: false,
                 dimension: Dimension::Dscp,
             }
+            Ecn ecn: NumberList<u8>,
+            "Explicit congestion notification: the two lowest bits of the byte that has the DSCP." {
+                expects: "\"not-ect\", \"ect1\", \"ect0\" or \"ce\", a number from 0 to 3 or a range such as \"1-3\"",
+                kind: ValueKind::Numbers(&numbers::ECN),
+                packets: Packets::Ip,
+                of_malformed: false,
+                dimension: Dimension::Ecn,
+            }
             SourceMac source_mac: MacList,
             "Source addresses of the Ethernet header." {
                 expects: "an Ethernet address such as \"02:00:5e:10:00:01\"",

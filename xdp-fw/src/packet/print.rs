@@ -157,6 +157,10 @@ fn header(packet: &Packet) -> String {
     if code_point != 0 {
         text = format!("dscp {} ", numbers::DSCP.shown(code_point.into()));
     }
+    let ecn = packet.traffic_class & 3;
+    if ecn != 0 {
+        let _ = write!(text, "ecn {} ", numbers::ECN.shown(ecn.into()));
+    }
     let _ = write!(text, "ttl {} length {}", packet.hop_limit, packet.length);
     text
 }

@@ -26,6 +26,7 @@ const KNOWN: &[&str] = &[
     "frame",
     "ttl",
     "dscp",
+    "ecn",
     "length",
     "fragment",
     "options",
@@ -176,6 +177,11 @@ fn read_ip<'a>(
             said.once(word, "dscp")?;
             let code_point = named_number(words.expect("a DSCP")?, &numbers::DSCP)?;
             ip.traffic_class = ip.traffic_class & 3 | code_point << 2;
+        }
+        "ecn" => {
+            said.once(word, "ecn")?;
+            let ecn = named_number(words.expect("an ECN")?, &numbers::ECN)?;
+            ip.traffic_class = ip.traffic_class & !3 | ecn;
         }
         "length" => {
             said.once(word, "length")?;

@@ -167,3 +167,31 @@ pub(crate) fn dscp() -> Field {
         ],
     }
 }
+
+pub(crate) fn ecn() -> Field {
+    let v4 = |value, ecn| specimen(value, eth() / v4().dscp(46).ecn(ecn) / tcp(1, 2));
+    let v6 = |value, class| specimen(value, eth() / v6().traffic_class(class) / udp(1, 2));
+    Field {
+        name: "ecn",
+        with: |rule, list| rule.ecn(list),
+        specimens: vec![
+            v4("0", 0),
+            v6("0", 63 << 2),
+            v4("1", 1),
+            v6("1", 46 << 2 | 1),
+            v4("2", 2),
+            v6("2", 2),
+            v4("3", 3),
+            v6("3", 255),
+        ],
+        absent: flawed(),
+        cases: &[
+            (Single, "0", &["0"]),
+            (Single, "3", &["3"]),
+            (List, "1, 2", &["1", "2"]),
+            (Range, "1-3", &["1", "2", "3"]),
+            (Negation, "0-3, !1-2", &["0", "3"]),
+            (NegationOnly, "!0", &["1", "2", "3"]),
+        ],
+    }
+}

@@ -48,6 +48,7 @@ fields! {
     header::length,
     header::ttl,
     header::dscp,
+    header::ecn,
     transport::source_port,
     transport::destination_port,
     transport::icmp_type,

@@ -42,7 +42,9 @@ pub(crate) fn operators(field: &str) -> &'static [Operator] {
     match field {
         "source" | "destination" => &[Single, List, Range, Set, Negation, NegationOnly],
         "protocol" | "source_port" | "destination_port" | "icmp_code" | "length" | "ttl"
-        | "dscp" | "interface" | "fragment" => &[Single, List, Range, Negation, NegationOnly],
+        | "dscp" | "ecn" | "interface" | "fragment" => {
+            &[Single, List, Range, Negation, NegationOnly]
+        }
         "vlan" | "icmp_type" => &[Single, List, Range, Name, Negation, NegationOnly],
         "family" | "source_mac" | "destination_mac" => &[Single, List, Negation, NegationOnly],
         "tcp_flags" => &[Single, Combination, Alternatives, NegationOnly],
