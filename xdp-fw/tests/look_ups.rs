@@ -181,13 +181,13 @@ fn all_criteria_together_cost_two_look_ups_each() {
     let more = "[[rule]]\nname = \"last\"\naction = \"pass\"\ndestination = \"192.0.2.0/24\"\n\
                 protocol = \"tcp\"\nsource_port = 1\ninterface = \"eth0\"\nfamily = \"ipv4\"\n\
                 vlan = \"none\"\ntcp_flags = \"syn\"\nfragment = \"none\"\nlength = \"40-1500\"\n\
-                ttl = \"1-64\"\ndscp = \"0-10\"\nsource_mac = \"02:00:00:00:00:01\"\n\
+                ttl = \"1-64\"\ndscp = \"0-10\"\necn = \"not-ect\"\nsource_mac = \"02:00:00:00:00:01\"\n\
                 destination_mac = \"02:00:00:00:00:02\"\n\
                 [[rule]]\nname = \"ping\"\naction = \"pass\"\nicmp_type = \"echo-request\"\n";
     let tables = tables(10, 10, more);
     assert!(tables.settings.row_counts.iter().all(|rows| *rows != 0));
     // A TCP packet has no ICMP type to look up, which leaves its row.
-    assert_eq!(look_ups(&tables, MATCHING), 2 * 16 - 1 + 1);
+    assert_eq!(look_ups(&tables, MATCHING), 2 * 17 - 1 + 1);
     assert_eq!(
         look_ups(&tables, "icmp 203.0.113.1 > 192.0.2.1"),
         2 * 16 - 2

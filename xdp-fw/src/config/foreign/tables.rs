@@ -67,7 +67,7 @@ impl Column {
         let unquoted = |at: usize| Some(fields.get(at)?.trim().trim_matches(['"', '\'']));
         let is_prefix = |field: &&str| field.contains('/') && address(field).is_some();
         // Beside a prefix, an address is the router or the source that it came from.
-        let column = fields.iter().position(|field| is_prefix(field));
+        let column = fields.iter().position(is_prefix);
         let column = column.or_else(|| fields.iter().position(|field| address(field).is_some()))?;
         let end = |at| unquoted(at)?.parse::<IpAddr>().ok();
         let is_range = match (end(column), end(column + 1)) {

@@ -18,6 +18,8 @@ pub(super) struct Packet {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
     pub(super) dscp: u8,
+    /// Two bits.
+    pub(super) ecn: u8,
     pub(super) ttl: u8,
     /// Atomic only in IPv6.
     pub(super) fragment: FragmentKind,
@@ -45,6 +47,7 @@ impl Packet {
             source: source.parse().unwrap(),
             destination: destination.parse().unwrap(),
             dscp: 0,
+            ecn: 1,
             ttl: 64,
             fragment: FragmentKind::None,
             protocol,
@@ -88,7 +91,7 @@ impl Packet {
         let length = self.length() + if self.malformed { 4000 } else { 0 };
         match (self.source, self.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                frame.extend([0x08, 0x00, 0x45, self.dscp << 2 | 1]);
+                frame.extend([0x08, 0x00, 0x45, self.dscp << 2 | self.ecn]);
                 frame.extend(length.to_be_bytes());
                 frame.extend([0, 0]);
                 frame.extend(self.flags_and_offset().to_be_bytes());
@@ -103,7 +106,7 @@ impl Packet {
                     0x86,
                     0xdd,
                     0x60 | self.dscp >> 2,
-                    self.dscp << 6 | 0x10,
+                    self.dscp << 6 | self.ecn << 4,
                     0,
                     0,
                 ]);

@@ -140,6 +140,7 @@ fn number_list<T: Copy + std::fmt::Debug + 'static>(
 
 /// Few of everything, so that rules meet packets.
 const BYTES: [(u8, u8); 6] = [(0, 0), (0, 63), (1, 7), (8, 8), (63, 128), (255, 255)];
+const CONGESTION: [(u8, u8); 3] = [(0, 0), (1, 2), (3, 3)];
 const FAMILIES: [(u8, u8); 3] = [(4, 4), (6, 6), (4, 6)];
 const VLANS: [(u16, u16); 5] = [(1, 4094), (7, 7), (7, 100), (4094, 4094), (4096, 4096)];
 const LENGTHS: [(u16, u16); 5] = [(0, 40), (40, 40), (41, 60), (28, 28), (60, 65535)];
@@ -241,6 +242,7 @@ fn header_rule() -> impl Strategy<Value = Rule> {
         seldom(some_numbers(&LENGTHS)),
         seldom(some_numbers(&BYTES)),
         seldom(some_numbers(&BYTES)),
+        seldom(some_numbers(&CONGESTION)),
         seldom(fragment_list()),
     )
         .prop_map(|criteria| Rule {
@@ -252,7 +254,8 @@ fn header_rule() -> impl Strategy<Value = Rule> {
             length: criteria.5,
             ttl: criteria.6,
             dscp: criteria.7,
-            fragment: criteria.8,
+            ecn: criteria.8,
+            fragment: criteria.9,
             ..rule("")
         })
 }
@@ -322,15 +325,21 @@ fn any_header() -> impl Strategy<Value = Packet> {
         select(&MACS[..]),
         prop::option::of(select(&[0, 1, 7, 4094, 4095][..])),
     );
-    let inside = (ends(&BYTES), ends(&BYTES), select(&KINDS[..]));
+    let inside = (
+        ends(&BYTES),
+        ends(&BYTES),
+        ends(&CONGESTION),
+        select(&KINDS[..]),
+    );
     (link, inside, prop::bool::weighted(0.1)).prop_map(
-        |(link, (ttl, dscp, fragment), malformed)| Packet {
+        |(link, (ttl, dscp, ecn, fragment), malformed)| Packet {
             interface: link.0,
             source_mac: link.1,
             destination_mac: link.2,
             vlan: link.3,
             ttl,
             dscp: dscp & 63,
+            ecn,
             fragment,
             malformed,
             ..Packet::tcp("127.0.0.1", "127.0.0.1", 0)

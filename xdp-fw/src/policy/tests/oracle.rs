@@ -137,6 +137,7 @@ fn matches_inside(rule: &Rule, packet: &Packet) -> bool {
         && in_numbers(rule.length.as_ref(), known(Some(packet.length())))
         && in_numbers(rule.ttl.as_ref(), known(Some(packet.ttl.into())))
         && in_numbers(rule.dscp.as_ref(), known(Some(packet.dscp.into())))
+        && in_numbers(rule.ecn.as_ref(), known(Some(packet.ecn.into())))
 }
 
 /// The set rule: in a plain entry, or there is none; and in no negated one. Entries are whether
