@@ -190,7 +190,7 @@ fn all_criteria_together_cost_two_look_ups_each() {
     assert_eq!(look_ups(&tables, MATCHING), 2 * 17 - 1 + 1);
     assert_eq!(
         look_ups(&tables, "icmp 203.0.113.1 > 192.0.2.1"),
-        2 * 16 - 2
+        2 * 17 - 2
     );
 }
 
