@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 /// Files, and directories with all that is in them.
 pub(crate) const PATHS: [&str; 3] = [
-    "src/datapath/addresses.rs",
-    "src/datapath/mapping.rs",
+    "src/datapath/generation/addresses.rs",
+    "src/datapath/kernel/mapping.rs",
     "src/policy",
 ];
 

@@ -128,7 +128,7 @@ impl Error {
     }
 
     /// A refused operation, with the kernel's word for it and what to do about it.
-    pub(super) fn kernel(
+    pub(in crate::datapath) fn kernel(
         action: impl Into<String>,
         error: &(dyn std::error::Error + 'static),
     ) -> Self {
@@ -140,7 +140,11 @@ impl Error {
         }
     }
 
-    pub(super) fn pin(path: &Path, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(in crate::datapath) fn pin(
+        path: &Path,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         Self::Pin {
             path: path.to_owned(),
             problem: problem.into(),
@@ -161,7 +165,7 @@ impl From<Fault> for Error {
 }
 
 /// The error number at the root of a chain: aya's own messages leave it out.
-pub(super) fn errno(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+pub(in crate::datapath) fn errno(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
@@ -173,7 +177,7 @@ pub(super) fn errno(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
 }
 
 /// A chain of errors in one line, without what a cause repeats of its effect.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(in crate::datapath) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -188,7 +192,7 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// What to do about an error number.
-pub(super) fn remedy(errno: Option<i32>) -> &'static str {
+pub(in crate::datapath) fn remedy(errno: Option<i32>) -> &'static str {
     match errno {
         Some(libc::EPERM | libc::EACCES) => {
             "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; before Linux 5.11 also raise the memlock limit"

@@ -8,85 +8,47 @@
 //! generation beside the one in force first. The pins are the truth: a process that dies
 //! leaves the filter in force, and the next one adopts it.
 
-mod addresses;
-mod base;
+mod attach;
 mod counters;
-mod description;
 mod error;
-mod features;
-mod fill;
-mod foreign;
-mod found;
 mod generation;
-mod hook;
-mod links;
-mod loader;
-mod mapping;
-mod netlink;
+mod handle;
+mod kernel;
+mod model;
 mod object;
-mod owner;
 mod pins;
-mod predecessor;
-mod probe;
-mod refusal;
-mod removal;
-mod reuse;
-mod shared;
-mod slots;
-mod snapshot;
-mod sys;
-mod takeover;
-mod weight;
+mod read;
 
 use std::path::Path;
 
 use caps::{CapSet, Capability};
 
+pub use attach::foreign::{Foreign, foreign};
 pub use error::Error;
-pub use features::{Feature, compiles_programs, features};
-pub use foreign::{Foreign, foreign};
-pub use hook::Hook;
-pub use owner::{Datapath, Prepared};
-pub use probe::{InForce, Probe, Probed, probe_in_force};
-pub use removal::Removed;
-pub use snapshot::{Count, EssentialCount, Generation, ReasonCount, RuleCount, Snapshot, read};
-pub use weight::{Table, tables};
+pub use handle::removal::Removed;
+pub use handle::{Datapath, Prepared};
+pub use kernel::features::{Feature, compiles_programs, features};
+pub use model::{
+    AttachMode, Count, EssentialCount, Generation, Hook, Link, ReasonCount, RuleCount, Snapshot,
+};
+pub use read::footprint::{Table, tables};
+pub use read::probe::{InForce, Probe, Probed, probe_in_force};
+pub use read::read;
 
+use handle::removal;
+use handle::takeover::Earlier;
+use pins::shared::{SHARED, commit_slot};
 use pins::{Pins, exists};
-use shared::{SHARED, commit_slot};
-use takeover::Earlier;
 
 /// Where the pins live unless `--pin-dir` says otherwise; `v1` is the layout's version.
 pub const PIN_DIRECTORY: &str = "/sys/fs/bpf/xdp-fw/v1";
-
-/// How a link is asked for. There is no automatic choice here: that is the daemon's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttachMode {
-    /// In the driver.
-    Native,
-    /// In the stack.
-    Generic,
-}
-
-/// A pinned link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// Where it meets packets.
-    pub hook: Hook,
-    /// The name of its pin.
-    pub number: u32,
-    /// The interface it is on; `None` for a dead link, whose interface is gone.
-    pub interface: Option<u32>,
-    /// Id of the program it holds.
-    pub program: u32,
-}
 
 /// Links in `pins`, without a daemon; none if the directory is not there.
 ///
 /// # Errors
 /// [`Error::Pin`] for a pin that is no link.
 pub fn read_links(pins: &Path) -> Result<Vec<Link>, Error> {
-    links::list(&Pins::new(pins))
+    attach::list(&Pins::new(pins))
 }
 
 /// Whether a filter is in force, so that there is something to attach.
@@ -98,7 +60,7 @@ pub fn is_in_force(pins: &Path) -> Result<bool, Error> {
     if !exists(&commit_slot(Hook::XdpIngress).path(&pins))? {
         return Ok(false);
     }
-    match snapshot::in_force(&pins) {
+    match read::in_force(&pins) {
         // It filters on without its pins.
         Err(Error::Lost { .. }) => Ok(true),
         found => Ok(found?.is_some()),
@@ -137,13 +99,13 @@ pub fn attach_pinned(
     pins.check()?;
     // Nothing is unloaded between the look and the link.
     let _lock = pins.lock_links()?;
-    if snapshot::in_force(&pins)?.is_none() {
+    if read::in_force(&pins)?.is_none() {
         return Err(nothing());
     }
     let path = pins.root_program();
     let mut root = object::pinned(&path)
         .map_err(|error| Error::kernel(format!("open {}", path.display()), &error))?;
-    links::attach(&pins, hook, &mut root, interface, name, mode)
+    attach::attach(&pins, hook, &mut root, interface, name, mode)
 }
 
 /// Stops filtering: removes every link, then every other pin, and nothing that is not ours.
