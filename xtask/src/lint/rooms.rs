@@ -209,6 +209,9 @@ impl<'ast> Visit<'ast> for References {
         self.note_use(item.span().start().line, &item.tree, &mut Vec::new());
     }
 
+    /// `pub(in crate::room)` says who may see something: it refers to nothing.
+    fn visit_vis_restricted(&mut self, _: &'ast syn::VisRestricted) {}
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let parts: Vec<String> = path
             .segments

@@ -10,6 +10,7 @@ pub(in crate::datapath) mod manifest;
 pub(in crate::datapath) mod reuse;
 
 use std::fs::DirBuilder;
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -29,7 +30,7 @@ use crate::datapath::error::Error;
 use crate::datapath::model::{Generation, Hook};
 use crate::datapath::object::EntryPoint;
 use crate::datapath::object::{self, Kernel};
-use crate::datapath::pins::Pins;
+use crate::datapath::pins::{self, Pins};
 use crate::fault::{self, Point};
 use crate::policy::Tables;
 
@@ -87,7 +88,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         if !self.kept {
             // What cannot be removed now is swept at the next start.
-            let _ = self.pins.remove_generation(self.number);
+            let _ = remove(&self.pins, self.number);
         }
     }
 }
@@ -185,7 +186,7 @@ pub(in crate::datapath) fn pin_again(
     let pinned = pin_copy(&from, &pins.generation(number), number, &mut described);
     if pinned.is_err() {
         // What cannot be removed now is swept with the next commit.
-        let _ = pins.remove_generation(number);
+        let _ = remove(pins, number);
     }
     pinned.map(|filter| (described, filter))
 }
@@ -222,6 +223,16 @@ fn pin_copy(from: &Path, to: &Path, number: u64, described: &mut Described) -> R
     described.generation = Generation::from_info(&info);
     pin_array(&to.join(pin::INFO), &[info])?;
     Ok(filter)
+}
+
+/// Removes a generation's pins; what they hold lives on while it is in use. What else lies in its
+/// directory stays, and the directory with it.
+pub(in crate::datapath) fn remove(pins: &Pins, number: u64) -> io::Result<()> {
+    let directory = pins.generation(number);
+    for name in pin::all() {
+        pins::remove(&directory.join(name))?;
+    }
+    pins::remove_directory(&directory)
 }
 
 /// The smallest filter that has what the tables need: see `docs/adr/0008`.

@@ -280,7 +280,7 @@ impl Datapath {
         for number in self.pins.generation_numbers()? {
             if !kept.contains(&Some(number)) {
                 // What cannot be removed is tried again with the next commit.
-                let _ = self.pins.remove_generation(number);
+                let _ = generation::remove(&self.pins, number);
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::datapath::attach;
 use crate::datapath::error::Error;
+use crate::datapath::generation;
 use crate::datapath::model::Hook;
 use crate::datapath::pins::shared::{SharedMap, commit_slot};
 use crate::datapath::pins::{Pins, exists, remove, remove_directory};
@@ -46,7 +47,7 @@ pub(in crate::datapath) fn remove_everything(
     }
     fault::point(Point::UnloadedShared)?;
     for number in pins.generation_numbers()? {
-        pins.remove_generation(number)
+        generation::remove(pins, number)
             .map_err(|error| refused(&pins.generation(number), &error))?;
     }
     for directory in [pins.links(), pins.generations(), pins.root().to_owned()] {

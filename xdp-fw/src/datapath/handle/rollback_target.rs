@@ -104,7 +104,7 @@ impl Datapath {
                 written.map_err(|error| Error::kernel("commit the base", &error))
             });
         if let Err(error) = committed {
-            let _ = self.pins.remove_generation(number);
+            let _ = generation::remove(&self.pins, number);
             return Err(error);
         }
         self.in_force = Some(described);

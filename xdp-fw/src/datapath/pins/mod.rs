@@ -20,7 +20,6 @@ use nix::unistd::Uid;
 
 use self::found::{Found, look, removal};
 use crate::datapath::error::Error;
-use crate::datapath::generation::manifest::pin;
 use crate::datapath::model::Hook;
 
 /// Paths under a pin directory.
@@ -250,16 +249,6 @@ impl Pins {
     /// Numbers of a hook's pinned links, ascending.
     pub(in crate::datapath) fn link_numbers(&self, hook: Hook) -> Result<Vec<u32>, Error> {
         numbers(&self.links_of(hook))
-    }
-
-    /// Removes a generation's pins; what they hold lives on while it is in use. What else lies in
-    /// its directory stays, and the directory with it.
-    pub(in crate::datapath) fn remove_generation(&self, number: u64) -> io::Result<()> {
-        let directory = self.generation(number);
-        for name in pin::all() {
-            remove(&directory.join(name))?;
-        }
-        remove_directory(&directory)
     }
 }
 
