@@ -92,7 +92,7 @@ fn every_criterion_meets_frames_that_match_and_frames_that_do_not() {
         *matching += frames.iter().filter(matched).count();
         *other += frames.iter().filter(|frame| !matched(frame)).count();
     }
-    assert_eq!(seen.len(), 17, "{seen:?}");
+    assert_eq!(seen.len(), xdp_fw::criteria::Criterion::COUNT, "{seen:?}");
     for (name, [matching, other]) in seen {
         let percent = matching * 100 / (matching + other);
         assert!(
