@@ -123,7 +123,7 @@ impl Shape {
             text,
             "destination = \"{any}\"\nsource_port = \"1024-{}\"\ninterface = \"{}\"\n\
              family = \"{family}\"\nvlan = \"none\"\ntcp_flags = \"syn,!rst\"\n\
-             fragment = \"none\"\nlength = \"40-{}\"\nttl = \"1-{}\"\ndscp = \"0-{}\"\n\
+             fragment = \"none\"\nlength = \"40-{}\"\nttl = \"1-{}\"\ndscp = \"0-{}\"\necn = \"not-ect\"\n\
              source_mac = \"02:00:00:00:00:01\"\ndestination_mac = \"02:00:00:00:00:02\"\n",
             40_000 + number,
             INTERFACE.1,
