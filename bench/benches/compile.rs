@@ -1,7 +1,7 @@
-//! What the host does before the kernel is asked: text to a configuration, a configuration to
-//! tables, against rules and prefixes.
+//! Measures the host's part of a load: text to a configuration, configuration to tables, by numbers
+//! of rules and prefixes.
 //!
-//! `cargo xtask bench compile` runs it and puts its figures beside the others.
+//! `cargo xtask bench compile` runs it and collects its figures.
 #![expect(
     clippy::expect_used,
     reason = "a benchmark of a broken policy has nothing to measure"
@@ -17,11 +17,11 @@ use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, criterion_group
 use xdp_fw::config::{self, FileError, Files, Loaded, Role};
 use xdp_fw::policy::{Policy, compile};
 
-/// Rules with the smallest set, and sets behind the fewest rules.
+/// Numbers of rules with the smallest set, and sizes of the set with the fewest rules.
 const RULES: [u32; 4] = [10, 100, 1_000, 4_096];
 const PREFIXES: [u32; 5] = [10, 1_000, 10_000, 100_000, 1_000_000];
 
-/// A set of prefixes behind the first of so many rules, as text.
+/// The text of a configuration: a number of rules, the first with a set of prefixes.
 struct Text {
     main: String,
     set: String,
@@ -46,7 +46,7 @@ impl Text {
         let mut set = String::new();
         for number in 0..prefixes {
             let host = address(number);
-            // A quarter are networks.
+            // A quarter of the prefixes are networks.
             if number % 4 == 0 {
                 let network = Ipv4Addr::from_bits(host.to_bits() & 0xffff_ff00);
                 writeln!(set, "{network}/24").expect("a string takes everything");
@@ -75,7 +75,7 @@ impl Files for Text {
     }
 }
 
-/// An address for each number, neighbours far apart.
+/// Returns the address of a number; neighbours are far apart.
 fn address(number: u32) -> Ipv4Addr {
     let mixed = (number ^ number >> 16).wrapping_mul(0x85eb_ca6b);
     let mixed = (mixed ^ mixed >> 13).wrapping_mul(0xc2b2_ae35);
@@ -84,13 +84,13 @@ fn address(number: u32) -> Ipv4Addr {
 
 fn host_side(criterion: &mut Criterion) {
     let rules = RULES.map(|rules| (rules, 10)).into_iter();
-    // The first of each is the same.
+    // The first policy of both series is the same.
     let prefixes = PREFIXES.map(|prefixes| (10, prefixes)).into_iter().skip(1);
     for (rules, prefixes) in rules.chain(prefixes) {
         let text = Text::new(rules, prefixes);
         let size = format!("{rules}-{prefixes}");
         let mut group = criterion.benchmark_group("read");
-        // A million prefixes are read once a run, not up to ten times.
+        // Reads a million prefixes once per run, not up to ten times.
         group.sampling_mode(SamplingMode::Flat);
         group.bench_function(BenchmarkId::from_parameter(&size), |bencher| {
             bencher.iter_batched(|| (), |()| text.load(), BatchSize::PerIteration);

@@ -1,7 +1,7 @@
-//! The system calls of `bpf(2)` that a measurement makes itself.
+//! The `bpf(2)` system calls of a measurement.
 //!
-//! Owns their layouts (`include/uapi/linux/bpf.h`). The programs that are measured come from
-//! elsewhere: pins of ours, and ids of peers.
+//! Owns their layouts (`include/uapi/linux/bpf.h`). The measured programs come from pins of xdp-fw
+//! and ids of peers.
 
 use std::ffi::CString;
 use std::io;
@@ -127,23 +127,23 @@ unsafe fn bpf<T>(command: libc::c_int, argument: &mut T) -> io::Result<libc::c_l
 /// # Safety
 /// As [`bpf`], and `command` must be one that makes a descriptor.
 unsafe fn descriptor<T>(command: libc::c_int, argument: &mut T) -> io::Result<OwnedFd> {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller vouches for the layout.
     let fd = unsafe { bpf(command, argument) }?;
-    // SAFETY: the kernel has just handed out this descriptor to us alone.
+    // SAFETY: the kernel returned this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// An XDP program that can be run.
+/// An XDP program, ready for test runs.
 #[derive(Debug)]
 pub(crate) struct Program(OwnedFd);
 
 impl Program {
-    /// Opens what is pinned at `path`.
+    /// Opens the program that is pinned at `path`.
     pub(crate) fn pinned(path: &Path) -> Result<Self> {
         object(path).map(Self)
     }
 
-    /// Opens a program that is loaded, by its id.
+    /// Opens a loaded program by its id.
     pub(crate) fn by_id(id: u32) -> Result<Self> {
         // The id, where a search would go on, and flags.
         let mut argument = [id, 0, 0];
@@ -153,7 +153,7 @@ impl Program {
             .with_context(|| format!("cannot open BPF program {id}"))
     }
 
-    /// Loads an XDP program. `frags` must be that of the programs it jumps to.
+    /// Loads an XDP program. `frags` must equal that of the programs that it jumps to.
     pub(crate) fn load(instructions: &[Instruction], frags: bool) -> Result<Self> {
         let mut log = vec![0u8; 1 << 16];
         let mut argument = ProgramLoad {
@@ -177,7 +177,7 @@ impl Program {
         })
     }
 
-    /// Attaches it to an interface, in the driver, for as long as the link lives.
+    /// Attaches the program to an interface, in the driver. Dropping the link detaches it.
     pub(crate) fn attach(&self, interface: u32) -> Result<OwnedFd> {
         let program = self.0.as_raw_fd() as u32;
         let mut argument = [program, interface, BPF_XDP, XDP_FLAGS_DRV_MODE];
@@ -185,8 +185,8 @@ impl Program {
         unsafe { descriptor(BPF_LINK_CREATE, &mut argument) }.context("cannot attach a program")
     }
 
-    /// Runs it `repeat` times over one frame, which keeps what a run wrote into it. Gives what
-    /// the last run returned.
+    /// Runs the program `repeat` times over one frame, which keeps what a run writes into it.
+    /// Returns the verdict of the last run.
     pub(crate) fn run(&self, frame: &[u8], repeat: u32) -> Result<u32> {
         let mut argument = TestRun {
             program: self.0.as_raw_fd() as u32,
@@ -195,14 +195,14 @@ impl Program {
             repeat,
             ..TestRun::default()
         };
-        // SAFETY: the layout of BPF_PROG_TEST_RUN; the frame lives past the call, nothing is
-        // written to us.
+        // SAFETY: the layout of BPF_PROG_TEST_RUN; the frame lives past the call, and the kernel
+        // writes nothing.
         unsafe { bpf(BPF_PROG_TEST_RUN, &mut argument) }.context("cannot test-run")?;
         Ok(argument.returned)
     }
 
-    /// Runs it over `count` copies of a frame that come in by `interface`, and does what it says:
-    /// one that is to be transmitted leaves by that interface.
+    /// Runs the program over `count` live frames that arrive on `interface`, and follows its
+    /// verdict: the interface transmits a frame with `XDP_TX`.
     pub(crate) fn run_live(&self, frame: &[u8], interface: u32, count: u32) -> Result<()> {
         let context = Context {
             data_end: frame.len() as u32,
@@ -219,8 +219,8 @@ impl Program {
             flags: BPF_F_TEST_XDP_LIVE_FRAMES,
             ..TestRun::default()
         };
-        // SAFETY: the layout of BPF_PROG_TEST_RUN; frame and context live past the call, nothing
-        // is written to us.
+        // SAFETY: the layout of BPF_PROG_TEST_RUN; frame and context live past the call, and the
+        // kernel writes nothing.
         unsafe { bpf(BPF_PROG_TEST_RUN, &mut argument) }.context("cannot send live frames")?;
         Ok(())
     }
@@ -237,7 +237,7 @@ impl AsFd for Program {
 pub(crate) struct Slot(OwnedFd);
 
 impl Slot {
-    /// Makes one that holds `program`.
+    /// Makes a program array that holds `program`.
     pub(crate) fn with(program: &Program) -> Result<Self> {
         let mut argument = MapCreate {
             kind: BPF_MAP_TYPE_PROG_ARRAY,
@@ -263,12 +263,12 @@ impl Slot {
         Ok(Self(map))
     }
 
-    /// Opens the one that is pinned at `path`.
+    /// Opens the program array that is pinned at `path`.
     pub(crate) fn pinned(path: &Path) -> Result<Self> {
         object(path).map(Self)
     }
 
-    /// The id of the program in it, if there is one.
+    /// Returns the id of the program in the slot, if there is one.
     pub(crate) fn program(&self) -> Option<u32> {
         let (index, mut program) = (0u32, 0u32);
         let mut argument = Element {

@@ -1,7 +1,7 @@
-//! What a packet costs: the whole program of a generation in force, by test run.
+//! Measures the cost of a packet: a test run of the whole program of an active generation.
 //!
-//! Measures the root, which jumps to the filter, as a driver would. Never another program: the
-//! probe is slower.
+//! Runs the root program, which jumps to the filter, as a driver does. The probe is slower and
+//! never measured.
 
 use std::path::{Path, PathBuf};
 
@@ -20,38 +20,38 @@ use crate::sample::{Sample, cpu_time};
 use crate::two_cpus::{self, TwoCpus};
 use crate::wire::Wire;
 
-/// What one policy costs.
+/// The cost of a policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Cost {
     #[serde(flatten)]
     pub(crate) shape: Shape,
-    /// ns/packet for the same packet again and again; the last rule matches it.
+    /// ns/packet for one hot packet; the last rule matches it.
     pub(crate) hot: Sample,
-    /// ns/packet for random sources, half of them in a prefix of the policy, less [`Self::generator`].
+    /// ns/packet for random sources, half of them in a prefix, minus [`Self::generator`].
     pub(crate) random: Sample,
-    /// ns/packet that writing the source took, and a jump to a program that does nothing.
+    /// ns/packet to write the source and jump to an empty program.
     pub(crate) generator: f64,
 }
 
-/// What a program of others costs.
+/// The cost of another program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Other {
     pub(crate) program: String,
-    /// ns/packet for the same packet again and again.
+    /// ns/packet for one hot packet.
     pub(crate) hot: Sample,
 }
 
-/// All that was measured.
+/// All results of this part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Costs {
     pub(crate) policies: Vec<Cost>,
     pub(crate) others: Vec<Other>,
-    /// Of [`TWO_CPUS`]; nothing where there is one CPU.
+    /// The result for [`TWO_CPUS`]; empty on a machine with one CPU.
     #[serde(default)]
     pub(crate) two_cpus: Option<TwoCpus>,
 }
 
-/// The policy that two CPUs filter by at once.
+/// The policy of the measurement with two CPUs.
 pub(crate) const TWO_CPUS: Shape = Shape {
     family: Family::V4,
     rules: 10,
@@ -59,24 +59,24 @@ pub(crate) const TWO_CPUS: Shape = Shape {
     dimensions: Dimensions::Basic,
 };
 
-/// The peer that can be asked in the same way, and how it is asked: over so many hosts.
+/// The peer that a test run can measure, and its policy.
 pub(crate) const PEER: &str = "xdp-filter, 200 hosts";
 const PEER_HOSTS: Flood = Flood {
     rules: 200,
     prefixes: 0,
 };
 
-/// How much is measured.
+/// The amount of measurements.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
-    /// Runs of each measurement.
+    /// Number of runs of each measurement.
     pub(crate) runs: usize,
-    /// How long each run is, nanoseconds of CPU time.
+    /// CPU time of a run in nanoseconds.
     pub(crate) nanoseconds: f64,
 }
 
 impl Effort {
-    /// At least five runs in any case.
+    /// Never fewer than five runs.
     pub(crate) fn of(quick: bool) -> Self {
         let (runs, milliseconds) = if quick { (5, 5.0) } else { (7, 30.0) };
         Self {
@@ -89,7 +89,7 @@ impl Effort {
 /// Measures every shape, in turn.
 ///
 /// # Errors
-/// Whatever the kernel refuses.
+/// If the kernel refuses a system call.
 pub(crate) fn measure(quick: bool) -> Result<Costs> {
     let mut shapes = shapes();
     if quick {
@@ -117,8 +117,8 @@ pub(crate) fn measure(quick: bool) -> Result<Costs> {
     })
 }
 
-/// A program that does nothing, and the peer's, for one of its hosts and for another one: it
-/// looks at more of a packet that it passes.
+/// Measures an empty program, and the peer's for one of its hosts and for another one: it reads
+/// more of a packet that it passes.
 fn others(effort: Effort) -> Result<Vec<Other>> {
     let shape = Shape {
         family: Family::V4,
@@ -161,7 +161,7 @@ fn others(effort: Effort) -> Result<Vec<Other>> {
     Ok(others)
 }
 
-/// The cost on one CPU while another filters, too.
+/// Measures the cost on one CPU while another CPU filters.
 fn two_cpus(effort: Effort) -> Result<Option<TwoCpus>> {
     let pins = Pins(Path::new(BPFFS).join("two-cpus"));
     let mut datapath = Datapath::open(&pins.0)?;
@@ -214,7 +214,7 @@ fn one(shape: Shape, effort: Effort) -> Result<Cost> {
     })
 }
 
-/// Whether the generator writes the addresses that are in the set, whose rule drops them all.
+/// Fails unless the generator writes addresses of the set, whose rule drops them all.
 fn check_sources(root: &Program, shape: Shape, blank: &[u8]) -> Result<()> {
     let slot = Slot::with(root)?;
     let end = End::Judged(&slot);
@@ -227,9 +227,9 @@ fn check_sources(root: &Program, shape: Shape, blank: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// ns/packet of a program, warmed up.
+/// Measures ns/packet of a program after a warm-up.
 pub(crate) fn time(program: &Program, frame: &[u8], effort: Effort) -> Result<Sample> {
-    /// Enough to see how long a packet takes.
+    /// Enough runs to estimate the time of a packet.
     const FEW: u32 = 20_000;
     let run = |count: u32| -> Result<f64> {
         let start = cpu_time()?;
@@ -244,12 +244,12 @@ pub(crate) fn time(program: &Program, frame: &[u8], effort: Effort) -> Result<Sa
     Sample::of(runs?).context("nothing was measured")
 }
 
-/// Every shape of the full measurement.
+/// All shapes of the full measurement.
 fn shapes() -> Vec<Shape> {
     let mut shapes = Vec::new();
     for family in [Family::V4, Family::V6] {
         for dimensions in [Dimensions::Basic, Dimensions::All] {
-            // With one rule, which is the set's, there is no other dimension.
+            // The only rule is that of the set, so there is no other dimension.
             let least = if dimensions == Dimensions::All { 10 } else { 1 };
             for prefixes in [10, 1_000, 10_000, 100_000, 1_000_000] {
                 for rules in [1, 10, 100, 1_000, 4_096] {
@@ -274,7 +274,7 @@ struct Pins(PathBuf);
 
 impl Drop for Pins {
     fn drop(&mut self) {
-        // What it cannot remove goes with this process's mounts.
+        // Pins left behind go with the mounts of this process.
         let _ = datapath::unload(&self.0);
     }
 }

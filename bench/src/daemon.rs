@@ -1,6 +1,6 @@
-//! The daemon as it is shipped, in the network namespace of this thread.
+//! Runs the release build of the daemon in the network namespace of this thread.
 //!
-//! Owns its process, its files and its pins; says when it is ready, and when an edit is in force.
+//! Owns its process, files and pins. Knows when it is ready, and when an edit is in force.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -19,39 +19,39 @@ use crate::isolation::{self, BPFFS, SCRATCH};
 use crate::machine::field;
 use crate::policy::SET_FILE;
 
-/// How long a start or a reload may take.
+/// Longest time of a start or a reload.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often the kernel is asked whether an edit is in force.
+/// Time between two checks whether an edit is in force.
 const GLANCE: Duration = Duration::from_micros(100);
 
 const CONFIGURATION: &str = "xdp-fw.toml";
 
-/// A running daemon; it and everything of it are gone when dropped.
+/// A running daemon. Dropping it ends the process and removes its files and pins.
 pub(crate) struct Daemon {
     process: Child,
     pins: PathBuf,
     notify: UnixDatagram,
 }
 
-/// What a process has of memory, MB.
+/// Resident memory of a process, MB.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Resident {
     pub(crate) now: f64,
-    /// The most that it ever was.
+    /// The largest value since its start.
     pub(crate) peak: f64,
 }
 
 impl Daemon {
-    /// Writes the files, starts it, and waits until it says that it filters; how long that took
-    /// from its start on.
+    /// Writes the files, starts the daemon, and waits until it reports that it filters. Returns the
+    /// time from its start.
     ///
     /// # Errors
-    /// If it ends or refuses; its log is in the error.
+    /// If the daemon ends or refuses; the error contains its log.
     pub(crate) fn start(configuration: &str, set: &str) -> Result<(Self, Duration)> {
         isolation::write(SET_FILE, set)?;
         isolation::write(CONFIGURATION, configuration)?;
         let socket = Path::new(SCRATCH).join("notify");
-        // Of the daemon before.
+        // The pins of the previous daemon.
         let _ = fs::remove_file(&socket);
         let notify = UnixDatagram::bind(&socket).context("cannot listen to the daemon")?;
         notify.set_read_timeout(Some(Duration::from_millis(50)))?;
@@ -65,7 +65,8 @@ impl Daemon {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(fs::File::create(log())?);
-        // SAFETY: one system call between fork and exec; it does not outlive this thread then.
+        // SAFETY: prctl is one system call, safe between fork and exec; the daemon ends with this
+        // thread.
         unsafe {
             command.pre_exec(|| {
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
@@ -86,19 +87,19 @@ impl Daemon {
         Ok((daemon, took))
     }
 
-    /// Replaces the configuration by another one, and waits until that is in force; how long that
-    /// took from the replacement on.
+    /// Replaces the configuration and waits until the new one is in force. Returns the time from
+    /// the replacement.
     ///
     /// # Errors
-    /// If it never is.
+    /// If it is not in force in time.
     pub(crate) fn edit(&mut self, configuration: &str) -> Result<Duration> {
         self.replace(CONFIGURATION, configuration)
     }
 
-    /// The same with the prefixes of the set.
+    /// Replaces the prefixes of the set, and waits in the same way.
     ///
     /// # Errors
-    /// If they never are.
+    /// If they are not in force in time.
     pub(crate) fn edit_set(&mut self, set: &str) -> Result<Duration> {
         self.replace(SET_FILE, set)
     }
@@ -116,15 +117,15 @@ impl Daemon {
             thread::sleep(GLANCE);
         }
         let took = start.elapsed();
-        // What it does after the commit must not slow the next edit.
+        // The daemon's work after the commit must not slow the next edit.
         self.await_ready()?;
         Ok(took)
     }
 
-    /// What it has of memory.
+    /// Returns the resident memory of the daemon.
     ///
     /// # Errors
-    /// If it has ended.
+    /// If the daemon has ended.
     pub(crate) fn resident(&self) -> Result<Resident> {
         let status = format!("/proc/{}/status", self.process.id());
         let megabytes = |name| {
@@ -138,10 +139,10 @@ impl Daemon {
         })
     }
 
-    /// How often each of its threads has waited for something so far.
+    /// Returns how often its threads have waited since their start.
     ///
     /// # Errors
-    /// If it has ended.
+    /// If the daemon has ended.
     pub(crate) fn waits(&self) -> Result<HashMap<OsString, u64>> {
         let mut waits = HashMap::new();
         for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
@@ -173,7 +174,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // What is left goes with this process's mounts.
+        // Files left behind go with the mounts of this process.
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = xdp_fw::datapath::unload(&self.pins);
@@ -200,5 +201,8 @@ fn log() -> PathBuf {
 
 fn last_words() -> String {
     let log = fs::read_to_string(log()).unwrap_or_default();
-    log.lines().last().unwrap_or("it said nothing").to_owned()
+    log.lines()
+        .last()
+        .unwrap_or("it printed nothing")
+        .to_owned()
 }

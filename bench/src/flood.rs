@@ -1,4 +1,4 @@
-//! A flood from many sources, every one of which is to be dropped, and the policy that does it.
+//! A flood from many sources, and the policy that drops all of them.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -15,20 +15,20 @@ use crate::generator::address;
 use crate::policy::{Dimensions, Family, Memory, SET_FILE, Shape};
 use crate::wire::FILTERED;
 
-/// The port that the flood is sent to.
+/// The destination port of the flood.
 pub(crate) const PORT: u16 = 53;
 
-/// A policy by its size, over IPv4. Sources are drawn evenly from everything in it.
+/// A policy by its size, over IPv4. The sources of the flood are drawn evenly from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Flood {
-    /// Rules with a host each, and the port.
+    /// Number of rules; each has a host and the port.
     pub(crate) rules: u32,
-    /// Prefixes in a set behind a rule of its own, before the others; without one, no rule.
+    /// Number of prefixes in a set, for which another rule comes first. Zero: no such rule.
     pub(crate) prefixes: u32,
 }
 
 impl Flood {
-    /// How many sources there are, those of networks counted once.
+    /// Number of sources; a network counts as one.
     pub(crate) fn sources(self) -> u32 {
         self.rules + self.prefixes
     }
@@ -51,14 +51,14 @@ impl Flood {
             .collect()
     }
 
-    /// A frame whose source is still to be written.
+    /// A frame without a source, which the generator writes.
     pub(crate) fn frame() -> Result<Vec<u8>> {
         let text = format!("udp 0.0.0.0:40000 > 192.0.2.1:{PORT} frame 60");
         let packet = packet::parse(&text).map_err(|mistake| anyhow!("{text}: {mistake}"))?;
         Ok(packet.frame)
     }
 
-    /// Our configuration file; its set is in [`SET_FILE`].
+    /// The configuration file of xdp-fw; its set is in [`SET_FILE`].
     pub(crate) fn configuration(self) -> Result<String> {
         let mut text = format!("interfaces = \"{FILTERED}\"\nmetrics.listen = false\n");
         if self.prefixes > 0 {
@@ -78,7 +78,7 @@ impl Flood {
         Ok(text)
     }
 
-    /// The same, and a last rule on this port: for edits of one line.
+    /// The same file with a last rule on this port, for edits of one line.
     pub(crate) fn configuration_with(self, port: u16) -> Result<String> {
         let mut text = self.configuration()?;
         write!(
@@ -95,7 +95,7 @@ impl Flood {
         Ok(lines.collect())
     }
 
-    /// A set file of as many prefixes, every one another.
+    /// A set file with as many prefixes, all different from the first file's.
     pub(crate) fn other_set_file(self) -> Result<String> {
         let all = Self {
             prefixes: self.prefixes * 2,
@@ -105,7 +105,7 @@ impl Flood {
         Ok(other.map(|prefix| format!("{prefix}\n")).collect())
     }
 
-    /// Our tables.
+    /// The compiled tables of xdp-fw.
     pub(crate) fn tables(self) -> Result<Tables> {
         let files = Memory {
             main: self.configuration()?,

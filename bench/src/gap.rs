@@ -1,8 +1,8 @@
-//! How long a sender has to wait for one packet while the prefixes of a filter are all replaced: the old
-//! tables are freed then, and whoever frees must not keep a CPU from its packets.
+//! Measures the longest time between two packets while a reload replaces all prefixes of a filter.
+//! The kernel frees the old tables then, and must not keep a CPU from its packets meanwhile.
 //!
-//! Owns the sender: a packet at each tick, each run through the filter before the next. It is a
-//! real-time thread on one CPU, so that nothing but the kernel can keep it from its tick.
+//! Owns the sender: it sends a packet at each tick, and each packet runs through the filter before
+//! the next. It is a real-time thread on one CPU, so only the kernel can delay its ticks.
 
 use std::io;
 use std::mem;
@@ -22,29 +22,29 @@ use crate::isolation;
 use crate::sample::Sample;
 use crate::wire::Wire;
 
-/// The longest gap between two packets, milliseconds.
+/// The longest gaps between two packets, in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Gap {
     #[serde(flatten)]
     pub(crate) flood: Flood,
-    /// Without a reload.
+    /// The gaps without a reload.
     pub(crate) quiet: Sample,
-    /// While every prefix of the set is replaced, and the old ones are freed.
+    /// The gaps while a reload replaces every prefix of the set and the kernel frees the old ones.
     pub(crate) edit: Sample,
 }
 
 const RUNS: usize = 5;
 
-/// A packet so often.
+/// Time between two packets.
 const TICK: Duration = Duration::from_micros(50);
 
-/// By now a generation that was replaced is freed.
+/// The time after which the kernel has freed a replaced generation.
 const FREED: Duration = Duration::from_millis(1_500);
 
-/// Measures both, by turns.
+/// Measures both in turn.
 ///
 /// # Errors
-/// If the daemon does not start, or nothing can be sent.
+/// If the daemon does not start, or a packet cannot be sent.
 pub(crate) fn measure(flood: Flood) -> Result<Gap> {
     let sets = [flood.set_file()?, flood.other_set_file()?];
     let wire = Wire::fresh()?;
@@ -71,7 +71,7 @@ pub(crate) fn measure(flood: Flood) -> Result<Gap> {
     })
 }
 
-/// Does something while packets are sent; the longest gap between two of them, milliseconds.
+/// Runs `work` while packets are sent. Returns the longest gap between two, in milliseconds.
 fn longest<T>(wire: &Wire, work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
     let ended = AtomicBool::new(false);
     let frame = Flood::frame()?;
@@ -88,7 +88,7 @@ fn longest<T>(wire: &Wire, work: impl FnOnce() -> Result<T>) -> Result<(T, f64)>
                 thread::sleep(TICK);
                 match send(socket.as_raw_fd(), &frame, MsgFlags::empty()) {
                     Ok(_) => sent += 1,
-                    // The peer's ring has no room for it: lost, as on any wire.
+                    // The ring of the peer is full: the frame is lost, as on any wire.
                     Err(Errno::ENOBUFS) => lost += 1,
                     Err(error) => return Err(error).context("a frame"),
                 }
@@ -112,7 +112,7 @@ fn longest<T>(wire: &Wire, work: impl FnOnce() -> Result<T>) -> Result<(T, f64)>
 
 fn real_time() -> Result<()> {
     let parameter = libc::sched_param { sched_priority: 1 };
-    // SAFETY: reads the structure that it is given, and nothing else of ours.
+    // SAFETY: the kernel reads only the given structure.
     let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameter) };
     if result < 0 {
         return Err(io::Error::last_os_error()).context("cannot be real-time");
@@ -128,12 +128,12 @@ fn open(interface: u32) -> Result<OwnedFd> {
         SockFlag::SOCK_CLOEXEC,
         None,
     )?;
-    // SAFETY: all zero is an address; what matters is set.
+    // SAFETY: an all-zero address is valid; the fields in use are set below.
     let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
     address.sll_family = libc::AF_PACKET as u16;
     address.sll_ifindex = interface.try_into()?;
     let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
-    // SAFETY: reads as much of the address as `length` says.
+    // SAFETY: the kernel reads `length` bytes of the address.
     let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
     if result < 0 {
         return Err(io::Error::last_os_error()).context("cannot bind to an interface");

@@ -1,8 +1,8 @@
-//! A program that gives every frame another source address, and what becomes of it then.
+//! A program that writes another source address into every frame, and passes the frame on.
 //!
-//! A repeated test run is one hot packet: the same address, the same cache lines, the same
-//! branches. This program runs in front of the one that is measured. What it costs itself is
-//! measured too, in front of one that does nothing.
+//! A repeated test run repeats one hot packet: one address, the same cache lines, the same
+//! branches. This program runs before the measured one. Its own cost is measured before an empty
+//! program.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd as _;
@@ -17,11 +17,11 @@ use crate::instructions::{
 };
 use crate::policy::Family;
 
-/// What becomes of a frame that has its source.
+/// What happens to a frame after its source is written.
 pub(crate) enum End<'a> {
-    /// The program in a slot judges it.
+    /// The program in a slot judges the frame.
     Judged(&'a Slot),
-    /// It leaves by the interface it came in by.
+    /// The frame leaves by the interface that it came in by.
     Transmitted,
 }
 
@@ -40,13 +40,13 @@ const CONTEXT: Register = 6;
 const INDEX: Register = 7;
 const MIXED: Register = 8;
 
-/// What makes the words of an IPv6 address differ.
+/// Constants that make the words of an IPv6 address differ.
 const KEYS: [u32; 4] = [0x9e37_79b9, 0, 0x7f4a_7c15, 0xf39c_c060];
 
 /// Bits of an IPv6 address that all share (2000::/3), in its first word.
 const GLOBAL: (u8, u32) = (3, 0x2000_0000);
 
-/// The last step of Murmur3: every number to another one, and neighbours far apart.
+/// The last step of Murmur3: a bijection that moves neighbours far apart.
 const FIRST: (u8, u32) = (16, 0x85eb_ca6b);
 const SECOND: (u8, u32) = (13, 0xc2b2_ae35);
 const LAST: u8 = 16;
@@ -59,12 +59,12 @@ fn mixed(number: u32) -> u32 {
     mixed ^ mixed >> LAST
 }
 
-/// What 127/8 begins with: the filter drops such a source as a martian, before any rule.
+/// The first byte of 127/8. The filter drops such a source as a martian, before any rule.
 const LOOPBACK: u32 = 127;
 const NETWORK: u8 = 24;
 
-/// How often at most a number is mixed again, because it came out in 127/8. Mixing never makes one
-/// number of two, so each still has another. Enough for twice a million prefixes.
+/// Most times that a number is mixed again because the result is in 127/8. Mixing is a bijection,
+/// so each number keeps its own address. Enough for two million prefixes.
 const AGAIN: usize = 2;
 
 fn mixed_v4(number: u32) -> u32 {
@@ -77,7 +77,7 @@ fn mixed_v4(number: u32) -> u32 {
     source
 }
 
-/// The address of this number; each has another.
+/// Returns the address of a number. No two numbers have the same.
 pub(crate) fn address(family: Family, index: u32) -> IpAddr {
     match family {
         Family::V4 => Ipv4Addr::from_bits(mixed_v4(index)).into(),
@@ -95,12 +95,12 @@ pub(crate) fn address(family: Family, index: u32) -> IpAddr {
     }
 }
 
-/// Loads a program that draws evenly from the addresses with a number below `count`, and writes
-/// one into each frame like `frame`. An IPv4 frame must have the source 0.0.0.0, from where its
-/// checksum is counted on. `frags` must be that of the program that judges.
+/// Loads a program that draws evenly from the addresses with numbers below `count`, and writes one
+/// into each frame like `frame`. An IPv4 frame must have the source 0.0.0.0: its checksum starts
+/// from that. `frags` must equal that of the program that judges.
 ///
 /// # Errors
-/// If the kernel refuses it, or the frame is too short.
+/// If the kernel refuses the program, or the frame is too short.
 pub(crate) fn load(
     family: Family,
     count: u32,
@@ -137,15 +137,15 @@ pub(crate) fn load(
     Program::load(&program, frags)
 }
 
-/// Loads a program that does nothing but say `action`.
+/// Loads a program that only returns `action`.
 ///
 /// # Errors
-/// If the kernel refuses it.
+/// If the kernel refuses the program.
 pub(crate) fn constant(action: Action, frags: bool) -> Result<Program> {
     Program::load(&[set32(0, action as u32), exit()], frags)
 }
 
-/// `MIXED` from `INDEX`, as [`mixed_v4`] does it.
+/// Computes `MIXED` from `INDEX`, as [`mixed_v4`] does.
 fn mix_v4() -> Vec<Instruction> {
     let mut body = mix(0);
     let mut again = vec![copy32(INDEX, MIXED)];
@@ -161,7 +161,7 @@ fn mix_v4() -> Vec<Instruction> {
     body
 }
 
-/// `MIXED` from `INDEX`, as [`mixed`] does it.
+/// Computes `MIXED` from `INDEX`, as [`mixed`] does.
 fn mix(key: u32) -> Vec<Instruction> {
     let shifted = |bits| {
         [
@@ -185,7 +185,7 @@ fn write_v4(frame: &[u8]) -> Result<Vec<Instruction>> {
     };
     let rest = !u16::from_be_bytes([high, low]);
     let mut body = mix_v4();
-    // The ones' complement sum of everything else, and of the address.
+    // The ones' complement sum of the rest of the header and of the address.
     body.extend([
         copy32(SUM, MIXED),
         and32(SUM, 0xffff),
@@ -229,7 +229,7 @@ fn write_v6() -> Vec<Instruction> {
 mod tests {
     use super::*;
 
-    /// Twice as many as the largest shape has prefixes: half of the sources are on no list.
+    /// Twice the prefixes of the largest shape: half of the sources are on no list.
     const ADDRESSES: u32 = 2_000_000;
 
     #[test]

@@ -1,6 +1,6 @@
-//! What criterion measured of the host's side: reading a configuration, and compiling it.
+//! Collects what criterion.rs measured of the host: reading a configuration and compiling it.
 //!
-//! Only collects; `bench/benches/compile.rs` measures.
+//! `bench/benches/compile.rs` measures.
 
 use std::fs;
 use std::path::Path;
@@ -10,31 +10,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::sample::Sample;
 
-/// What one policy takes before the kernel is asked.
+/// The host's time for a policy, before any system call to the kernel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct HostSide {
     pub(crate) rules: u32,
-    /// In a set behind the first rule.
+    /// Number of prefixes in the set of the first rule.
     pub(crate) prefixes: u32,
     /// Milliseconds from text to a checked configuration.
     pub(crate) read: Sample,
-    /// Milliseconds from there to tables.
+    /// Milliseconds from the configuration to tables.
     pub(crate) compile: Sample,
 }
 
-/// The file of criterion that has every run.
+/// The file of criterion.rs that has every run.
 #[derive(Deserialize)]
 struct Runs {
-    /// How often it was done in each run.
+    /// Iterations of each run.
     iters: Vec<f64>,
-    /// How long all of them took, nanoseconds.
+    /// Time of all iterations of each run, in nanoseconds.
     times: Vec<f64>,
 }
 
-/// Collects what lies in criterion's directory, by size.
+/// Collects the measurements in the directory of criterion.rs, by size.
 ///
 /// # Errors
-/// If nothing does, or it is of another version.
+/// If there are none, or they are of another version.
 pub(crate) fn collect(directory: &Path) -> Result<Vec<HostSide>> {
     let mut collected = Vec::new();
     let compiled = directory.join("compile");
@@ -45,7 +45,7 @@ pub(crate) fn collect(directory: &Path) -> Result<Vec<HostSide>> {
         let sizes = size.split_once('-');
         let sizes =
             sizes.and_then(|(rules, prefixes)| Some((rules.parse().ok()?, prefixes.parse().ok()?)));
-        // A report lies beside them.
+        // The directory has a report, too.
         let Some((rules, prefixes)) = sizes else {
             continue;
         };

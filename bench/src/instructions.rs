@@ -1,7 +1,7 @@
-//! The few BPF instructions that the benchmark's own programs are made of.
+//! The few BPF instructions of the benchmark's programs.
 //!
-//! They are written by hand, as a generator of frames is fifty instructions and should not change
-//! with a compiler.
+//! The programs are written by hand: the generator is fifty instructions, and must not change with
+//! a compiler.
 
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
@@ -16,7 +16,7 @@ pub(crate) struct Instruction {
     immediate: i32,
 }
 
-/// What a program does with a packet (`enum xdp_action`).
+/// A verdict on a packet (`enum xdp_action`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Action {
@@ -153,6 +153,6 @@ pub(crate) const fn exit() -> Instruction {
 
 /// `to = map`, two instructions.
 pub(crate) fn load_map(to: Register, map: BorrowedFd<'_>) -> [Instruction; 2] {
-    // BPF_PSEUDO_MAP_FD stands in place of the source register.
+    // The source register holds BPF_PSEUDO_MAP_FD.
     [new(0x18, to, 1, 0, map.as_raw_fd()), new(0, 0, 0, 0, 0)]
 }

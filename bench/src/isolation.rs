@@ -1,7 +1,7 @@
-//! What a measurement makes is seen by it alone, and gone with it, however it ends.
+//! Isolates a measurement: nothing outside sees what it makes, and all of it goes when it ends.
 //!
-//! Owns a mount namespace with a bpffs and a temporary directory of its own, and network
-//! namespaces without a name: the kernel removes all of it with the last process inside.
+//! Owns a mount namespace with a private bpffs and temporary directory, and network namespaces
+//! without names. The kernel removes them with the last process inside.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,16 +11,16 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
 use nix::unistd::Pid;
 
-/// Where the private bpffs is.
+/// The path of the private bpffs.
 pub(crate) const BPFFS: &str = "/sys/fs/bpf";
-/// Where the private temporary directory is: a place that exists everywhere and that we do not
-/// need.
+/// The path of the private temporary directory. It exists everywhere, and the benchmark needs
+/// nothing else from it.
 pub(crate) const SCRATCH: &str = "/mnt";
 
-/// Moves this process into mounts of its own. Call it before there are threads.
+/// Moves this process into a private mount namespace. Call it before threads start.
 ///
 /// # Errors
-/// If this is not root.
+/// If this process is not root.
 pub(crate) fn enter() -> Result<()> {
     unshare(CloneFlags::CLONE_NEWNS).context("cannot make a mount namespace; run as root")?;
     let none = None::<&str>;
@@ -40,15 +40,15 @@ pub(crate) fn enter() -> Result<()> {
     Ok(())
 }
 
-/// Moves this thread into a network namespace of its own.
+/// Moves this thread into a new network namespace.
 ///
 /// # Errors
-/// If this is not root.
+/// If this process is not root.
 pub(crate) fn enter_network() -> Result<()> {
     unshare(CloneFlags::CLONE_NEWNET).context("cannot make a network namespace")
 }
 
-/// Keeps this thread, and what it starts, on the last CPU: the first serves most interrupts.
+/// Pins this thread and its children to the last CPU: the first serves most interrupts.
 ///
 /// # Errors
 /// If the kernel refuses.
@@ -56,7 +56,7 @@ pub(crate) fn pin() -> Result<()> {
     pin_to(online()?.saturating_sub(1))
 }
 
-/// The same for a CPU by its number.
+/// Pins this thread and its children to a CPU.
 ///
 /// # Errors
 /// If the kernel refuses.
@@ -66,7 +66,7 @@ pub(crate) fn pin_to(cpu: usize) -> Result<()> {
     sched_setaffinity(Pid::from_raw(0), &set).context("cannot stay on one CPU")
 }
 
-/// CPUs of this machine.
+/// The number of CPUs.
 fn online() -> Result<usize> {
     Ok(std::thread::available_parallelism()?.get())
 }

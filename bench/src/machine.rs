@@ -1,4 +1,4 @@
-//! Where a measurement was made: the machine, its kernel, and the versions of what was compared.
+//! Describes the machine of a measurement, its kernel, and the versions of the peers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,35 +6,35 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-/// Packages of the peers.
+/// The packages of the peers.
 const PEERS: [&str; 4] = ["nftables", "iptables", "ipset", "xdp-tools"];
 
-/// A machine, as far as figures depend on it.
+/// The properties of a machine that figures depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) processors: usize,
-    /// Of all memory.
+    /// The size of its memory.
     pub(crate) mebibytes: u64,
     pub(crate) kernel: String,
-    /// Of this checkout; with a `+` where files had changed.
+    /// The commit of this checkout, with a `+` if files had changed.
     pub(crate) commit: String,
     /// UTC, ISO 8601.
     pub(crate) date: String,
-    /// Processes that ran or wanted to in the minute before: above 1, it was busy with other
-    /// things.
+    /// Average number of processes that ran or waited for a CPU in the minute before. Above 1, the
+    /// machine was busy with other work.
     pub(crate) load: f64,
-    /// Of the peers' packages; those that are missing are not in it.
+    /// The versions of the installed packages of peers.
     pub(crate) peers: BTreeMap<String, String>,
 }
 
 impl Machine {
-    /// This one, now.
+    /// Describes this machine.
     pub(crate) fn here() -> Self {
         let load = text("/proc/loadavg");
         let load = load.split(' ').next().and_then(|it| it.parse().ok());
         let peers = PEERS.into_iter().filter_map(|peer| {
-            let version = said("dpkg-query", &["-W", "-f=${Version}", peer])?;
+            let version = output("dpkg-query", &["-W", "-f=${Version}", peer])?;
             Some((peer.to_owned(), version))
         });
         Self {
@@ -42,8 +42,8 @@ impl Machine {
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             mebibytes: mebibytes().unwrap_or(0),
             kernel: text("/proc/sys/kernel/osrelease").trim().to_owned(),
-            commit: said("git", &["describe", "--always", "--dirty=+"]).unwrap_or_default(),
-            date: said("date", &["-u", "+%Y-%m-%dT%H:%MZ"]).unwrap_or_default(),
+            commit: output("git", &["describe", "--always", "--dirty=+"]).unwrap_or_default(),
+            date: output("date", &["-u", "+%Y-%m-%dT%H:%MZ"]).unwrap_or_default(),
             load: load.unwrap_or(0.0),
             peers: peers.filter(|(_, version)| !version.is_empty()).collect(),
         }
@@ -60,7 +60,7 @@ fn text(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// The value behind `name:` in a file of such lines.
+/// Returns the value after `name:` in a file.
 pub(crate) fn field(path: &str, name: &str) -> Option<String> {
     text(path).lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
@@ -68,8 +68,8 @@ pub(crate) fn field(path: &str, name: &str) -> Option<String> {
     })
 }
 
-/// What a command prints, if it succeeds.
-fn said(program: &str, arguments: &[&str]) -> Option<String> {
+/// Returns the output of a command, if it succeeds.
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())

@@ -1,5 +1,5 @@
-//! `xdp-fw-bench`: measures one part and prints it as JSON, or makes a page of all that was
-//! measured. `cargo xtask bench` calls it.
+//! `xdp-fw-bench`: measures one part and prints the result as JSON, or writes a page of all
+//! results. `cargo xtask bench` calls it.
 
 mod bpf;
 mod contestants;
@@ -40,31 +40,31 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Operation {
-    /// Measure ns/packet by test run; needs root
+    /// Measure ns/packet with test runs; needs root
     Cost(Choice),
-    /// Measure how many packets a second are dropped on a veth; needs root
+    /// Measure the packets per second that filters drop on a veth; needs root
     Rate(Choice),
-    /// Measure what loading and reloading takes; needs root
+    /// Measure time and memory of loads and reloads; needs root
     Reload(Choice),
-    /// Print what criterion measured of the host's side
+    /// Print what criterion.rs measured of the host
     Compile {
-        /// Where criterion keeps its figures
+        /// Directory of criterion.rs
         criterion: PathBuf,
         #[command(flatten)]
         choice: Choice,
     },
-    /// Write the page of what was measured
+    /// Write the page of all results
     Report {
-        /// Where the parts are
+        /// Directory of the results
         measured: PathBuf,
-        /// Where the page goes
+        /// Directory for the page
         docs: PathBuf,
     },
 }
 
 #[derive(clap::Args)]
 struct Choice {
-    /// Short runs of few sizes: to see that it works, not for figures
+    /// Short runs of few sizes, as a check of the benchmark; no figures
     #[arg(long)]
     quick: bool,
 }
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     match run(Arguments::parse().operation) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Not `Debug`: whoever exports RUST_BACKTRACE still wants to read what to do.
+            // `Debug` would print a backtrace above the remedy where RUST_BACKTRACE is set.
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
@@ -92,14 +92,14 @@ fn run(operation: Operation) -> Result<()> {
     }
 }
 
-/// Where a part may run.
+/// The place where a part runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cpus {
     One,
     All,
 }
 
-/// Measures where nothing else is touched, and prints what came of it.
+/// Measures in isolation, and prints the result.
 fn measure<T: Serialize>(
     choice: &Choice,
     cpus: Cpus,

@@ -1,7 +1,7 @@
-//! The policies that are measured, as configuration files, and packets that meet them.
+//! The measured policies as configuration files, and packets that match them.
 //!
-//! A policy is a set of many prefixes behind one rule, in front of rules that have an address, a
-//! protocol and ports of their own. Addresses are random, and the same in every run.
+//! A policy is a set of many prefixes for one rule, followed by rules that each have an address, a
+//! protocol and ports. Addresses are random, and the same in every run.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -24,43 +24,43 @@ pub(crate) enum Family {
     V6,
 }
 
-/// Which criteria rules have.
+/// The criteria of the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Dimensions {
     /// Source, protocol and destination port.
     Basic,
-    /// Every one that there is.
+    /// All criteria.
     All,
 }
 
 /// The set file of [`Shape::configuration`].
 pub(crate) const SET_FILE: &str = "blocklist.txt";
-/// The interface that rules name where they name one, and its index in test runs: the loopback's.
+/// The interface in rules, and its index in test runs: the loopback interface.
 const INTERFACE: (u32, &str) = (1, "lo");
-/// Where packets go.
+/// The destination port of the packets.
 const PORT: u32 = 33_000;
 
 /// A policy by its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Shape {
-    /// Of the prefixes and the packets.
+    /// The family of the prefixes and packets.
     pub(crate) family: Family,
-    /// Rules: the first is on the set, the others have a source prefix each.
+    /// Number of rules: the first names the set, each other one a source prefix.
     pub(crate) rules: u32,
-    /// Prefixes in the set: a quarter are networks, the others hosts.
+    /// Number of prefixes in the set: a quarter are networks, the others hosts.
     pub(crate) prefixes: u32,
-    /// Criteria of the rules but the first.
+    /// The criteria of all rules after the first.
     pub(crate) dimensions: Dimensions,
 }
 
 impl Shape {
-    /// How many addresses have a prefix in the policy: those with a number below.
+    /// The number of addresses with a prefix in the policy. Their own numbers are below it.
     pub(crate) fn listed(&self) -> u32 {
         self.prefixes + self.rules - 1
     }
 
-    /// The prefix with this number: those of the set first, then one for each rule.
+    /// Returns the prefix with this number: first those of the set, then one for each rule.
     pub(crate) fn prefix(&self, index: u32) -> Result<IpNetwork> {
         let address = address(self.family, index);
         let length = match (self.family, index % 8) {
@@ -99,12 +99,12 @@ impl Shape {
                 if number % 2 == 0 { "pass" } else { "drop" },
             )?;
             match self.dimensions {
-                // The one rule that no packet here can match.
+                // No measured packet matches this rule.
                 Dimensions::All if number == 1 => text.push_str("icmp_type = \"echo-request\"\n"),
                 Dimensions::All => self.write_more(&mut text, number)?,
                 Dimensions::Basic => {}
             }
-            // Ranges within ranges, so that no two rules have the same ports.
+            // Nested ranges, so that no two rules have the same ports.
             if self.dimensions == Dimensions::Basic || number != 1 {
                 let ports = format!("{}-{}", PORT - number, PORT + number);
                 write!(text, "protocol = \"tcp\"\ndestination_port = \"{ports}\"\n")?;
@@ -113,7 +113,7 @@ impl Shape {
         Ok(text)
     }
 
-    /// The criteria that few rules have. A packet of [`Shape::frame`] fulfils all of them.
+    /// The criteria that few rules have. A packet of [`Shape::frame`] matches all of them.
     fn write_more(&self, text: &mut String, number: u32) -> Result<()> {
         let (any, family) = match self.family {
             Family::V4 => ("192.0.2.0/24", "ipv4"),
@@ -150,7 +150,7 @@ impl Shape {
         self.frame(address(self.family, if self.rules == 1 { 0 } else { last }))
     }
 
-    /// A packet whose source is still to be written.
+    /// A packet without a source, which the generator writes.
     pub(crate) fn blank_frame(&self) -> Result<Vec<u8>> {
         self.frame(match self.family {
             Family::V4 => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
@@ -158,7 +158,7 @@ impl Shape {
         })
     }
 
-    /// Reads and compiles it, as the daemon does.
+    /// Reads and compiles the policy, as the daemon does.
     pub(crate) fn tables(&self) -> Result<Tables> {
         compile(
             &Policy::from_config(&self.load()?),
@@ -178,7 +178,7 @@ impl Shape {
     }
 }
 
-/// A configuration and its set file, without a disk.
+/// A configuration and its set file in memory.
 pub(crate) struct Memory {
     pub(crate) main: String,
     pub(crate) set: String,

@@ -1,8 +1,8 @@
-//! How many packets a second are dropped on a veth: live frames from one end, a filter on the
-//! other, both on one CPU.
+//! Measures the packets per second that a filter drops on a veth: one end sends live frames, the
+//! other filters, both on one CPU.
 //!
-//! What sending costs is in it, and so is what the stack does before a filter sees a packet. What
-//! the kernel needs to begin and to end a run is not: it waits then, for tens of milliseconds.
+//! The time includes sending, and the work of the stack before a filter sees a packet. It excludes
+//! the start and the end of a run, in which the kernel waits for tens of milliseconds.
 
 use std::mem;
 
@@ -17,7 +17,7 @@ use crate::policy::Family;
 use crate::sample::{PacketClock, Sample};
 use crate::wire::Wire;
 
-/// What one contestant drops.
+/// The drop rate of a contestant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Rate {
     pub(crate) contestant: String,
@@ -27,7 +27,7 @@ pub(crate) struct Rate {
     pub(crate) rate: Sample,
 }
 
-/// What was not measured.
+/// A combination that was not measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Absent {
     pub(crate) contestant: String,
@@ -36,26 +36,26 @@ pub(crate) struct Absent {
     pub(crate) why: String,
 }
 
-/// All that was measured, and all that was not.
+/// All results of this part, and what it leaves out.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Rates {
-    /// Whether the time that ksoftirqd took is missing, since it could not be seen.
+    /// Whether the time of ksoftirqd is missing because it cannot be read.
     #[serde(default)]
     pub(crate) without_softirqs: bool,
     pub(crate) rates: Vec<Rate>,
     pub(crate) absent: Vec<Absent>,
 }
 
-/// Runs of each, at least five; seconds of each run.
+/// Number of runs, at least five; seconds of each run.
 const RUNS: usize = 5;
 const SECONDS: f64 = 0.25;
 const SECONDS_QUICK: f64 = 0.05;
 
-/// Measures every contestant with every policy it can have. They take turns: what slows the
-/// machine down for a while slows them all.
+/// Measures every contestant with every policy that it can have. The contestants take turns, so
+/// that a slow moment of the machine affects all of them.
 ///
 /// # Errors
-/// If frames cannot be sent. A contestant that does not load is left out by name.
+/// If frames cannot be sent. The results name a contestant that does not load.
 pub(crate) fn measure(quick: bool) -> Result<Rates> {
     let mut measured = Rates::default();
     let seconds = if quick { SECONDS_QUICK } else { SECONDS };
@@ -88,21 +88,21 @@ pub(crate) fn measure(quick: bool) -> Result<Rates> {
     Ok(measured)
 }
 
-/// A contestant on a wire of its own, with its policy in force.
+/// A contestant on a new wire, with its policy in force.
 struct Runner {
     name: &'static str,
-    // Dropped before its wire, which it needs for that.
+    // Dropped before the wire, which its removal needs.
     installed: Box<dyn Installed>,
     wire: Wire,
     sender: Program,
     frame: Vec<u8>,
-    /// Frames of a run.
+    /// Number of frames of a run.
     count: u32,
     /// Drops per second of each run.
     rates: Vec<f64>,
 }
 
-/// Puts the policy into force with every contestant that can have it.
+/// Puts the policy into force with every contestant that supports it.
 fn start(flood: Flood, absent: &mut Vec<Absent>) -> Result<Vec<Runner>> {
     let mut runners = Vec::new();
     for contestant in all() {
@@ -140,9 +140,9 @@ fn start(flood: Flood, absent: &mut Vec<Absent>) -> Result<Vec<Runner>> {
 }
 
 impl Runner {
-    /// Finds out how many frames take so many seconds.
+    /// Finds the number of frames that fills a run.
     fn calibrate(&mut self, clock: &PacketClock, seconds: f64) -> Result<()> {
-        /// Enough to see how fast it goes; also the warm-up.
+        /// Enough frames to estimate the rate; also the warm-up.
         const FEW: u32 = 20_000;
         self.count = FEW;
         self.run(clock)?;
@@ -168,12 +168,12 @@ impl Runner {
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        // What counts is taken out of force where it is; else it goes with the namespace.
+        // The policy is removed inside its namespace; otherwise it goes with the namespace.
         let _ = self.wire.enter();
     }
 }
 
-/// Sends so many frames; drops per second of CPU time.
+/// Sends `count` frames; returns the drops per second of CPU time.
 fn send(
     clock: &PacketClock,
     sender: &Program,
@@ -187,7 +187,7 @@ fn send(
     sender.run_live(frame, wire.sender, count)?;
     let seconds = (clock.now()? - start).as_secs_f64();
     let dropped = installed.dropped()? - before;
-    // The rest was lost where the receiver's ring was full, or passed a filter that does not work.
+    // The other frames were lost in a full ring, or passed a broken filter.
     if dropped < u64::from(count) / 2 {
         bail!("of {count} frames only {dropped} were dropped");
     }

@@ -1,5 +1,5 @@
-//! What it takes to put a policy into force: time and memory, a start, an edit, and the peers'
-//! way to load the same. And what a daemon takes that has nothing to do.
+//! Measures time and memory to put a policy into force: a start, an edit, and the commands of the
+//! peers. Measures an idle daemon, too.
 
 use std::thread;
 use std::time::Duration;
@@ -15,41 +15,41 @@ use crate::rate::Absent;
 use crate::sample::Sample;
 use crate::wire::Wire;
 
-/// How long one policy takes to load.
+/// The time to load a policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Load {
     pub(crate) contestant: String,
     #[serde(flatten)]
     pub(crate) flood: Flood,
-    /// Milliseconds until it is in force.
+    /// Milliseconds until the policy is in force.
     pub(crate) load: Sample,
 }
 
-/// What our daemon takes besides.
+/// Further measurements of the daemon of xdp-fw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Edit {
     #[serde(flatten)]
     pub(crate) flood: Flood,
-    /// Milliseconds from the write of a file in which one line differs until it is in force.
+    /// Milliseconds from a write that changes one line until it is in force.
     pub(crate) edit: Sample,
-    /// MB resident: the most while it started.
+    /// Most resident MB during the start.
     pub(crate) peak: Sample,
-    /// MB resident a second after the start.
+    /// Resident MB a second after the start.
     pub(crate) settled: Sample,
 }
 
-/// A daemon that filters by 100 rules and sees no packet and no edit.
+/// A daemon with 100 rules, without packets and edits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Idle {
-    /// How long it was watched.
+    /// Seconds of the measurement.
     pub(crate) seconds: u64,
-    /// How often one of its threads woke up.
+    /// Number of wake-ups of all its threads.
     pub(crate) wakeups: u64,
-    /// MB resident.
+    /// Resident MB.
     pub(crate) resident: f64,
 }
 
-/// All that was measured, and all that was not.
+/// All results of this part, and what it leaves out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Reloads {
     pub(crate) loads: Vec<Load>,
@@ -60,22 +60,22 @@ pub(crate) struct Reloads {
     pub(crate) absent: Vec<Absent>,
 }
 
-/// Runs of what takes less than so many seconds; beyond the last, one must do.
+/// Number of runs, by the seconds that one takes. Anything longer runs once.
 const RUNS: [(u64, usize); 2] = [(2, 5), (10, 3)];
 
-/// What is loaded by the same command as another, and takes as long.
+/// This peer loads with the same command as another one, and takes as long.
 const ALIKE: &str = "nft prerouting";
 
-/// After this a daemon has let go of what it needed to start.
+/// The time after which a daemon has freed the memory of its start.
 const SETTLED: Duration = Duration::from_secs(1);
 
-/// After this its threads for blocking work have ended, which wait ten seconds for more.
+/// The time after which threads for blocking work have ended; they wait ten seconds.
 const IDLE: Duration = Duration::from_secs(12);
 
-/// Measures every contestant with every policy it can have.
+/// Measures every contestant with every policy that it supports.
 ///
 /// # Errors
-/// If the daemon does not start. A peer that does not load is left out by name.
+/// If the daemon does not start. The results name a peer that does not load.
 pub(crate) fn measure(quick: bool) -> Result<Reloads> {
     let mut measured = Reloads {
         loads: Vec::new(),
@@ -182,7 +182,7 @@ fn loads(contestant: &dyn Contestant, flood: Flood) -> Result<Sample> {
     Sample::of(times).context("nothing was measured")
 }
 
-/// How many runs there should be of what took so many milliseconds so far.
+/// Returns the number of runs for something that takes this many milliseconds.
 fn wanted(times: &[f64]) -> usize {
     let longest = times.iter().copied().fold(0.0, f64::max);
     let fitting = RUNS
@@ -197,7 +197,7 @@ fn idle(seconds: u64) -> Result<Idle> {
         prefixes: 0,
     };
     let _wire = Wire::fresh()?;
-    // With its metrics, as it is by default.
+    // With the metrics listener, as by default.
     let configuration = flood
         .configuration()?
         .replace("metrics.listen = false\n", "");

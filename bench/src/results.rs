@@ -1,4 +1,4 @@
-//! What was measured, as it is kept: a part per run, each with the machine it ran on.
+//! The stored results: a part per run, each with its machine.
 
 use std::fs;
 use std::path::Path;
@@ -13,16 +13,16 @@ use crate::machine::Machine;
 use crate::rate::Rates;
 use crate::reload::Reloads;
 
-/// One part, measured in one go.
+/// The results of a part, from one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Measured<T> {
     pub(crate) machine: Machine,
-    /// Whether runs were short and sizes few: such figures are no figures.
+    /// Whether the run was short, for a check only: its figures are not to be used.
     pub(crate) quick: bool,
     pub(crate) results: T,
 }
 
-/// Every part that was measured.
+/// The results of all parts.
 #[derive(Debug, Serialize)]
 pub(crate) struct Results {
     pub(crate) cost: Option<Measured<Costs>>,
@@ -32,7 +32,7 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Reads what is there of `DIRECTORY/PART.json`.
+    /// Reads the existing files `DIRECTORY/PART.json`.
     pub(crate) fn read(directory: &Path) -> Result<Self> {
         Ok(Self {
             cost: part(directory, "cost")?,
@@ -42,7 +42,7 @@ impl Results {
         })
     }
 
-    /// The machine of each part that is there.
+    /// The machine of each existing part.
     pub(crate) fn machines(&self) -> Vec<(&'static str, &Machine, bool)> {
         fn of<'a, T>(
             name: &'static str,
@@ -71,7 +71,7 @@ fn part<T: DeserializeOwned>(directory: &Path, name: &str) -> Result<Option<Meas
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     match serde_json::from_str(&text) {
         Ok(part) => Ok(Some(part)),
-        // Measured by another version: it comes back with the next run of the part.
+        // Another version measured it: the next run of the part replaces it.
         Err(error) => {
             eprintln!(
                 "report: without {}, which cannot be read: {error}",

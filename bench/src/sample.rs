@@ -1,4 +1,4 @@
-//! Several runs of one measurement, and what is told of them.
+//! Several runs of a measurement: median, smallest and largest.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub(crate) struct Sample {
     pub(crate) min: f64,
     pub(crate) median: f64,
     pub(crate) max: f64,
-    /// How many there were.
+    /// The number of runs.
     pub(crate) runs: usize,
 }
 
@@ -33,7 +33,7 @@ impl Sample {
         })
     }
 
-    /// Units per second to nanoseconds for one.
+    /// Converts units per second to nanoseconds per unit.
     pub(crate) fn nanoseconds_each(self) -> Self {
         Self {
             min: rounded(1e9 / self.max),
@@ -43,7 +43,7 @@ impl Sample {
         }
     }
 
-    /// Every run less a constant.
+    /// Subtracts a constant from every run.
     pub(crate) fn less(self, constant: f64) -> Self {
         Self {
             min: rounded(self.min - constant),
@@ -54,12 +54,12 @@ impl Sample {
     }
 }
 
-/// To three digits behind the point: more is noise.
+/// Rounds to three digits after the point; more are noise.
 fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
-/// CPU time of this thread, in the kernel too: what others take from the CPU is not in it.
+/// CPU time of this thread, in user space and in the kernel.
 ///
 /// # Errors
 /// Never on Linux.
@@ -69,16 +69,16 @@ pub(crate) fn cpu_time() -> Result<Duration> {
     )?))
 }
 
-/// CPU time that packets take which this thread sends: its own, and that of the kernel thread that
-/// takes over where softirqs are many.
+/// CPU time for the packets that this thread sends: its own, and that of ksoftirqd, which takes
+/// over when there are many softirqs.
 #[derive(Debug)]
 pub(crate) struct PacketClock {
-    /// Its run time; `None` where it cannot be seen, as in a container.
+    /// The statistics of ksoftirqd; `None` where they are hidden, as in a container.
     softirqs: Option<PathBuf>,
 }
 
 impl PacketClock {
-    /// That of the CPU on which this thread is, and stays.
+    /// The time on the CPU that this thread is pinned to.
     ///
     /// # Errors
     /// If `/proc` cannot be read.
@@ -94,12 +94,12 @@ impl PacketClock {
         })
     }
 
-    /// Whether it sees what the kernel thread takes: if not, what that takes over is not in it.
+    /// Whether the time includes that of ksoftirqd.
     pub(crate) fn sees_softirqs(&self) -> bool {
         self.softirqs.is_some()
     }
 
-    /// What was used so far.
+    /// The CPU time used so far.
     ///
     /// # Errors
     /// If the kernel thread has ended, which it never does.

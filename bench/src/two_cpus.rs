@@ -1,5 +1,5 @@
-//! What a packet costs while another CPU filters, too: were there a cache line that both write, it
-//! would go to and fro between them with each packet.
+//! Measures the cost of a packet while another CPU filters. A cache line that both CPUs write would
+//! move between them with each packet.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -14,19 +14,19 @@ use crate::cost::{self, Effort};
 use crate::isolation;
 use crate::sample::Sample;
 
-/// The same packet on one CPU, alone and not alone.
+/// The same packet on one CPU, alone and beside another CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TwoCpus {
-    /// ns/packet while nothing else is filtered.
+    /// ns/packet while no other CPU filters.
     pub(crate) alone: Sample,
-    /// ns/packet while another CPU filters the same packet again and again.
+    /// ns/packet while another CPU filters the same packet repeatedly.
     pub(crate) together: Sample,
 }
 
-/// Packets between two looks at whether the other CPU is still wanted.
+/// Packets between two checks whether the other CPU shall go on.
 const BATCH: u32 = 20_000;
 
-/// Measures on this CPU while the first one filters, too; `None` where this is the first one.
+/// Measures on this CPU while the first CPU filters; `None` if this is the first CPU.
 pub(crate) fn measure(program: &Program, frame: &[u8], effort: Effort) -> Result<Option<TwoCpus>> {
     if sched_getcpu()? == 0 {
         return Ok(None);
@@ -37,7 +37,7 @@ pub(crate) fn measure(program: &Program, frame: &[u8], effort: Effort) -> Result
         let other = scope.spawn(|| -> Result<()> {
             isolation::pin_to(0)?;
             program.run(frame, BATCH)?;
-            // Nobody waits for it any more if the measurement failed.
+            // If the measurement failed, nothing receives this.
             let _ = running.send(());
             while !done.load(Ordering::Relaxed) {
                 program.run(frame, BATCH)?;

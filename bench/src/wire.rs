@@ -1,4 +1,4 @@
-//! Two ends of a veth in a network namespace of its own: one sends, the other is filtered.
+//! A veth in a new network namespace: one end sends, the other is filtered.
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -13,7 +13,7 @@ const SENDER: &str = "send0";
 /// The end that is filtered.
 pub(crate) const FILTERED: &str = "edge0";
 
-/// The wire; it goes with its namespace.
+/// A veth. It goes with its namespace.
 pub(crate) struct Wire {
     /// Interface index of the sending end.
     pub(crate) sender: u32,
@@ -23,13 +23,13 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Moves this thread to where there is nothing but a fresh wire.
+    /// Moves this thread into a new namespace with only the wire.
     ///
     /// # Errors
-    /// If this is not root.
+    /// If this process is not root.
     pub(crate) fn fresh() -> Result<Self> {
         isolation::enter_network()?;
-        // So that nothing but what is sent arrives.
+        // Without IPv6, only sent frames arrive.
         fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")
             .context("cannot switch off IPv6")?;
         let add = [
@@ -48,7 +48,7 @@ impl Wire {
         for end in [SENDER, FILTERED] {
             run(Command::new("ip").args(["link", "set", end, "up"]))?;
         }
-        // Without an XDP program, an end takes frames from its peer's XDP only with this.
+        // GRO lets an end without an XDP program take frames from its peer's XDP.
         run(Command::new("ethtool").args(["-K", FILTERED, "gro", "on"]))?;
         Ok(Self {
             sender: nix::net::if_::if_nametoindex(SENDER)?,
@@ -57,19 +57,19 @@ impl Wire {
         })
     }
 
-    /// Moves this thread to where the wire is.
+    /// Moves this thread into the namespace of the wire.
     ///
     /// # Errors
-    /// If this is not root.
+    /// If this process is not root.
     pub(crate) fn enter(&self) -> Result<()> {
         setns(&self.namespace, CloneFlags::CLONE_NEWNET).context("cannot enter a namespace")
     }
 }
 
-/// Runs a command; what it said is the error if it fails.
+/// Runs a command. The error contains its output.
 ///
 /// # Errors
-/// If it does not start, or fails.
+/// If the command does not start, or fails.
 pub(crate) fn run(command: &mut Command) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command

@@ -1,4 +1,4 @@
-//! A program that drops everything and looks at nothing: what no filter can beat.
+//! A program that drops every packet unread. No filter can be faster.
 
 use std::os::fd::OwnedFd;
 

@@ -1,4 +1,4 @@
-//! ipset: addresses in a hash, and one rule of iptables on it, which cannot ask for a port each.
+//! ipset: a hash of addresses behind one rule of iptables. It cannot have a port per address.
 
 use std::fmt::Write as _;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! iptables in its raw table, over either of the two machineries that Debian ships.
+//! iptables in its raw table, with each of the two back ends that Debian ships.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -11,18 +11,18 @@ use crate::flood::{Flood, PORT};
 use crate::isolation;
 use crate::wire::{Wire, run};
 
-/// What is behind it.
+/// The back end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Iptables {
     Legacy,
     NfTables,
 }
 
-/// Rules, by the program that lists them.
+/// Installed rules, by the name of the program that lists them.
 pub(super) struct Raw(&'static str);
 
 impl Iptables {
-    /// The program that lists rules, and the one that restores them.
+    /// The programs that list and restore rules.
     fn programs(self) -> [&'static str; 2] {
         match self {
             Self::Legacy => ["iptables-legacy", "iptables-legacy-restore"],
@@ -30,7 +30,7 @@ impl Iptables {
         }
     }
 
-    /// Restores the raw table from lines in the words of `iptables -A PREROUTING`.
+    /// Restores the raw table from rules in the syntax of `iptables -A PREROUTING`.
     pub(super) fn restore(self, rules: impl Iterator<Item = String>) -> Result<InForce> {
         let mut text = String::from("*raw\n");
         for rule in rules {
@@ -68,7 +68,7 @@ impl Installed for Raw {
     fn dropped(&self) -> Result<u64> {
         let list = ["-t", "raw", "-nvxL", "PREROUTING"];
         let text = run(Command::new(self.0).args(list))?;
-        // A line of titles for the chain, one for its columns.
+        // The first line names the chain, the second the columns.
         let counts = text.lines().skip(2).map(|line| {
             let count = line.split_whitespace().next();
             count.and_then(|count| count.parse::<u64>().ok())

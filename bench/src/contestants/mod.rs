@@ -1,7 +1,7 @@
-//! What packets are dropped with: we, the peers, and a program that does nothing else.
+//! The contestants: xdp-fw, its peers, and a program that drops unread.
 //!
-//! Each puts a flood's policy into force on the filtered end of a wire, and counts what it drops.
-//! Never measures.
+//! A contestant puts a flood's policy into force on the filtered end of a wire, and counts dropped
+//! packets. It measures nothing.
 
 mod bare;
 mod ipset;
@@ -18,39 +18,39 @@ use anyhow::{Context as _, Result};
 use crate::flood::Flood;
 use crate::wire::{FILTERED, Wire, run};
 
-/// Our name.
+/// The name of xdp-fw.
 pub(crate) const OURS: &str = "xdp-fw";
 
-/// What drops packets.
+/// A program that drops packets.
 pub(crate) trait Contestant {
-    /// As pictures and tables call it.
+    /// Its name in pictures and tables.
     fn name(&self) -> &'static str;
 
-    /// Why it cannot do this; `None` if it can.
+    /// Why it cannot have this policy; `None` if it can.
     fn unable(&self, flood: Flood) -> Option<&'static str>;
 
-    /// Whether it is another project's.
+    /// Whether it belongs to another project.
     fn is_peer(&self) -> bool {
         true
     }
 
-    /// Puts the policy into force on a fresh wire. What is dropped at last takes it out of force.
+    /// Puts the policy into force on a new wire. Dropping the result removes the policy.
     fn install(&self, flood: Flood, wire: &Wire) -> Result<InForce>;
 }
 
-/// A policy in force, and how long it took to load once it was written down.
+/// A policy in force, and the time to load it from its file.
 pub(crate) struct InForce {
     pub(crate) installed: Box<dyn Installed>,
     pub(crate) took: Duration,
 }
 
-/// What counts while a policy is in force, and ends that when dropped.
+/// A policy in force with its counter. Dropping it removes the policy.
 pub(crate) trait Installed {
-    /// Packets that it has dropped so far.
+    /// The number of packets that it has dropped.
     fn dropped(&self) -> Result<u64>;
 }
 
-/// Every one, the fastest first.
+/// All contestants, the fastest first.
 pub(crate) fn all() -> Vec<Box<dyn Contestant>> {
     vec![
         Box::new(bare::Bare),
@@ -64,7 +64,7 @@ pub(crate) fn all() -> Vec<Box<dyn Contestant>> {
     ]
 }
 
-/// Loads by `load`, and takes the time.
+/// Runs `load` and measures its time.
 fn timed<T: Installed + 'static>(load: impl FnOnce() -> Result<T>) -> Result<InForce> {
     let start = Instant::now();
     let installed = Box::new(load()?);
@@ -74,7 +74,7 @@ fn timed<T: Installed + 'static>(load: impl FnOnce() -> Result<T>) -> Result<InF
     })
 }
 
-/// Frames that an XDP program dropped on the filtered end, as its driver counts them.
+/// The frames that an XDP program dropped on the filtered end, from the driver's counter.
 fn dropped_by_driver() -> Result<u64> {
     let text = run(Command::new("ethtool").args(["-S", FILTERED]))?;
     let counts: Result<Vec<u64>, _> = text

@@ -1,4 +1,4 @@
-//! nftables, at two of its hooks: before the stack has looked at a packet, and before it routes.
+//! nftables at two hooks: ingress, before the stack reads a packet, and prerouting.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -17,14 +17,14 @@ pub(super) enum Nft {
     Prerouting,
 }
 
-/// Seconds after which it has not loaded.
+/// Seconds after which a load counts as failed.
 const PATIENCE: &str = "60";
 
 /// A table, by its family.
 struct Table(&'static str);
 
 impl Nft {
-    /// The table's family, and what its chain hooks.
+    /// The family of the table, and the hook of its chain.
     fn hook(self) -> (&'static str, String) {
         match self {
             Self::Ingress => ("netdev", format!("ingress device {FILTERED} priority 0")),
@@ -74,7 +74,7 @@ impl Contestant for Nft {
     fn install(&self, flood: Flood, _wire: &Wire) -> Result<InForce> {
         let file = isolation::write("ruleset.nft", &self.ruleset(flood)?)?;
         timed(|| {
-            // A million prefixes keep it busy for minutes.
+            // Loading a million prefixes takes it minutes.
             let nft = ["--verbose", PATIENCE, "nft", "-f"];
             run(Command::new("timeout").args(nft).arg(file))?;
             Ok(Table(self.hook().0))
@@ -90,6 +90,6 @@ impl Installed for Table {
         let counter = value.pointer("/nftables/1/counter/packets");
         counter
             .and_then(serde_json::Value::as_u64)
-            .context("nft does not tell what it dropped")
+            .context("nft reports no count of dropped packets")
     }
 }

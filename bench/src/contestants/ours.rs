@@ -1,4 +1,4 @@
-//! xdp-fw, put into force as its daemon does it.
+//! xdp-fw, loaded as the daemon loads it.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::wire::{FILTERED, Wire};
 
 pub(super) struct XdpFw;
 
-/// By its pin directory.
+/// A policy in force, by its pin directory.
 struct Pinned(PathBuf);
 
 impl Contestant for XdpFw {
@@ -54,7 +54,7 @@ impl Installed for Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        // What it cannot remove goes with this process's mounts.
+        // Pins left behind go with the mounts of this process.
         let _ = datapath::unload(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! xdp-filter of xdp-tools: addresses and ports, any of which drops; no prefixes, no AND.
+//! xdp-filter of xdp-tools: drops by address or by port; it has no prefixes and no AND.
 
 use std::process::Command;
 
@@ -27,7 +27,7 @@ impl Contestant for XdpFilter {
             run(Command::new("xdp-filter").args(["load", "-m", "native", FILTERED]))?;
             let loaded = Loaded;
             for host in flood.hosts() {
-                // It takes one address a call.
+                // A call takes one address.
                 run(Command::new("xdp-filter").args(["ip", "-m", "src", &host.to_string()]))?;
             }
             Ok(loaded)
@@ -35,11 +35,11 @@ impl Contestant for XdpFilter {
     }
 }
 
-/// The program of xdp-filter itself, with everything that it can look at switched on and this flood's
-/// hosts loaded, for as long as what comes with it lives.
+/// Opens the program of xdp-filter with all of its features on and the hosts of this flood loaded.
+/// The result must outlive the use of the program.
 ///
 /// # Errors
-/// If it is not installed, or is not attached by itself.
+/// If xdp-filter is not installed, or its program is not the only one attached.
 pub(crate) fn program(flood: Flood, wire: &Wire) -> Result<(Program, InForce)> {
     let in_force = XdpFilter.install(flood, wire)?;
     let text = run(Command::new("ip").args(["-j", "link", "show", "dev", FILTERED]))?;
@@ -47,7 +47,7 @@ pub(crate) fn program(flood: Flood, wire: &Wire) -> Result<(Program, InForce)> {
     let id = links
         .pointer("/0/xdp/prog/id")
         .and_then(serde_json::Value::as_u64)
-        .context("ip does not tell which XDP program is attached")?;
+        .context("ip reports no attached XDP program")?;
     Ok((Program::by_id(id as u32)?, in_force))
 }
 
@@ -59,7 +59,7 @@ impl Installed for Loaded {
 
 impl Drop for Loaded {
     fn drop(&mut self) {
-        // What it cannot remove goes with this process's mounts.
+        // Pins left behind go with the mounts of this process.
         let _ = run(Command::new("xdp-filter").args(["unload", "--all"]));
     }
 }

@@ -1,6 +1,6 @@
-//! Curves as SVG: both axes logarithmic, a whisker from the smallest to the largest run.
+//! Draws curves as SVG: both axes are logarithmic; a whisker spans all runs.
 //!
-//! Owns shape and colour. Knows nothing of what is measured.
+//! Owns shape and colour. Does not know the measurements.
 
 use std::fmt::Write as _;
 
@@ -8,12 +8,12 @@ use crate::sample::Sample;
 
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 400.0;
-/// Of the plot: left, top, right and bottom; the names of the curves stand on the right.
+/// Margins of the plot: left, top, right, bottom. The names of the curves are on the right.
 const FRAME: [f64; 4] = [64.0, 56.0, 560.0, 344.0];
-/// Between two names, at least.
+/// Least distance between two names.
 const LINE: f64 = 16.0;
 
-/// Told apart also by those who do not see red and green; readable on white and on black.
+/// Colours that people with red-green blindness distinguish, on white and on black.
 const COLOURS: [&str; 8] = [
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a", "#7a5195",
 ];
@@ -21,7 +21,7 @@ const COLOURS: [&str; 8] = [
 /// One curve.
 pub(super) struct Curve {
     pub(super) name: String,
-    /// In the order of the first number, which is above zero like all of the sample.
+    /// Points in the order of their first number. All numbers are above zero.
     pub(super) points: Vec<(f64, Sample)>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Chart<'a> {
 }
 
 impl Chart<'_> {
-    /// The picture; `None` if there is nothing in it.
+    /// Draws the picture; `None` if it has no points.
     pub(super) fn svg(&self) -> Option<String> {
         let points = || self.curves.iter().flat_map(|curve| &curve.points);
         let across = Axis::over(points().map(|(x, _)| *x), FRAME[0], FRAME[2])?;
@@ -90,7 +90,7 @@ impl Chart<'_> {
         );
     }
 
-    /// Where each curve's name stands: at its end, and no two on one another.
+    /// Returns the height of each curve's name: at its end, and no two overlap.
     fn name_heights(&self, up: &Axis) -> Vec<f64> {
         let end = |curve: &Curve| curve.points.last().map_or(0.0, |(_, it)| up.at(it.median));
         let mut order: Vec<(usize, f64)> = self.curves.iter().map(end).enumerate().collect();
@@ -138,7 +138,7 @@ fn draw(svg: &mut String, curve: &Curve, colour: &str, name: f64, across: &Axis,
     );
 }
 
-/// A logarithmic axis from one place to another.
+/// A logarithmic axis.
 struct Axis {
     /// Logarithms of its ends.
     ends: [f64; 2],
@@ -146,12 +146,12 @@ struct Axis {
 }
 
 impl Axis {
-    /// One that has room for every value above zero; `None` if there is none.
+    /// An axis for all values above zero; `None` if there are none.
     fn over(values: impl Iterator<Item = f64>, from: f64, to: f64) -> Option<Self> {
         let values: Vec<f64> = values.filter(|it| *it > 0.0).map(f64::log10).collect();
         let least = values.iter().copied().reduce(f64::min)?;
         let most = values.iter().copied().reduce(f64::max)?;
-        // A hair of room: a power of ten is the end, whatever its logarithm is rounded to.
+        // The margin keeps a power of ten at the end, despite a rounded logarithm.
         let (first, last) = ((least + 1e-9).floor(), (most - 1e-9).ceil());
         Some(Self {
             ends: [first, if last > first { last } else { first + 1.0 }],

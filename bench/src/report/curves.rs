@@ -1,4 +1,4 @@
-//! Which figures go into which picture.
+//! Chooses the figures for each picture.
 
 use crate::cost::Cost;
 use crate::flood::Flood;
@@ -9,11 +9,11 @@ use crate::report::chart::{Chart, Curve};
 use crate::results::Results;
 use crate::sample::Sample;
 
-/// Sizes that a picture holds still while the other one grows.
+/// The sizes that stay fixed in a picture while another one grows.
 const RULES: u32 = 10;
 const PREFIXES: u32 = 10;
 
-/// Every picture that there are figures for, by the name of its file.
+/// All pictures that have figures, by the names of their files.
 pub(super) fn pictures(results: &Results) -> Vec<(&'static str, String)> {
     let costs = results
         .cost

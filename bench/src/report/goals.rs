@@ -1,4 +1,4 @@
-//! What the project wants to be, and what it is: a row per goal, also where it falls short.
+//! Compares the goals of the project with the measurements: a row per goal, met or not.
 
 use crate::contestants::OURS;
 use crate::cost::{Cost, Other, PEER};
@@ -9,18 +9,18 @@ use crate::reload::{Idle, Reloads};
 use crate::results::Results;
 use crate::sample::Sample;
 
-/// A goal against what was measured.
+/// A goal and its measurement.
 pub(super) struct Goal {
     pub(super) work: &'static str,
     pub(super) goal: String,
     pub(super) got: String,
-    /// What it is compared with, as measured here.
+    /// The measurement that it is compared with.
     pub(super) peer: String,
     pub(super) met: bool,
 }
 
 impl Goal {
-    /// What it would take, and what was tried; nothing where it is met, or nothing is known.
+    /// Why the goal is missed and what was tried; `None` if it is met or nothing is known.
     pub(super) fn shortfall(&self) -> Option<&'static str> {
         let known = SHORTFALLS.iter().find(|(work, _)| *work == self.work);
         known.filter(|_| !self.met).map(|(_, why)| *why)
@@ -34,7 +34,7 @@ const MILLION_V6: &str = "1,000,000 IPv6 prefixes behind one rule, random source
 const SHARE_OF_BARE: &str = "drop rate on veth, random sources, 1,000 rules";
 const SHARE_WITH_PREFIXES: &str = "the same with 100,000 prefixes on top";
 
-/// Goals that were missed when this was written, and why.
+/// The missed goals with the reasons.
 const SHORTFALLS: [(&str, &str); 6] = [
     (
         TEN_RULES,
@@ -71,7 +71,7 @@ const SHORTFALLS: [(&str, &str); 6] = [
     ),
 ];
 
-/// Every goal for which everything was measured.
+/// All goals with complete measurements.
 pub(super) fn all(results: &Results) -> Vec<Goal> {
     let costs = results
         .cost
@@ -153,7 +153,7 @@ impl Rates<'_> {
         Some(self.0.iter().find(is)?.rate.median / 1e6)
     }
 
-    /// That we drop at least `limit` times what a peer does.
+    /// The goal to drop at least `limit` times as much as a peer.
     fn times(&self, work: &'static str, flood: Flood, peer: &str, limit: f64) -> Option<Goal> {
         let (ours, theirs) = (self.of(OURS, flood)?, self.of(peer, flood)?);
         let ratio = ours / theirs;
@@ -166,7 +166,7 @@ impl Rates<'_> {
         })
     }
 
-    /// That we drop at least `limit` percent of what a program does that only drops.
+    /// The goal to drop at least `limit` percent of what a bare drop does.
     fn share(&self, work: &'static str, flood: Flood, limit: f64) -> Option<Goal> {
         let (ours, bare) = (self.of(OURS, flood)?, self.of("bare XDP_DROP", flood)?);
         let share = ours / bare * 100.0;
@@ -180,7 +180,7 @@ impl Rates<'_> {
     }
 }
 
-/// What loading a million prefixes takes, and an idle daemon.
+/// The goals for a load of a million prefixes, and for an idle daemon.
 fn reload_goals(reloads: &Reloads) -> Vec<Goal> {
     let million = Flood {
         rules: 0,
@@ -261,7 +261,7 @@ impl Costs<'_> {
         })
     }
 
-    /// That ten rules cost at most three quarters of what the peer takes at least.
+    /// The goal that ten rules cost at most three quarters of the peer's cheapest packet.
     fn against_peer(&self) -> Option<Goal> {
         const LIMIT: f64 = 0.75;
         let ours = self.of((Family::V4, 10, 10))?.hot.median;
@@ -277,7 +277,7 @@ impl Costs<'_> {
         })
     }
 
-    /// That a large policy costs at most `limit` times what a small one does.
+    /// The goal that a large policy costs at most `limit` times as much as a small one.
     fn ratio(
         &self,
         work: &'static str,

@@ -1,8 +1,8 @@
-//! What was measured, for people: `docs/benchmarks.md`, its pictures, and the figures behind it.
+//! Writes the results for people: `docs/benchmarks.md`, its pictures, and the figures.
 //!
 //! - `page`: the text and its tables
-//! - `goals`: what the project wants to be, and what it is
-//! - `curves`: which figures go into which picture
+//! - `goals`: the goals of the project and their measurements
+//! - `curves`: the figures of each picture
 //! - `chart`: a picture
 
 mod chart;
@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 
 use crate::results::Results;
 
-/// Writes everything below `docs`: what is not measured is not in it.
+/// Writes all files below `docs`, with the parts that are measured.
 ///
 /// # Errors
 /// If a file cannot be written.
@@ -44,7 +44,7 @@ fn save(path: &Path, text: &str) -> Result<()> {
 
 /// JSON with a line for each result, so that two runs can be compared line by line.
 fn lines(value: &serde_json::Value) -> String {
-    /// Objects above this depth are broken into lines: the parts, and what is in them.
+    /// Objects above this depth have a line per member: the parts and their members.
     const DEPTH: usize = 3;
     let mut text = String::new();
     write_value(&mut text, value, 0, DEPTH);
@@ -78,7 +78,7 @@ fn write_value(text: &mut String, value: &serde_json::Value, depth: usize, deepe
     for (number, (before, value)) in entries.into_iter().enumerate() {
         text.push_str(if number == 0 { "\n" } else { ",\n" });
         text.push_str(&before);
-        // What is in a list stays on its line.
+        // An entry of a list stays on its line.
         let below = if open == '[' { deepest } else { depth + 1 };
         write_value(text, value, below, deepest);
     }

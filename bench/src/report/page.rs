@@ -1,4 +1,4 @@
-//! The page: goals first, then every figure, then how it was measured.
+//! Writes the page: the goals, then every figure, then the method.
 
 use std::fmt::Write as _;
 
@@ -15,11 +15,10 @@ use crate::reload::{Load, Reloads};
 use crate::results::Results;
 use crate::sample::Sample;
 
-/// Above this load when it began, a run was not alone on its machine: the part before it kept one
-/// CPU busy.
+/// Load above which a run was not alone on its machine. The part before it kept one CPU busy.
 const BUSY: f64 = 1.5;
 
-/// The whole page; `drawn` are the pictures that there are.
+/// Writes the whole page; `drawn` names the existing pictures.
 pub(super) fn text(results: &Results, drawn: &[&str]) -> Result<String> {
     let mut page = String::from(
         "<!-- Written by `cargo xtask bench`; do not edit. -->\n\n# Benchmarks\n\n\
@@ -124,7 +123,7 @@ fn costs(page: &mut String, costs: &Costs, drawn: &[&str]) -> Result<()> {
          with a source, a protocol and ports each; or with every criterion that there is. *Hot* is the same\n\
          packet again and again, which the last rule matches. *Random* gives each packet another source, half\n\
          of them in a prefix of the policy, by a small program in front; what that program costs itself is\n\
-         measured in front of an empty one, subtracted, and told in the last column.\n",
+         measured in front of an empty one, subtracted, and shown in the last column.\n",
     );
     pictures(page, &["cost-rules", "cost-prefixes"], drawn)?;
     page.push_str("\nFor comparison, in the same way, one hot packet:\n\n| program | ns/packet |\n|---|--:|\n");
@@ -312,7 +311,7 @@ fn host_side(page: &mut String, sides: &[HostSide]) -> Result<()> {
     Ok(())
 }
 
-/// Those of these pictures that there are.
+/// Links the pictures that exist.
 fn pictures(page: &mut String, names: &[&str], drawn: &[&str]) -> Result<()> {
     for name in names.iter().filter(|name| drawn.contains(name)) {
         write!(page, "\n![{name}](benchmarks/{name}.svg)\n")?;
@@ -325,7 +324,7 @@ fn shown(sample: Sample) -> String {
     let Sample {
         min, median, max, ..
     } = sample;
-    // Three digits say it.
+    // Three digits are enough.
     let digits = match median {
         100.0.. => 0,
         1.0.. => 1,
