@@ -10,7 +10,7 @@ use crate::config::{Key, Presence, Section, reference};
 use crate::names::{icmp, protocols};
 
 const HEAD: &str = "\
-<!-- Written by `cargo xtask generate` from the field table of the parser; do not edit. -->
+<!-- Written by `cargo xtask generate` from `xdp-fw/src/criteria/table.rs` and the fields in `config/parse/`; do not edit. -->
 
 # Configuration reference
 

@@ -1,4 +1,7 @@
 //! The shared counters, from user space: read, retire, zero.
+//!
+//! - `slots`: which name gets which slot
+//! - `predecessor`: which slots earlier generations hold
 
 pub(in crate::datapath) mod predecessor;
 pub(in crate::datapath) mod slots;
