@@ -14,13 +14,13 @@ use std::time::Duration;
 use nix::net::if_::if_nametoindex;
 use serde_json::Value;
 use xdp_fw_tests::daemon::Daemon;
+use xdp_fw_tests::metrics::{LISTEN, scrape};
 use xdp_fw_tests::two_hosts::{CLIENT_DEVICE, EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::veth::{End, Veth};
 
 /// The netlink family that tells of sockets, of `include/uapi/linux/netlink.h`.
 const NETLINK_SOCK_DIAG: u32 = 4;
 
-const METRICS: &str = "127.0.0.1:9798";
 const EDGE: &str = "192.0.2.1";
 const EDGE6: &str = "2001:db8::1";
 
@@ -84,7 +84,7 @@ impl Session {
 }
 
 fn config(rest: &str) -> String {
-    format!("interfaces = [\"{EDGE_DEVICE}\"]\nmetrics.listen = \"{METRICS}\"\n{rest}")
+    format!("interfaces = [\"{EDGE_DEVICE}\"]\nmetrics.listen = \"{LISTEN}\"\n{rest}")
 }
 
 fn deny_client() -> String {
@@ -142,17 +142,6 @@ fn accepted(daemon: &mut Daemon<'_>, config: &str) {
     assert_eq!(daemon.generation(), generation + 1);
 }
 
-fn metrics(hosts: &Hosts) -> String {
-    hosts.edge.within(|| {
-        let mut stream = TcpStream::connect(METRICS).expect("metrics listen");
-        let request = format!("GET /metrics HTTP/1.0\r\nHost: {METRICS}\r\n\r\n");
-        stream.write_all(request.as_bytes()).expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer
-    })
-}
-
 #[test]
 fn the_rule_to_paste_keeps_the_session() {
     let hosts = Hosts::new("guard-paste");
@@ -186,7 +175,7 @@ fn a_rule_that_would_cut_off_a_live_session_is_refused_and_everyone_says_so() {
     );
     assert!(error.contains(&told), "{error}\nexpected\n{told}");
     daemon.await_log(0, &told);
-    assert!(metrics(&hosts).contains("xdp_fw_config_last_reload_successful 0"));
+    assert!(scrape(&hosts.edge).contains("xdp_fw_config_last_reload_successful 0"));
     assert!(
         daemon.status()["errors"]
             .as_array()
@@ -206,7 +195,7 @@ fn a_rule_that_would_cut_off_a_live_session_is_refused_and_everyone_says_so() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(daemon.generation(), generation + 1);
     daemon.await_log(0, &format!("forced: {told}"));
-    assert!(metrics(&hosts).contains("xdp_fw_config_last_reload_successful 1"));
+    assert!(scrape(&hosts.edge).contains("xdp_fw_config_last_reload_successful 1"));
 }
 
 #[test]

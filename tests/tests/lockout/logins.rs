@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 use xdp_fw_tests::daemon::Daemon;
+use xdp_fw_tests::metrics::{LISTEN, scrape};
 use xdp_fw_tests::packet::{eth, ipv4, udp};
 use xdp_fw_tests::two_hosts::{CLIENT_DEVICE, EDGE_DEVICE, Hosts, rule};
 use xdp_fw_tests::veth::{End, Veth};
 use xdp_fw_tests::wire::Wire;
 
-const METRICS: &str = "127.0.0.1:9798";
 const OPERATOR: &str = "192.0.2.2";
 const NEIGHBOUR: &str = "192.0.2.9";
 const SESSION: &str = "run/systemd/sessions/7";
@@ -64,7 +64,7 @@ impl Connection {
 }
 
 fn settings() -> String {
-    format!("interfaces = [\"{EDGE_DEVICE}\"]\nmetrics.listen = \"{METRICS}\"\n")
+    format!("interfaces = [\"{EDGE_DEVICE}\"]\nmetrics.listen = \"{LISTEN}\"\n")
 }
 
 /// Drops what is in the set `feed`, which is a file.
@@ -180,17 +180,6 @@ fn text(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-fn metrics(hosts: &Hosts) -> String {
-    hosts.edge.within(|| {
-        let mut stream = TcpStream::connect(METRICS).expect("metrics listen");
-        let request = format!("GET /metrics HTTP/1.0\r\nHost: {METRICS}\r\n\r\n");
-        stream.write_all(request.as_bytes()).expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer
-    })
-}
-
 #[test]
 fn a_stranger_with_a_connection_to_port_22_is_banned_by_a_set_file() {
     let hosts = Hosts::new("logins-stranger");
@@ -229,7 +218,7 @@ fn who_is_logged_in_is_left_out_until_the_session_is_over() {
     let output = daemon.cli(&["reload"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output).contains(told), "{output:?}");
-    assert!(metrics(&hosts).contains("xdp_fw_left_out_addresses 1"));
+    assert!(scrape(&hosts.edge).contains("xdp_fw_left_out_addresses 1"));
     let doctor = text(&daemon.cli(&["doctor"]));
     assert!(doctor.contains("logind's list"), "{doctor}");
 
@@ -567,7 +556,7 @@ fn a_refused_edit_makes_the_daemon_degraded_and_comes_into_force_when_the_sessio
         .pointer("/guard_refusal/next_attempt")
         .cloned();
     assert!(next.is_some_and(|next| next.is_string()));
-    assert!(metrics(&hosts).contains("xdp_fw_guard_refuses 1"));
+    assert!(scrape(&hosts.edge).contains("xdp_fw_guard_refuses 1"));
 
     daemon.forget_messages();
     daemon.host_file(SESSION, LOCAL);
@@ -577,7 +566,7 @@ fn a_refused_edit_makes_the_daemon_degraded_and_comes_into_force_when_the_sessio
     assert_eq!(status["rules"], 1, "{status}");
     assert_eq!(status["degraded"], false);
     assert_eq!(daemon.cli(&["status"]).status.code(), Some(0));
-    assert!(metrics(&hosts).contains("xdp_fw_guard_refuses 0"));
+    assert!(scrape(&hosts.edge).contains("xdp_fw_guard_refuses 0"));
     daemon.await_log(0, "the lock-out guard is asked again");
     assert!(!passes(&mut hosts.wire(), OPERATOR));
 }
