@@ -231,7 +231,7 @@ fn removing_the_last_rules_removes_them_and_the_others_keep_their_counters() {
     assert!(!passes(&mut wire, &udp4("192.0.2.1", 1)));
     assert_eq!(packets(&daemon.stats(), "first"), 21);
 
-    // A rule that moves keeps its counter; one that comes back begins anew.
+    // A rule that moves keeps its counter; one that comes back begins again.
     let new = rule("new", "drop", "source = \"192.0.2.3\"");
     daemon.edit(&config(&(new + &last + &first)));
     wire.exchange(&vec![udp4("192.0.2.3", 1).bytes(); 5]);

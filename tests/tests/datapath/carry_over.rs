@@ -1,5 +1,5 @@
 //! Address tables that did not change go on with the next generation: the very maps, by their ids in
-//! the kernel. Whatever is not sure to hold what it should is made anew.
+//! the kernel. Whatever is not sure to hold what it should is made again.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -335,7 +335,7 @@ fn what_was_put_in_the_place_of_a_map_is_not_used() {
             }
             let second = host.commit(&rules(SOURCE, DESTINATION, 1));
             assert_eq!(fresh(&first, &second), SOURCE_V4, "{name}");
-            // And what was made anew goes on.
+            // And what was made again goes on.
             assert_eq!(host.commit(&rules(SOURCE, DESTINATION, 2)), second);
         }
     }

@@ -167,7 +167,7 @@ fn second_edit_that_never_was_active_is_not_the_first(point: Point, turn: u32) {
     assert!(try_out(&daemon, 2).status.success());
     try_out(&daemon, 3);
     daemon.await_end();
-    // As if the second were refused by now: what was in force stays so, over two starts.
+    // The second is refused: the active configuration stays active over two starts.
     daemon.write_config("broken");
     for _ in 0..2 {
         daemon.restart();

@@ -1,6 +1,6 @@
 //! The fuzz targets over their checked-in corpus, without a fuzzer.
 //!
-//! `XDP_FW_FUZZ_CORPUS=write` writes the seeds anew after they were changed in
+//! `XDP_FW_FUZZ_CORPUS=write` writes the seeds again after they were changed in
 //! `tests/src/fuzz/corpus.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

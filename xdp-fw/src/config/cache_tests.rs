@@ -128,7 +128,7 @@ fn what_says_the_same_is_the_same_in_memory() {
         Arc::clone(&loaded.config.sets["more"].prefixes)
     };
     let more = union(&host);
-    // Touched, written anew, and with a comment.
+    // Touched, written again, and with a comment.
     host.write("list.txt", "192.0.2.0/24\n10.0.0.0/8\n");
     assert!(Arc::ptr_eq(&host.list(), &before));
     host.write("new", "# of today\n10.0.0.0/8\n192.0.2.0/24\n");

@@ -54,7 +54,7 @@ impl Kernel {
     }
 
     /// What took the datapath away, if something did. Nothing can be done any more but to start
-    /// anew, which adopts what is in force.
+    /// again, which adopts what is in force.
     pub(super) fn lost(&self) -> Option<KernelError> {
         match (&self.datapath, self.unloading) {
             (Some(_), _) => None,

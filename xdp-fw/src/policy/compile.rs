@@ -97,7 +97,7 @@ pub enum CompileError {
 }
 
 /// Compiles a policy for the interfaces that exist now, by index and name. One that appears later
-/// counts as an interface that no rule names until the policy is compiled anew
+/// counts as an interface that no rule names until the policy is compiled again
 /// ([`Policy::names_interfaces`] tells whether that matters).
 ///
 /// [`Tables::prefixes`] counts what its rules name: every set once, however many lists name it,

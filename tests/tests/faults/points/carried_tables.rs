@@ -46,7 +46,7 @@ fn a_map_that_vanishes_while_it_is_carried_over_is_filled_anew() {
         assert!(!passes(&mut wire, &to(1, 9)), "the deny list is empty");
         assert!(passes(&mut wire, &to(2, 9)));
         assert!(!passes(&mut wire, &to(2, 8)), "the edit");
-        daemon.await_log(0, "built anew");
+        daemon.await_log(0, "built again");
     }
 }
 

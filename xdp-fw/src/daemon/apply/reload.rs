@@ -232,7 +232,7 @@ impl Service {
 
 impl Service {
     /// Rules name interfaces, the kernel numbers them: where an interface has come or changed its
-    /// name since, the rules are put into force anew, before it is attached.
+    /// name since, the rules are put into force again, before it is attached.
     pub(in crate::daemon) async fn follow_names(&mut self) {
         match interfaces_for(&self.config).await {
             Ok(named) if named == self.owner.named => self.owner.trouble("interface rules", None),

@@ -1,7 +1,7 @@
 //! What to attach, detach and unpin: a pure function of the configuration, the interfaces and
 //! the links.
 //!
-//! Owns the decision alone. It is made anew from what the kernel says after every event, so no
+//! Owns the decision alone. It is made again from what the kernel says after every event, so no
 //! history of events can lead it astray.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -273,7 +273,7 @@ impl Service {
 }
 
 impl crate::daemon::engine::Owner {
-    /// The base as it is pinned; where its pins are gone, compiled anew.
+    /// The base as it is pinned; where its pins are gone, compiled again.
     async fn put_base_back(&mut self, trial: &Trial) -> Result<Generation, Refusal> {
         let reverted = self.kernel.run(Datapath::revert).await?;
         match reverted {

@@ -197,7 +197,7 @@ async fn end(owner: &mut Owner, in_force: bool) -> Result<(), KernelError> {
         }
     });
     if let Err(error) = done.await? {
-        // What follows puts the same into force, compiled anew.
+        // What follows puts the same into force, compiled again.
         error!("{}", chain(&error));
     }
     if owner.memory.index.trial.is_some() {

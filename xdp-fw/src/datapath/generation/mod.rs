@@ -121,7 +121,7 @@ pub(in crate::datapath) fn build(
     let mut ids = reuse::identify(&maps)?;
     if !reuse::are_as_found(&reused, &ids) {
         let shown = directory.display();
-        tracing::warn!("{shown}: pins were changed meanwhile; every table is built anew");
+        tracing::warn!("{shown}: pins were changed meanwhile; every table is built again");
         reuse::clear(&directory)?;
         reused = reuse::NOTHING;
         (ebpf, maps) = fill::create(loader, kernel, tables, &reused)?;

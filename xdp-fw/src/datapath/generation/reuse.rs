@@ -3,7 +3,7 @@
 //! Owns the record `tables` of what a generation's address maps hold, and whether they may be those of
 //! a new one: they must have been filled with the same content, by its hash; be the very maps that
 //! were, by their ids; and be of the shape that the object wants. They are frozen once they are filled.
-//! What cannot be used is made anew, never refused: a reload must not fail for it.
+//! What cannot be used is made again, never refused: a reload must not fail for it.
 //!
 //! The loader opens pins by their names, and makes an empty map where there is none: which maps it
 //! has in fact is looked at afterwards.
@@ -149,7 +149,7 @@ fn take_table(
 ) -> Result<bool, Error> {
     for (map, id) in table.maps().into_iter().zip(record.maps) {
         if let Err(error) = take_map(loader, from, to, map, id) {
-            tracing::warn!("{error}; the table is built anew");
+            tracing::warn!("{error}; the table is built again");
             remove_table(to, table)?;
             return Ok(false);
         }
@@ -189,7 +189,7 @@ pub(in crate::datapath) fn record(
         let close = || match close(directory, table, *ids) {
             Ok(()) => *content,
             Err(error) => {
-                tracing::warn!("{error}; the table is built anew with the next reload");
+                tracing::warn!("{error}; the table is built again with the next reload");
                 UNKNOWN
             }
         };
@@ -231,7 +231,7 @@ pub(in crate::datapath) fn pin_again(from: &Path, to: &Path) {
         let pinned = MapData::from_pin(&path).map(|map| map.pin(to.join(name)));
         if !matches!(pinned, Ok(Ok(()))) {
             tracing::warn!(
-                "{}: cannot be kept; its table is built anew",
+                "{}: cannot be kept; its table is built again",
                 path.display()
             );
         }
@@ -246,7 +246,7 @@ fn read(generation: &Path) -> Vec<Record> {
     }
     let entries = u32::try_from(TABLES.len()).unwrap_or(u32::MAX);
     read_array(&path, Some(entries)).unwrap_or_else(|error| {
-        tracing::warn!("{error}; its tables are built anew");
+        tracing::warn!("{error}; its tables are built again");
         Vec::new()
     })
 }

@@ -223,7 +223,7 @@ impl Pins {
                     other => refused(&io::Error::from(other)),
                 }
             })?;
-        // An unload may have removed it since it was opened, and another daemon made it anew.
+        // An unload may have removed it since it was opened, and another daemon made it again.
         let locked = lock.metadata().map_err(|error| refused(&error))?;
         match fs::symlink_metadata(&self.root) {
             Ok(there) if (there.dev(), there.ino()) == (locked.dev(), locked.ino()) => Ok(lock),

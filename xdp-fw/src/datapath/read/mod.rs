@@ -20,7 +20,7 @@ use crate::datapath::pins::found::program_id;
 use crate::datapath::pins::shared::commit_slot;
 use crate::datapath::pins::{Pins, exists};
 
-/// How often a read starts anew because a commit removed what it was reading.
+/// How often a read starts again because a commit removed what it was reading.
 const ATTEMPTS: u32 = 20;
 
 /// Reads everything from the pins alone; works with the daemon stopped.
