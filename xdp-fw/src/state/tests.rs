@@ -1,9 +1,10 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 use super::manifest::HEADER;
 use super::*;
-use crate::config::{Disk, load};
+use crate::config::{Disk, Files, Role, load};
 
 /// A state directory and a configuration with a set file, both on disk.
 struct Host {
