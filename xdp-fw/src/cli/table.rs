@@ -7,7 +7,7 @@ use comfy_table::{
 
 use crate::names::printable;
 
-/// Width of a terminal that does not tell.
+/// Width of a terminal that reports none.
 const WIDTH: u16 = 80;
 
 /// For whom a table is printed.
@@ -23,7 +23,7 @@ impl Audience {
     /// Who reads standard output.
     pub(super) fn of_output() -> Self {
         if super::output::to_terminal() {
-            Self::Terminal(Table::new().width().unwrap_or(WIDTH))
+            Self::Terminal(columns(Table::new().width()))
         } else {
             Self::Pipe
         }
@@ -36,6 +36,11 @@ impl Audience {
             Self::Pipe => usize::MAX,
         }
     }
+}
+
+/// A serial console reports 0 columns until somebody sets them.
+fn columns(reported: Option<u16>) -> u16 {
+    reported.filter(|columns| *columns > 0).unwrap_or(WIDTH)
 }
 
 /// Lays out rows, one line each on a terminal, where `drop` is red; columns from `right` on are
@@ -88,4 +93,14 @@ pub(super) fn render<const COLUMNS: usize>(
         }
     }
     table.trim_fmt() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_console_without_columns_has_eighty() {
+        assert_eq!([None, Some(0), Some(132)].map(columns), [80, 80, 132]);
+    }
 }
