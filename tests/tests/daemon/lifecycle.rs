@@ -289,3 +289,23 @@ fn without_privilege_every_verb_that_needs_some_says_which_and_exits_3() {
         );
     }
 }
+
+#[test]
+fn restart_under_the_rights_of_the_unit_adopts_the_filter() {
+    let hosts = Hosts::new("restart-unit");
+    let _cable = hosts.cable(1_500);
+    let mut daemon = Daemon::prepare(&hosts.edge, &deny());
+    daemon.confine();
+    daemon.restart();
+    let generation = daemon.generation();
+    let attached = daemon.status()["interfaces"].clone();
+    for _ in 0..2 {
+        daemon.stop();
+        daemon.restart();
+        assert_eq!(daemon.status()["interfaces"], attached);
+        daemon.kill9();
+        daemon.restart();
+    }
+    assert!(daemon.generation() >= generation);
+    assert!(!passes(&mut hosts.wire(), &denied()));
+}

@@ -5,11 +5,12 @@ pub(in crate::datapath) mod rollback_target;
 pub(in crate::datapath) mod takeover;
 
 use std::fs::{self, File};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 
 use aya::Ebpf;
 use aya::maps::{Map, MapData, ProgramArray};
-use aya::programs::{ProgramInfo, Xdp};
+use aya::programs::Xdp;
 use bytemuck::Zeroable as _;
 use nix::fcntl::Flock;
 use xdp_fw_common::wire::Settings;
@@ -20,6 +21,7 @@ use crate::datapath::counters::predecessor::Predecessor;
 use crate::datapath::error::Error;
 use crate::datapath::generation::loader::Loader;
 use crate::datapath::generation::{self, Built};
+use crate::datapath::kernel::sys;
 use crate::datapath::model::Described;
 use crate::datapath::model::{AttachMode, Generation, Hook, Link};
 use crate::datapath::object::EntryPoint;
@@ -315,11 +317,9 @@ fn adopt_root(pins: &Pins, loader: &mut Loader, kernel: Kernel) -> Result<Xdp, E
     let shared = SHARED.map(|map| map_id(&ebpf, map.object));
     let shared = shared.into_iter().collect::<Result<Vec<u32>, Error>>()?;
     let fresh = object::load(&mut ebpf, name)?;
-    let asked = fresh.info();
-    let info = asked.map_err(|error| Error::kernel("read the root program's tag", &error))?;
 
     let path = pins.root_program();
-    if !is_ours(&path, &info, &shared)? {
+    if !is_ours(&path, fresh, &shared)? {
         replace_root(pins, fresh)?;
     }
     object::pinned(&path).map_err(|error| Error::kernel(format!("open {}", path.display()), &error))
@@ -327,23 +327,21 @@ fn adopt_root(pins: &Pins, loader: &mut Loader, kernel: Kernel) -> Result<Xdp, E
 
 /// Whether the pinned root has the instructions of a `fresh` one, whose tag leaves out which maps they
 /// use, and the same of the `shared` maps.
-fn is_ours(path: &Path, fresh: &ProgramInfo, shared: &[u32]) -> Result<bool, Error> {
-    let Found::Program(_) = look(path)? else {
+fn is_ours(path: &Path, fresh: &Xdp, shared: &[u32]) -> Result<bool, Error> {
+    let Found::Program(pinned) = look(path)? else {
         return Ok(false);
     };
     let refused = |error: &(dyn std::error::Error + 'static)| {
         Error::kernel(format!("look at {}", path.display()), error)
     };
-    let maps = |info: &ProgramInfo| {
-        let mut maps = info.map_ids().map_err(|error| refused(&error))?;
-        if let Some(maps) = &mut maps {
-            maps.retain(|map| shared.contains(map));
-            maps.sort_unstable();
-        }
+    let maps = |program: BorrowedFd<'_>| {
+        let mut maps = sys::program_maps(program).map_err(|error| refused(&error))?;
+        maps.retain(|map| shared.contains(map));
         Ok::<_, Error>(maps)
     };
-    let info = ProgramInfo::from_pin(path).map_err(|error| refused(&error))?;
-    Ok(info.tag() == fresh.tag() && maps(&info)? == maps(fresh)?)
+    let loaded = fresh.fd().map_err(|error| refused(&error))?.as_fd();
+    let tag = |program| sys::program_tag(program).map_err(|error| refused(&error));
+    Ok(tag(pinned.as_fd())? == tag(loaded)? && maps(pinned.as_fd())? == maps(loaded)?)
 }
 
 fn map_id(ebpf: &Ebpf, name: &str) -> Result<u32, Error> {

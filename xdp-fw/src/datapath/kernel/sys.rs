@@ -6,7 +6,7 @@
 use std::ffi::CString;
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -133,24 +133,62 @@ pub(in crate::datapath) fn kind(object: &OwnedFd) -> io::Result<Kind> {
     })
 }
 
+/// The head of `struct bpf_prog_info`.
+#[repr(C)]
+#[derive(Default)]
+struct ProgramInfo {
+    kind: u32,
+    id: u32,
+    tag: [u8; 8],
+    jited_length: u32,
+    translated_length: u32,
+    jited: u64,
+    translated: u64,
+    loaded_at: u64,
+    creator: u32,
+    map_count: u32,
+    maps: u64,
+}
+
+/// Most maps that the kernel lets a program use (`MAX_USED_MAPS`).
+const MAPS_MAX: usize = 64;
+
 /// The id of a program.
-pub(in crate::datapath) fn program_id(program: &OwnedFd) -> io::Result<u32> {
-    /// The head of `struct bpf_prog_info`.
-    #[repr(C)]
-    #[derive(Default)]
-    struct ProgramInfo {
-        kind: u32,
-        id: u32,
-    }
-    let mut info = ProgramInfo::default();
+pub(in crate::datapath) fn program_id(program: impl AsFd) -> io::Result<u32> {
+    Ok(program_info(program, &mut [])?.id)
+}
+
+/// A hash of a program's instructions, which leaves out which maps they use.
+pub(in crate::datapath) fn program_tag(program: impl AsFd) -> io::Result<[u8; 8]> {
+    Ok(program_info(program, &mut [])?.tag)
+}
+
+/// The ids of the maps that a program uses, in rising order. By its descriptor: to get one by an id, as
+/// aya does, takes CAP_SYS_ADMIN, which the unit does not have.
+pub(in crate::datapath) fn program_maps(program: impl AsFd) -> io::Result<Vec<u32>> {
+    let mut maps = [0; MAPS_MAX];
+    let count = program_info(program, &mut maps)?.map_count;
+    let mut maps: Vec<u32> = maps.into_iter().take(count as usize).collect();
+    maps.sort_unstable();
+    Ok(maps)
+}
+
+/// What the kernel says of a program; as many ids of its maps as fit go to `maps`.
+fn program_info(program: impl AsFd, maps: &mut [u32]) -> io::Result<ProgramInfo> {
+    let mut info = ProgramInfo {
+        map_count: maps.len() as u32,
+        maps: maps.as_mut_ptr() as u64,
+        ..ProgramInfo::default()
+    };
     let mut argument = Info {
-        fd: program.as_raw_fd() as u32,
+        fd: program.as_fd().as_raw_fd() as u32,
         length: size_of::<ProgramInfo>() as u32,
         info: &raw mut info as u64,
     };
-    // SAFETY: the layout of BPF_OBJ_GET_INFO_BY_FD; the kernel writes at most `length` bytes.
+    // SAFETY: the layout of BPF_OBJ_GET_INFO_BY_FD; the kernel writes at most `length` bytes to `info`, and
+    // at most `map_count` ids to `maps`, which this function holds until it returns.
     unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut argument) }?;
-    Ok(info.id)
+    Ok(info)
 }
 
 /// What an XDP link is attached to; `None` for a link of another type.
